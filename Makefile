@@ -1,0 +1,68 @@
+# The two commands of the README are `make demo` and `make test`; each sets up all it needs, once.
+VENV    ?= .venv
+BIN     := $(VENV)/bin
+RUNBOOK := $(BIN)/runbook
+PYTEST  := $(BIN)/python -m pytest -q
+STAMP   := $(VENV)/.installed
+CODE    := runbook_engine adapters apps tests scripts $(wildcard benchmarks)
+UV      ?= uv
+
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast check lint types imports schema runbooks fmt bench lock clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml requirements.lock scripts/setup
+	@scripts/setup $(VENV)
+	@touch $@
+
+setup: $(STAMP)  ## make the virtual environment (the other targets do it when needed)
+
+demo: setup  ## a real incident on this machine, remediated before your eyes (under 90 s)
+	@$(RUNBOOK) demo
+
+test: setup  ## every test, the fast ones first
+	$(PYTEST) tests/unit apps/checkout/tests
+	$(PYTEST) tests --ignore=tests/unit
+
+test-fast: setup  ## only the fast tests
+	$(PYTEST) tests/unit
+
+check: lint types imports schema runbooks  ## everything that a review expects, tests excepted
+
+lint: setup  ## style and format
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+
+types: setup  ## mypy --strict
+	$(BIN)/mypy
+
+imports: setup  ## the dependency rule of .importlinter
+	@PYTHONPATH=.:adapters $(BIN)/lint-imports
+
+schema: setup  ## the generated JSON Schema is the committed one
+	$(RUNBOOK) schema | diff - docs/schema/runbook.v1.json
+
+runbooks: setup  ## the shipped runbooks lint cleanly and pass their tests
+	$(RUNBOOK) lint runbooks --strict
+	$(RUNBOOK) test runbooks
+
+fmt: setup  ## let ruff repair style and format
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+bench: setup  ## measure matching, ingest, engine overhead and start-up (BENCH=--quick for the short form)
+	$(BIN)/python -m benchmarks $(BENCH)
+
+lock:  ## pin the newest dependencies that pyproject.toml allows (needs uv)
+	$(UV) pip compile pyproject.toml --quiet --all-extras --group dev --universal --python-version 3.11 --upgrade \
+	  --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
+	  --output-file requirements.lock
+	@! grep -n '://' requirements.lock || { echo 'requirements.lock names an address: it must not'; exit 1; }
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find runbook_engine adapters apps tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Adapters: the ports of runbook_engine on real services, one module each, found through entry points."""

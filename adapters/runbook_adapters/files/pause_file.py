@@ -1,0 +1,67 @@
+"""The kill switch in a file of its own, outside the journal: it works while the journal does not.
+
+No file means no pause. A file that cannot be read counts as a pause, so half a write stops everything.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from runbook_adapters import disk
+from runbook_engine.errors import Unreadable
+from runbook_engine.model.observation import Pause
+
+
+class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file; a time without an offset is refused."""
+
+    until: datetime
+    by: str
+    reason: str = ""
+
+
+class PauseFileReader:
+    """Looks at the kill switch."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def pause(self, now: datetime) -> Pause | None:
+        """Return the pause in force, None when there is none or it has expired. Raises Unreadable."""
+        remedy = "no change is made until it can be read: runbook resume removes it, runbook pause writes it anew"
+        try:
+            stored = msgspec.json.decode(self._path.read_bytes(), type=Stored)
+        except FileNotFoundError as error:
+            if self._path.parent.is_dir():
+                return None
+            raise Unreadable(f"the folder of the pause file {self._path} does not exist (create it)") from error
+        except OSError as error:
+            raise Unreadable(f"the pause file {self._path} cannot be read: {error.strerror} ({remedy})") from error
+        except msgspec.MsgspecError as error:
+            raise Unreadable(f"the pause file {self._path} is corrupt: {error} ({remedy})") from error
+        if stored.until.tzinfo is None:
+            raise Unreadable(f"the pause file {self._path} is corrupt: until has no offset from UTC ({remedy})")
+        if stored.until <= now:
+            return None
+        return Pause(until=stored.until, by=stored.by, reason=stored.reason)
+
+
+class PauseFileWriter:
+    """Throws and lifts the kill switch."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def throw(self, pause: Pause) -> None:
+        """Pause every change until then; a pause in force is replaced."""
+        stored = Stored(pause.until, pause.by, pause.reason)
+        with disk.locked(self._path):
+            disk.replace(self._path, msgspec.json.encode(stored) + b"\n")
+
+    def lift(self) -> None:
+        """End the pause; nothing happens when there is none."""
+        with disk.locked(self._path):
+            disk.remove(self._path)

@@ -1,0 +1,166 @@
+"""One delivery in the file: episodes, incidents, new executions, joins and signals, all or nothing.
+
+A storm brings thousands of alerts in one body, so every table gets one statement for the whole delivery.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from runbook_adapters.sqlite.codec import json_list, optional_micros, pack, to_micros
+from runbook_adapters.sqlite.executions import append_signals
+from runbook_engine.errors import StaleVersion
+from runbook_engine.model.due import due_after_commit
+from runbook_engine.model.episode import Episode
+from runbook_engine.model.execution import Execution
+from runbook_engine.model.incident import Arrival, Incident, Intake
+from runbook_engine.model.runbook import Runbook
+from runbook_engine.model.signal import Signal
+
+Row = tuple[Any, ...]
+
+
+def write_intake(connection: sqlite3.Connection, intake: Intake) -> None:
+    """Store a delivery. Raises StaleVersion when anything in it was decided on what is no longer so."""
+    _write_episodes(connection, intake.episodes)
+    _write_incidents(connection, intake.incidents)
+    _open(connection, intake.opened)
+    write_runbooks(connection, intake.runbooks)
+    _join(connection, intake.joined)
+    _signal(connection, intake)
+    _write_arrivals(connection, intake.arrivals)
+
+
+def write_runbooks(connection: sqlite3.Connection, runbooks: Iterable[Runbook]) -> None:
+    """Keep compiled runbooks by digest; what is there already is the same."""
+    rows = [(runbook.digest, pack(runbook)) for runbook in runbooks]
+    connection.executemany("INSERT OR IGNORE INTO runbooks VALUES (?, ?)", rows)
+
+
+def holders(connection: sqlite3.Connection, slots: Iterable[str]) -> dict[str, str]:
+    """Return who holds these slots."""
+    rows = connection.execute(
+        "SELECT slot, execution_id FROM slots WHERE slot IN (SELECT value FROM json_each(?))", (json_list(slots),)
+    )
+    return dict(rows)
+
+
+def followers(connection: sqlite3.Connection, alert_keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return which executions follow these alerts."""
+    rows = connection.execute(
+        "SELECT alert_key, execution_id FROM followers WHERE alert_key IN (SELECT value FROM json_each(?))"
+        " ORDER BY alert_key, execution_id",
+        (json_list(alert_keys),),
+    )
+    found: dict[str, tuple[str, ...]] = {}
+    for alert_key, execution_id in rows:
+        found[alert_key] = (*found.get(alert_key, ()), execution_id)
+    return found
+
+
+def _write_episodes(connection: sqlite3.Connection, episodes: Sequence[Episode]) -> None:
+    rows = [
+        (kept.version, kept.is_open, to_micros(kept.last_seen), pack(kept), kept.alert_key)
+        for kept in (msgspec.structs.replace(episode, version=episode.version + 1) for episode in episodes)
+    ]
+    insert = "INSERT OR IGNORE INTO episodes (version, open, last_seen, body, alert_key) VALUES (?, ?, ?, ?, ?)"
+    update = "UPDATE episodes SET version = ?, open = ?, last_seen = ?, body = ? WHERE alert_key = ? AND version = ?"
+    _write_versions(connection, "an episode", rows, insert, update)
+
+
+def _write_incidents(connection: sqlite3.Connection, incidents: Sequence[Incident]) -> None:
+    rows = [
+        (kept.version, kept.key, kept.resolved_at is None, to_micros(kept.opened_at), pack(kept), kept.id)
+        for kept in (msgspec.structs.replace(incident, version=incident.version + 1) for incident in incidents)
+    ]
+    insert = "INSERT OR IGNORE INTO incidents (version, key, open, opened_at, body, id) VALUES (?, ?, ?, ?, ?, ?)"
+    update = "UPDATE incidents SET version = ?, key = ?, open = ?, opened_at = ?, body = ? WHERE id = ? AND version = ?"
+    _write_versions(connection, "an incident", rows, insert, update)
+
+
+def _write_versions(connection: sqlite3.Connection, what: str, rows: Sequence[Row], insert: str, update: str) -> None:
+    """Insert first versions, update later ones only where the version before is stored; each key (last) once."""
+    new = [row for row in rows if row[0] == 1]
+    known = [(*row, row[0] - 1) for row in rows if row[0] > 1]
+    once = len({row[-1] for row in rows}) == len(rows)
+    if not (
+        once and _changed(connection, insert, new) == len(new) and _changed(connection, update, known) == len(known)
+    ):
+        raise StaleVersion(f"{what} of this delivery has moved since it was read: read it again")
+
+
+def _open(connection: sqlite3.Connection, opened: Sequence[Execution]) -> None:
+    executions = [_execution_row(msgspec.structs.replace(execution, version=0)) for execution in opened]
+    inserted = _changed(
+        connection,
+        "INSERT OR IGNORE INTO executions (id, version, status, absorbing, finished, due, lease_until, slot,"
+        " incident_id, runbook, opened_at, consumed, body) VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        executions,
+    )
+    if inserted != len(executions):
+        raise StaleVersion("an execution of this delivery is there already: read the slots again")
+    slots = [(execution.slot, execution.id) for execution in opened]
+    if _changed(connection, "INSERT OR IGNORE INTO slots VALUES (?, ?)", slots) != len(slots):
+        raise StaleVersion("a slot of this delivery has been taken since it was read: read it again")
+    over = [(execution.slot,) for execution in opened if not execution.absorbing]  # refused as it was opened
+    connection.executemany("DELETE FROM slots WHERE slot = ?", over)
+    absorbing = [execution for execution in opened if execution.absorbing]
+    _follow(connection, [(member.alert_key, execution.id) for execution in absorbing for member in execution.members])
+
+
+def _execution_row(execution: Execution) -> Row:
+    return (
+        execution.id,
+        execution.status,
+        execution.absorbing,
+        execution.finished,
+        optional_micros(due_after_commit(execution, signals=0, now=execution.opened_at)),
+        optional_micros(execution.lease.until if execution.lease else None),
+        execution.slot,
+        execution.incident_id,
+        execution.runbook,
+        to_micros(execution.opened_at),
+        execution.signals_consumed,
+        pack(execution),
+    )
+
+
+def _join(connection: sqlite3.Connection, joined: Sequence[tuple[str, str, Signal]]) -> None:
+    held = holders(connection, [slot for slot, _, _ in joined]) if joined else {}
+    for slot, execution_id, _ in joined:
+        if held.get(slot) != execution_id:
+            raise StaleVersion(f"slot {slot} is no longer held by execution {execution_id}: read it again")
+    _follow(connection, [(signal.alert_key, execution_id) for _, execution_id, signal in joined])
+
+
+def _signal(connection: sqlite3.Connection, intake: Intake) -> None:
+    """Append the signals of joins, and those others that their execution still listens to."""
+    wanted: dict[str, list[Signal]] = {}
+    for _, execution_id, signal in intake.joined:
+        wanted.setdefault(execution_id, []).append(signal)
+    following = followers(connection, {signal.alert_key for _, signal in intake.signals}) if intake.signals else {}
+    for execution_id, signal in intake.signals:
+        if execution_id in following.get(signal.alert_key, ()):
+            wanted.setdefault(execution_id, []).append(signal)
+    for execution_id, signals in wanted.items():
+        append_signals(connection, execution_id, signals)
+
+
+def _follow(connection: sqlite3.Connection, pairs: Sequence[tuple[str, str]]) -> None:
+    connection.executemany("INSERT OR IGNORE INTO followers VALUES (?, ?)", pairs)
+
+
+def _write_arrivals(connection: sqlite3.Connection, arrivals: Sequence[Arrival]) -> None:
+    connection.executemany(
+        "INSERT INTO arrivals (incident_id, at, body) VALUES (?, ?, ?)",
+        [(arrival.incident_id, to_micros(arrival.at), pack(arrival)) for arrival in arrivals],
+    )
+
+
+def _changed(connection: sqlite3.Connection, statement: str, rows: Sequence[Row]) -> int:
+    """Return how many rows a statement changed in all."""
+    return connection.executemany(statement, rows).rowcount if rows else 0

@@ -1,0 +1,109 @@
+"""Executions in the file: the conditional commit, and the signals beside it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from runbook_adapters.sqlite.codec import from_micros, optional_micros, pack, to_micros
+from runbook_engine.errors import StaleVersion, UnknownExecution
+from runbook_engine.model.audit import AuditRecord
+from runbook_engine.model.due import due_after_commit, due_after_signal
+from runbook_engine.model.execution import Execution
+from runbook_engine.model.incident import Evidence
+from runbook_engine.model.signal import Signal
+
+
+class Stored(NamedTuple):
+    """What of an execution the journal itself decides by."""
+
+    version: int
+    absorbing: bool
+    due: int | None
+    leased: bool
+    signals: int
+    audited: int
+
+
+def stored(connection: sqlite3.Connection, execution_id: str) -> Stored:
+    """Return the columns of an execution. Raises UnknownExecution."""
+    row = connection.execute(
+        "SELECT version, absorbing, due, lease_until IS NOT NULL, signals, audited FROM executions WHERE id = ?",
+        (execution_id,),
+    ).fetchone()
+    if row is None:
+        raise UnknownExecution(f"no execution {execution_id} (`runbook executions` lists them)")
+    return Stored(row[0], bool(row[1]), row[2], bool(row[3]), row[4], row[5])
+
+
+def refuse_stale(old: Stored, execution: Execution, expected_version: int, records: Sequence[AuditRecord]) -> None:
+    """Raise StaleVersion unless this commit follows directly on what is stored."""
+    name = f"execution {execution.id}"
+    if old.version != expected_version:
+        raise StaleVersion(f"{name} has version {old.version}, not {expected_version}: read it again")
+    if old.absorbing and not execution.absorbing and old.signals > execution.signals_consumed:
+        raise StaleVersion(f"{name} may not end while signal {old.signals} waits: read its signals first")
+    expected = list(range(old.audited + 1, old.audited + 1 + len(records)))
+    if [record.number for record in records] != expected:
+        raise StaleVersion(f"{name} has {old.audited} audit records, the next number is {old.audited + 1}")
+
+
+def write_version(
+    connection: sqlite3.Connection, execution: Execution, body: bytes, old: Stored, audited: int, now: datetime
+) -> None:
+    """Replace an execution by its next version; one that no longer absorbs gives up its slot and followers."""
+    due = due_after_commit(execution, signals=old.signals, now=now)
+    connection.execute(
+        "UPDATE executions SET version = ?, status = ?, absorbing = ?, finished = ?, due = ?, lease_until = ?,"
+        " consumed = ?, audited = ?, body = ? WHERE id = ?",
+        (
+            execution.version,
+            execution.status,
+            execution.absorbing,
+            execution.finished,
+            optional_micros(due),
+            optional_micros(execution.lease.until if execution.lease else None),
+            execution.signals_consumed,
+            old.audited + audited,
+            body,
+            execution.id,
+        ),
+    )
+    if old.absorbing and not execution.absorbing:
+        connection.execute("DELETE FROM slots WHERE execution_id = ? AND slot = ?", (execution.id, execution.slot))
+        connection.execute("DELETE FROM followers WHERE execution_id = ?", (execution.id,))
+
+
+def append_records(
+    connection: sqlite3.Connection, execution_id: str, records: Sequence[AuditRecord], evidence: Sequence[Evidence]
+) -> None:
+    """Append audit records and evidence to an execution."""
+    connection.executemany(
+        "INSERT INTO audit VALUES (?, ?, ?)", [(execution_id, record.number, pack(record)) for record in records]
+    )
+    connection.executemany(
+        "INSERT INTO evidence (execution_id, at, body) VALUES (?, ?, ?)",
+        [(execution_id, to_micros(piece.at), pack(piece)) for piece in evidence],
+    )
+
+
+def append_signals(connection: sqlite3.Connection, execution_id: str, signals: Sequence[Signal]) -> int:
+    """Append signals with the next numbers, wake the execution, return the last number. Raises UnknownExecution."""
+    old = stored(connection, execution_id)
+    numbered = [
+        msgspec.structs.replace(signal, number=number) for number, signal in enumerate(signals, old.signals + 1)
+    ]
+    connection.executemany(
+        "INSERT INTO signals VALUES (?, ?, ?)", [(execution_id, signal.number, pack(signal)) for signal in numbered]
+    )
+    due = None if old.due is None else from_micros(old.due)
+    due = due_after_signal(due, leased=old.leased, at=min(signal.at for signal in signals))
+    last = numbered[-1].number
+    connection.execute(
+        "UPDATE executions SET signals = ?, due = ? WHERE id = ?", (last, optional_micros(due), execution_id)
+    )
+    return last

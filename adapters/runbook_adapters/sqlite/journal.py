@@ -1,0 +1,201 @@
+"""The Journal port on one SQLite file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from runbook_adapters.sqlite import deliveries, executions, ledger
+from runbook_adapters.sqlite.codec import Body, from_micros, json_list, pack, to_micros, unpack_all
+from runbook_adapters.sqlite.database import Database
+from runbook_engine.errors import UnknownExecution, UnknownIncident, UnknownRunbook
+from runbook_engine.model.audit import AuditRecord
+from runbook_engine.model.episode import Episode
+from runbook_engine.model.execution import Execution
+from runbook_engine.model.guardrail import Claim, LastChange
+from runbook_engine.model.incident import Arrival, Evidence, Incident, Intake
+from runbook_engine.model.runbook import Runbook
+from runbook_engine.model.signal import Signal
+from runbook_engine.ports import Committed, Refused
+
+
+class SqliteJournal:
+    """The atomic store of one machine; see `Journal` for what each method promises."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def close(self) -> None:
+        """Close this process's connections; nothing is lost without it."""
+        self._database.close()
+
+    def load(self, execution_id: str) -> Execution:
+        """Return the newest version. Raises UnknownExecution."""
+        found = self._all(Execution, "SELECT body FROM executions WHERE id = ?", execution_id)
+        if not found:
+            raise UnknownExecution(f"no execution {execution_id} (`runbook executions` lists them)")
+        return found[0]
+
+    def commit(
+        self,
+        execution: Execution,
+        *,
+        expected_version: int,
+        records: Sequence[AuditRecord] = (),
+        claims: Sequence[Claim] = (),
+        release_locks: bool = False,
+        evidence: Sequence[Evidence] = (),
+        now: datetime,
+    ) -> Committed | Refused:
+        """Store the next version with all that belongs to it, or nothing. Raises StaleVersion."""
+        following = msgspec.structs.replace(execution, version=expected_version + 1)
+        body = pack(following)
+        with self._database.writing() as connection:
+            old = executions.stored(connection, following.id)
+            executions.refuse_stale(old, following, expected_version, records)
+            refused = ledger.first_refusal(connection, claims, following.id, now)
+            if refused is not None:
+                return refused
+            for claim in claims:
+                ledger.take(connection, claim, following.id, now)
+            if release_locks:
+                ledger.release_locks(connection, following.id)
+            executions.append_records(connection, following.id, records, evidence)
+            executions.write_version(connection, following, body, old, len(records), now)
+        return Committed(following.version)
+
+    def signals(self, execution_id: str, after: int) -> tuple[Signal, ...]:
+        """Return the signals with a number above `after`, in order."""
+        query = "SELECT body FROM signals WHERE execution_id = ? AND number > ? ORDER BY number"
+        return self._all(Signal, query, execution_id, after)
+
+    def signal(self, execution_id: str, signal: Signal) -> int:
+        """Append a signal and wake the execution. Raises UnknownExecution."""
+        with self._database.writing() as connection:
+            return executions.append_signals(connection, execution_id, (signal,))
+
+    def due(self, now: datetime, limit: int) -> tuple[str, ...]:
+        """Return ids of executions that are due, longest due first."""
+        query = "SELECT id FROM executions WHERE due <= ? ORDER BY due, id LIMIT ?"
+        return tuple(id for (id,) in self._rows(query, to_micros(now), limit))
+
+    def next_due(self) -> datetime | None:
+        """Return when the earliest execution becomes due."""
+        ((due,),) = self._rows("SELECT min(due) FROM executions WHERE due IS NOT NULL")
+        return None if due is None else from_micros(due)
+
+    def executions(
+        self, *, limit: int, incident_id: str = "", runbook: str = "", active_only: bool = False
+    ) -> tuple[Execution, ...]:
+        """Return executions, newest first; `active_only`: those not finished."""
+        wanted = {"incident_id = ?": incident_id, "runbook = ?": runbook}
+        conditions = [condition for condition, value in wanted.items() if value] + ["finished = 0"] * active_only
+        where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
+        query = f"SELECT body FROM executions {where}ORDER BY opened_at DESC, id LIMIT ?"
+        return self._all(Execution, query, *filter(None, wanted.values()), limit)
+
+    def audit(self, execution_id: str) -> tuple[AuditRecord, ...]:
+        """Return an execution's audit records, oldest first."""
+        return self._all(AuditRecord, "SELECT body FROM audit WHERE execution_id = ? ORDER BY number", execution_id)
+
+    def evidence(self, execution_id: str) -> tuple[Evidence, ...]:
+        """Return what was captured before the first change, oldest first."""
+        query = "SELECT body FROM evidence WHERE execution_id = ? ORDER BY at, serial"
+        return self._all(Evidence, query, execution_id)
+
+    def lock_holder(self, key: str) -> str | None:
+        """Return the id of the execution that holds the lock, None when it is free."""
+        with self._database.reading() as connection:
+            holder = ledger.lock_holder(connection, key)
+        return holder.execution_id if holder else None
+
+    def last_change(self, key: str) -> LastChange | None:
+        """Return the newest change under a cooldown key."""
+        with self._database.reading() as connection:
+            return ledger.last_change(connection, key)
+
+    def changes_within(self, key: str, since: datetime, *, other_than: str) -> int:
+        """Return how many changes of other executions stand under a budget key after `since`."""
+        with self._database.reading() as connection:
+            return len(ledger.changes_after(connection, key, since, other_than))
+
+    def record(self, intake: Intake) -> None:
+        """Store one delivery. Raises StaleVersion when an episode, incident or slot has moved."""
+        with self._database.writing() as connection:
+            deliveries.write_intake(connection, intake)
+
+    def episodes(self, alert_keys: Sequence[str]) -> Mapping[str, Episode]:
+        """Return the known episodes among these alert keys."""
+        query = "SELECT body FROM episodes WHERE alert_key IN (SELECT value FROM json_each(?))"
+        return {episode.alert_key: episode for episode in self._all(Episode, query, json_list(alert_keys))}
+
+    def open_episodes(self, seen_before: datetime, limit: int) -> tuple[Episode, ...]:
+        """Return open episodes last seen before then, longest unseen first."""
+        query = "SELECT body FROM episodes WHERE open = 1 AND last_seen < ? ORDER BY last_seen, alert_key LIMIT ?"
+        return self._all(Episode, query, to_micros(seen_before), limit)
+
+    def holders(self, slots: Sequence[str]) -> Mapping[str, str]:
+        """Return slot -> id of the execution that absorbs for it."""
+        with self._database.reading() as connection:
+            return deliveries.holders(connection, slots)
+
+    def followers(self, alert_keys: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """Return alert key -> ids of absorbing executions that this alert has joined."""
+        with self._database.reading() as connection:
+            return deliveries.followers(connection, alert_keys)
+
+    def incident(self, incident_id: str) -> Incident:
+        """Return one incident. Raises UnknownIncident."""
+        found = self._all(Incident, "SELECT body FROM incidents WHERE id = ?", incident_id)
+        if not found:
+            raise UnknownIncident(f"no incident {incident_id} (`runbook incidents` lists them)")
+        return found[0]
+
+    def newest_incident(self, key: str) -> Incident | None:
+        """Return the newest incident of a correlation key, open or not."""
+        query = "SELECT body FROM incidents WHERE key = ? ORDER BY opened_at DESC, id LIMIT 1"
+        return next(iter(self._all(Incident, query, key)), None)
+
+    def incidents(self, *, limit: int, open_only: bool = False) -> tuple[Incident, ...]:
+        """Return incidents, open ones first, then newest first."""
+        where = "WHERE open = 1 " if open_only else ""
+        query = f"SELECT body FROM incidents {where}ORDER BY open DESC, opened_at DESC, id LIMIT ?"
+        return self._all(Incident, query, limit)
+
+    def arrivals(self, incident_id: str) -> tuple[Arrival, ...]:
+        """Return what arrived for an incident, oldest first."""
+        query = "SELECT body FROM arrivals WHERE incident_id = ? ORDER BY at, serial"
+        return self._all(Arrival, query, incident_id)
+
+    def runbook(self, digest: str) -> Runbook:
+        """Return a compiled runbook that some execution uses. Raises UnknownRunbook."""
+        found = self._all(Runbook, "SELECT body FROM runbooks WHERE digest = ?", digest)
+        if not found:
+            raise UnknownRunbook(f"the journal keeps no runbook with digest {digest}")
+        return found[0]
+
+    def keep_runbook(self, runbook: Runbook) -> None:
+        """Keep a compiled runbook by its digest."""
+        with self._database.writing() as connection:
+            deliveries.write_runbooks(connection, (runbook,))
+
+    def counts(self) -> Mapping[str, int]:
+        """Return numbers for metrics: `executions.<status>`, `incidents.open`, `signals.waiting`."""
+        rows = self._rows(
+            "SELECT 'executions.' || status, count(*) FROM executions GROUP BY status"
+            " UNION ALL SELECT 'incidents.open', count(*) FROM incidents WHERE open = 1"
+            " UNION ALL SELECT 'signals.waiting', coalesce(sum(signals - consumed), 0)"
+            " FROM executions WHERE signals > consumed"
+        )
+        return dict(rows)
+
+    def _rows(self, query: str, *parameters: object) -> list[Any]:
+        with self._database.reading() as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    def _all(self, kind: type[Body], query: str, *parameters: object) -> tuple[Body, ...]:
+        with self._database.reading() as connection:
+            return unpack_all(connection.execute(query, parameters), kind)

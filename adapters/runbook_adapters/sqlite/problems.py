@@ -1,0 +1,37 @@
+"""What went wrong with the file, as this library's errors: a sentence with its remedy, never a raw SQLite error."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+from runbook_engine.errors import Overloaded, RunbookError, Unreadable
+
+DISK_PAUSE = timedelta(minutes=1)  # a full disk is not freed within seconds
+
+REMEDIES = {
+    sqlite3.SQLITE_READONLY: "is read-only (let the user of this process write to the file and to its folder)",
+    sqlite3.SQLITE_PERM: "may not be used (let the user of this process write to the file and to its folder)",
+    sqlite3.SQLITE_AUTH: "may not be used (let the user of this process write to the file and to its folder)",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened (check that the file is there and that this process may write to it)",
+    sqlite3.SQLITE_CORRUPT: "is damaged (stop every process that uses it, keep a copy, restore it from a backup)",
+    sqlite3.SQLITE_NOTADB: "is not a SQLite file (set another path, or move the file away)",
+    sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error (check the disk and its mount)",
+}
+
+
+def explain(error: sqlite3.Error, path: Path, busy_timeout: timedelta) -> RunbookError:
+    """Return what an error of SQLite means for the caller: come again later, or a person must look."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest of the number is detail
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        waited = f"{busy_timeout.total_seconds():g} s"
+        return Overloaded(f"journal {path} was busy for {waited}: others keep writing (raise busy_timeout)")
+    if code == sqlite3.SQLITE_FULL:
+        return Overloaded(f"journal {path} cannot grow: the disk is full (free space in {path.parent})", DISK_PAUSE)
+    return Unreadable(f"journal {path} {REMEDIES.get(code, f'failed: {error}')}")
+
+
+def explain_folder(error: OSError, path: Path) -> Unreadable:
+    """Return what it means that a new journal could not be made."""
+    return Unreadable(f"journal {path} cannot be made: {error.strerror} (check the folder and who may write to it)")

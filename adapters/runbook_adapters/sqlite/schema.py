@@ -1,0 +1,118 @@
+"""The tables of the journal, and how a new file comes to be.
+
+Bodies are the model's own values in msgpack; columns beside them exist only to be searched. Times are integers,
+microseconds since 1970 UTC. The file says what it is (`application_id`) and how it is laid out (`user_version`).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from runbook_engine.errors import Unreadable
+
+APPLICATION_ID = 0x52424A31  # "RBJ1"
+SCHEMA_VERSION = 1
+
+TABLES = f"""
+CREATE TABLE executions (
+    id TEXT PRIMARY KEY, version INTEGER NOT NULL, status TEXT NOT NULL, absorbing INTEGER NOT NULL,
+    finished INTEGER NOT NULL, due INTEGER, lease_until INTEGER, slot TEXT NOT NULL, incident_id TEXT NOT NULL,
+    runbook TEXT NOT NULL, opened_at INTEGER NOT NULL, signals INTEGER NOT NULL DEFAULT 0,
+    consumed INTEGER NOT NULL DEFAULT 0, audited INTEGER NOT NULL DEFAULT 0, body BLOB NOT NULL);
+CREATE INDEX executions_due ON executions (due, id) WHERE due IS NOT NULL;
+CREATE INDEX executions_waiting ON executions (signals, consumed) WHERE signals > consumed;
+CREATE INDEX executions_status ON executions (status);
+CREATE INDEX executions_newest ON executions (opened_at DESC, id);
+CREATE INDEX executions_active ON executions (opened_at DESC, id) WHERE finished = 0;
+CREATE INDEX executions_incident ON executions (incident_id, opened_at DESC, id);
+CREATE INDEX executions_runbook ON executions (runbook, opened_at DESC, id);
+
+CREATE TABLE slots (slot TEXT PRIMARY KEY, execution_id TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE followers (
+    alert_key TEXT NOT NULL, execution_id TEXT NOT NULL, PRIMARY KEY (alert_key, execution_id)) WITHOUT ROWID;
+CREATE INDEX followers_execution ON followers (execution_id);
+
+CREATE TABLE signals (
+    execution_id TEXT NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (execution_id, number)) WITHOUT ROWID;
+CREATE TABLE audit (
+    execution_id TEXT NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (execution_id, number)) WITHOUT ROWID;
+CREATE TABLE evidence (serial INTEGER PRIMARY KEY, execution_id TEXT NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX evidence_execution ON evidence (execution_id, at, serial);
+
+CREATE TABLE locks (key TEXT PRIMARY KEY, execution_id TEXT NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX locks_execution ON locks (execution_id);
+CREATE TABLE cooldowns (key TEXT PRIMARY KEY, execution_id TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE budget_entries (key TEXT NOT NULL, at INTEGER NOT NULL, execution_id TEXT NOT NULL);
+CREATE INDEX budget_entries_key ON budget_entries (key, at, execution_id);
+CREATE TABLE budget_windows (key TEXT PRIMARY KEY, longest INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE episodes (
+    alert_key TEXT PRIMARY KEY, version INTEGER NOT NULL, open INTEGER NOT NULL, last_seen INTEGER NOT NULL,
+    body BLOB NOT NULL);
+CREATE INDEX episodes_open ON episodes (last_seen, alert_key) WHERE open = 1;
+CREATE TABLE incidents (
+    id TEXT PRIMARY KEY, version INTEGER NOT NULL, key TEXT NOT NULL, open INTEGER NOT NULL,
+    opened_at INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX incidents_key ON incidents (key, opened_at DESC, id);
+CREATE INDEX incidents_page ON incidents (open DESC, opened_at DESC, id);
+CREATE TABLE arrivals (
+    serial INTEGER PRIMARY KEY, incident_id TEXT NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX arrivals_incident ON arrivals (incident_id, at, serial);
+
+CREATE TABLE runbooks (digest TEXT PRIMARY KEY, body BLOB NOT NULL);
+
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
+
+
+def create(path: Path) -> None:
+    """Make a new journal, readable by its owner only; harmless when another process makes it at the same time.
+
+    It is made whole under another name and then linked to its own, so nobody ever opens half a journal, and
+    processes that start together need not agree on who switches to WAL.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    unfinished = Path(name)
+    try:
+        with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.executescript(f"BEGIN;{TABLES}COMMIT;")
+        if not path.exists():
+            _link(unfinished, path)
+    finally:
+        unfinished.unlink()
+
+
+def check(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file that is no journal, or one that a newer release has written. Raises Unreadable."""
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if application != APPLICATION_ID:
+        raise Unreadable(f"{path} is not a journal of runbook-engine (set another path, or move the file away)")
+    if version > SCHEMA_VERSION:
+        raise Unreadable(
+            f"journal {path} has layout {version}, this release reads up to {SCHEMA_VERSION} "
+            "(upgrade runbook-engine, or set another path)"
+        )
+
+
+def _link(unfinished: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(unfinished)
+    except FileExistsError:
+        return
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # else a power cut may lose the name of a file whose content is safe
+    finally:
+        os.close(folder)

@@ -1,0 +1,138 @@
+"""Scale: change the number of replicas. The wish may be relative; the change never is.
+
+An autoscaler would undo a change of the replicas at its next look, so of an autoscaled workload the autoscaler's
+minimum is raised instead, and only when the author said so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from runbook_engine.actions.params import ActionParams, Amount
+from runbook_engine.actions.rollout import find_workload, observe_count
+from runbook_engine.actions.wording import not_ours, written
+from runbook_engine.errors import Conflict, Permanent
+from runbook_engine.model.observation import Autoscaler, Workload
+from runbook_engine.model.plan import Change, Outcome, Progress, Value
+from runbook_engine.model.target import Target
+from runbook_engine.ports import ActionSpec, Effects, World
+
+
+class ScaleParams(ActionParams):
+    """By how much, or to how many, and within which bounds."""
+
+    by: Amount | None = Field(None, description='How many more or fewer: 50%, "-25%", 2 or -1.')
+    to: int | None = Field(None, ge=1, description="How many in all.")
+    up_to: int | None = Field(None, ge=1, description="Never grow above this; guardrails.stepCap bounds it too.")
+    down_to: int = Field(1, ge=1, description="Never shrink below this.")
+    autoscaler: Literal["minReplicas", "none"] = Field(
+        "none", description="minReplicas: of an autoscaled workload, raise the autoscaler's minimum."
+    )
+
+    @model_validator(mode="after")
+    def _one_wish(self) -> Self:
+        if (self.by is None) == (self.to is None):
+            raise ValueError("scale needs either `by` or `to` (as in by: 50%, or to: 6)")
+        if self.up_to is not None and self.down_to > self.up_to:
+            raise ValueError(f"downTo {self.down_to} is above upTo {self.up_to} (swap them)")
+        return self
+
+    def wanted(self, before: int) -> int:
+        """Return the absolute number; a bound stops a wish, and never turns it round."""
+        wish = self.to if self.to is not None else before + (self.by.of(before) if self.by is not None else 0)
+        if wish >= before:
+            return wish if self.up_to is None else max(before, min(wish, self.up_to))
+        return min(before, max(wish, self.down_to))
+
+
+def prepare(params: ScaleParams, target: Target, world: World) -> Change | None:
+    """Return the change of the count, or None when there is no room or no need."""
+    workload = world.cluster.workload(target)
+    if workload.replicas == 0:
+        raise Permanent(
+            f"cannot scale {target}: it is scaled to 0, and starting what somebody stopped is for a person "
+            "(scale it to 1 or more by hand first)"
+        )
+    wanted = params.wanted(workload.replicas)
+    if workload.autoscaler is not None:
+        return _minimum_change(params, workload, workload.autoscaler, wanted)
+    if wanted == workload.replicas:
+        return None
+    return Change(target=workload.target, field="replicas", before=workload.replicas, after=wanted)
+
+
+def apply(change: Change, key: str, effects: Effects) -> Outcome:
+    """Set the count; setting it twice is harmless."""
+    if not isinstance(change.after, int) or not isinstance(change.before, int):
+        return Outcome.failed(f"cannot scale {change.target}: {change.before} and {change.after} are not both counts")
+    try:
+        return written(effects.cluster.scale(change.target, change.after, expected=change.before))
+    except Conflict as error:
+        return Outcome.conflict(str(error))
+
+
+def observe(change: Change, receipt: Mapping[str, Value], world: World) -> Progress:
+    """Look whether the wanted count is there, and ready."""
+    workload = find_workload(change, world)
+    if isinstance(workload, Progress):
+        return workload
+    if change.field == "replicas":
+        return (
+            observe_count(workload, receipt)
+            if workload.replicas == change.after
+            else not_ours(change, workload.replicas, receipt)
+        )
+    return _observe_minimum(change, receipt, workload)
+
+
+def _minimum_change(params: ScaleParams, workload: Workload, autoscaler: Autoscaler, wanted: int) -> Change | None:
+    if params.autoscaler != "minReplicas":
+        raise Permanent(
+            f"cannot scale {workload.target}: {autoscaler.kind} {autoscaler.name} sets its replicas and would undo it "
+            "(say autoscaler: minReplicas to raise the autoscaler's minimum instead)"
+        )
+    if wanted < workload.replicas:
+        raise Permanent(
+            f"cannot scale {workload.target} down: {autoscaler.kind} {autoscaler.name} sets its replicas "
+            "(lower the autoscaler's maximum by hand)"
+        )
+    after = min(wanted, autoscaler.maximum)
+    if after <= max(workload.replicas, autoscaler.minimum):
+        return None
+    return Change(target=workload.target, field="minReplicas", before=autoscaler.minimum, after=after)
+
+
+def _observe_minimum(change: Change, receipt: Mapping[str, Value], workload: Workload) -> Progress:
+    live = workload.autoscaler.minimum if workload.autoscaler is not None else None
+    if live != change.after:
+        return not_ours(change, live, receipt)
+    lowered = isinstance(change.before, int) and isinstance(change.after, int) and change.after < change.before
+    if lowered:
+        return Progress.done(f"minReplicas is {live}; the autoscaler shrinks {workload.target} in its own time")
+    if isinstance(change.after, int) and workload.replicas < change.after:
+        return Progress.progressing(f"the autoscaler has not raised {workload.target} to {change.after} replicas yet")
+    return observe_count(workload, receipt)
+
+
+ACTION = ActionSpec(
+    name="scale",
+    summary="Change the number of replicas, or the minimum of the autoscaler that sets it.",
+    params=ScaleParams,
+    prepare=prepare,
+    apply=apply,
+    observe=observe,
+    repeat="declarative",
+    reversible=True,
+    permissions=(
+        "apps/deployments:get",
+        "apps/deployments/scale:patch",
+        "apps/statefulsets:get",
+        "apps/statefulsets/scale:patch",
+        "autoscaling/horizontalpodautoscalers:list",
+        "autoscaling/horizontalpodautoscalers:patch",
+    ),
+    target_kinds=("deployment", "statefulset"),
+)

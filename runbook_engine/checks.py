@@ -1,0 +1,195 @@
+"""Checks, judged on readers: the one grammar of `verify`, `when` and `require`.
+
+A reading is yes, no, or cannot tell; empty, NaN, unreachable and stale are `cannot tell`, never yes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from runbook_engine.errors import InvalidTarget, NoAdapter, Unreadable
+from runbook_engine.model.check import (
+    AlertCheck,
+    ChangedWithinCheck,
+    Check,
+    DoNoHarm,
+    EvictablePodsCheck,
+    GitopsCheck,
+    NodeReadyCheck,
+    QueryCheck,
+    Reading,
+    ReadyCheck,
+)
+from runbook_engine.model.duration import say_duration
+from runbook_engine.model.execution import Execution
+from runbook_engine.model.observation import Sample
+from runbook_engine.model.target import Target
+from runbook_engine.ports import World
+
+STALE_AFTER = timedelta(minutes=5)
+COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
+    "below": lambda actual, wanted: actual < wanted,
+    "above": lambda actual, wanted: actual > wanted,
+    "equals": lambda actual, wanted: math.isclose(actual, wanted, rel_tol=1e-9, abs_tol=1e-12),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What checks are judged on: the target, the alerts, and how `where` values are filled."""
+
+    target: Target
+    started_at: datetime  # the alert's start: `changedWithin` counts back from it
+    all_resolved: bool
+    firing: bool
+    fill: Callable[[str], str]
+
+    @classmethod
+    def of(cls, execution: Execution, target: Target, fill: Callable[[str], str]) -> Subject:
+        """Return the subject of one execution's checks on a target."""
+        started = execution.alert.starts_at or execution.alert.received_at
+        return cls(
+            target=target,
+            started_at=started,
+            all_resolved=execution.all_resolved,
+            firing=execution.firing,
+            fill=fill,
+        )
+
+
+def judge_checks(checks: tuple[Check, ...], subject: Subject, world: World) -> tuple[Reading, ...]:
+    """Return one reading for each check; a reader's failure is a reading, not an exception."""
+    return tuple(judge_check(check, subject, world) for check in checks)
+
+
+def judge_check(check: Check, subject: Subject, world: World) -> Reading:
+    """Return whether one check passes now, or that it cannot be told."""
+    try:
+        return _judge(check, subject, world)
+    except (Unreadable, NoAdapter, InvalidTarget) as error:
+        return Reading(ok=None, says=f"{describe_check(check)}: cannot be read: {error}")
+
+
+def judge_harm(rule: DoNoHarm, baseline: float, fill: Callable[[str], str], world: World) -> Reading:
+    """Return whether the do-no-harm signal is still near its baseline; None when it cannot be read."""
+    value, problem = read_harm(rule, fill, world)
+    if value is None:
+        return Reading(ok=None, says=f"{rule.query} cannot be read: {problem}")
+    limit = max(baseline * (1 + rule.rises_by), rule.floor)
+    if value > limit:
+        says = f"{rule.query} rose to {number(value)} from {number(baseline)} (at most {number(limit)})"
+        return Reading(ok=False, says=says, value=value)
+    return Reading(ok=True, says=f"{rule.query} {number(value)}, baseline {number(baseline)}", value=value)
+
+
+def read_harm(rule: DoNoHarm, fill: Callable[[str], str], world: World) -> tuple[float | None, str]:
+    """Return the worst present value of the do-no-harm signal, or None and why."""
+    try:
+        samples = _query(rule.query, rule.where, rule.source, fill, world)
+    except (Unreadable, NoAdapter) as error:
+        return None, str(error)
+    values = [sample.value for sample in samples]
+    if not values or not all(math.isfinite(value) for value in values):
+        return None, "no data"
+    return max(values), ""
+
+
+def describe_check(check: Check) -> str:
+    """Return a check as an author would say it."""
+    match check:
+        case QueryCheck():
+            held = f" for {say_duration(check.hold_for)}" if check.hold_for else ""
+            return f"{check.query} {check.comparison} {number(check.value)}{held}"
+        case AlertCheck():
+            return f"every alert {check.state}"
+        case ReadyCheck():
+            return f"ready {check.share:.0%}"
+        case ChangedWithinCheck():
+            return f"changed within {say_duration(check.period)}"
+        case NodeReadyCheck():
+            return f"node {'ready' if check.ready else 'not ready'}"
+        case EvictablePodsCheck():
+            return f"at most {check.at_most} evictable pods"
+        case GitopsCheck():
+            return f"gitops {'managed' if check.managed else 'unmanaged'}"
+        case _:
+            assert_never(check)
+
+
+def number(value: float) -> str:
+    """Return a number as people read it: at most four significant digits."""
+    return f"{value:.4g}"
+
+
+def _judge(check: Check, subject: Subject, world: World) -> Reading:
+    match check:
+        case QueryCheck():
+            return _judge_query(check, subject, world)
+        case AlertCheck():
+            ok = subject.all_resolved if check.state == "resolved" else subject.firing
+            return Reading(ok=ok, says=f"every alert {check.state}: {'yes' if ok else 'no'}", value=ok)
+        case ReadyCheck():
+            return _judge_ready(check, subject, world)
+        case ChangedWithinCheck():
+            return _judge_changed(check, subject, world)
+        case NodeReadyCheck() | EvictablePodsCheck() | GitopsCheck():
+            raise Unreadable("no installed adapter can look at this")
+        case _:
+            assert_never(check)
+
+
+def _judge_query(check: QueryCheck, subject: Subject, world: World) -> Reading:
+    samples = _query(check.query, check.where, check.source, subject.fill, world)
+    if not samples:
+        return Reading(ok=None, says=f"{check.query} has no data")
+    if not all(math.isfinite(sample.value) for sample in samples):
+        return Reading(ok=None, says=f"{check.query} is not a number")
+    compare = COMPARISONS[check.comparison]
+    failing = [sample for sample in samples if not compare(sample.value, check.value)]
+    shown = _worst(check, failing or list(samples))
+    ok = not failing
+    sign = "is" if ok else "is not"
+    says = f"{check.query} {number(shown)} {sign} {check.comparison} {number(check.value)}"
+    return Reading(ok=ok, says=says, value=shown)
+
+
+def _worst(check: QueryCheck, samples: list[Sample]) -> float:
+    values = [sample.value for sample in samples]
+    return min(values) if check.comparison == "above" else max(values)
+
+
+def _query(
+    query: str, where: Mapping[str, str], source: str, fill: Callable[[str], str], world: World
+) -> tuple[Sample, ...]:
+    now = world.clock.now()
+    filled = {name: fill(value) for name, value in where.items()}
+    samples = world.metric_reader(source).query(query, filled, now)
+    if any(now - sample.at > STALE_AFTER for sample in samples):
+        raise Unreadable(f"{query} is older than {say_duration(STALE_AFTER)}")
+    return samples
+
+
+def _judge_ready(check: ReadyCheck, subject: Subject, world: World) -> Reading:
+    workload = world.cluster.workload(subject.target)
+    ok = workload.replicas > 0 and workload.ready >= check.share * workload.replicas
+    says = f"{subject.target} has {workload.ready} of {workload.replicas} ready, wanted {check.share:.0%}"
+    return Reading(ok=ok, says=says, value=workload.ready)
+
+
+def _judge_changed(check: ChangedWithinCheck, subject: Subject, world: World) -> Reading:
+    since = subject.started_at - check.period
+    changes = [
+        change
+        for change in world.changes.changes(subject.target, since)
+        if not change.ours and since <= change.at <= subject.started_at
+    ]
+    wanted = f"wanted within {say_duration(check.period)}"
+    if not changes:
+        return Reading(ok=False, says=f"no change by others before the alert, {wanted}")
+    newest = max(changes, key=lambda change: change.at)
+    age = say_duration(subject.started_at - newest.at)
+    return Reading(ok=True, says=f"{newest.what} by {newest.who}, {age} before the alert", value=newest.what)

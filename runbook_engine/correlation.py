@@ -1,0 +1,198 @@
+"""What a notification does to its alert's episode, and which incident the episode belongs to.
+
+Pure: values in, a transition out. Senders deliver at least once, in any order, from replicas whose clocks differ,
+and sometimes never say "resolved"; so the same notification twice changes nothing, an overtaken one is `late`, and
+silence makes an episode `expired`, which is not `resolved`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import assert_never
+
+import msgspec
+
+from runbook_engine.model.alert import Alert
+from runbook_engine.model.digest import hash_parts
+from runbook_engine.model.episode import Episode, Transition
+
+SAME_START = timedelta(minutes=5)  # two replicas see one alert start up to an evaluation apart
+EXPIRE_AFTER = timedelta(hours=9)  # two of Alertmanager's default repeat intervals, and a margin
+FLAPPING_WINDOW = timedelta(minutes=30)
+FLAPPING_EPISODES = 3
+KEY_PREFIX = 16
+INCIDENT_LABELS = (
+    ("cluster", "namespace", "service"),
+    ("cluster", "namespace", "deployment"),
+    ("cluster", "namespace", "statefulset"),
+    ("cluster", "namespace", "daemonset"),
+)
+
+
+def observe_alert(alert: Alert, episode: Episode | None, *, cycle: str = "") -> Transition:
+    """Return what the alert does to the record kept for its key; `cycle` is the sender's own episode id, if any."""
+    if alert.kind != "alert":
+        return _recorded(alert, episode, cycle)
+    match alert.status:
+        case "firing":
+            if episode is None or not episode.is_open:
+                return _fires_anew(alert, episode, cycle)
+            return _fires_again(alert, episode, cycle)
+        case "resolved":
+            if episode is None or episode.state in ("closed", "superseded"):
+                return _buried(alert, episode, cycle)
+            return _resolves(alert, episode, cycle)
+        case "nodata" | "suppressed" | "unknown":
+            return _recorded(alert, episode, cycle)
+        case unknown:
+            assert_never(unknown)
+
+
+def expire(episode: Episode, now: datetime, after: timedelta = EXPIRE_AFTER) -> Transition | None:
+    """Return the expiry of an open episode of which nobody has spoken for `after`; None when it is not due."""
+    if not episode.is_open or now - episode.last_seen < after:
+        return None
+    expired = _next(episode, state="expired", flapping=False)
+    key = hash_parts(episode.alert_key, "expired", episode.episode_id)
+    return Transition(kind="expired", key=key, episode=expired, previous=episode)
+
+
+def transition_key(alert: Alert, cycle: str = "") -> str:
+    """Return the id that every delivery of one and the same notification shares."""
+    ends_at = alert.ends_at if alert.status == "resolved" else None
+    return hash_parts(alert.alert_key, alert.status, _written(alert.starts_at), _written(ends_at), cycle)
+
+
+def incident_key(alert: Alert, keys: Iterable[tuple[str, ...]] = INCIDENT_LABELS) -> str:
+    """Return what alerts of one fault share: the first label set that is all there, else resource, group or alert.
+
+    `alertname` is no part of it, because one fault fires many names; the scope is, because two senders may use the
+    same words.
+    """
+    for names in keys:
+        values = [alert.labels.get(name, "") for name in names]
+        if values and all(values):
+            pairs = (part for pair in zip(names, values, strict=True) for part in pair)
+            return hash_parts(alert.scope, "labels", *pairs)
+    resource = alert.resource
+    subject = resource.arn or resource.name
+    if resource.account and resource.region and subject:
+        return hash_parts(alert.scope, "resource", resource.account, resource.region, resource.kind or "", subject)
+    if alert.group_key:
+        return hash_parts(alert.scope, "group", alert.source, alert.group_key)
+    return hash_parts(alert.scope, "alert", alert.alert_key)
+
+
+def _fires_anew(alert: Alert, known: Episode | None, cycle: str) -> Transition:
+    key = transition_key(alert, cycle)
+    told = _told_start(alert)
+    if known is None:
+        return _opened(alert, None, cycle)
+    if known.state == "expired" and _is_same(known, told, cycle):
+        revived = _next(known, state="open", last_seen=_later(known.last_seen, alert.received_at))
+        return Transition(kind="repeat", key=key, episode=revived, previous=known)
+    if known.ends_at is not None and (told or alert.received_at) <= known.ends_at:
+        return Transition(kind="late", key=key, previous=known)
+    return _opened(alert, known, cycle)
+
+
+def _fires_again(alert: Alert, known: Episode, cycle: str) -> Transition:
+    told = _told_start(alert)
+    seen = _later(known.last_seen, alert.received_at)
+    key = transition_key(alert, cycle)
+    if _is_same(known, told, cycle) or (told is None and not (cycle and known.cycle)):
+        displayed = min(known.displayed_start, told or known.displayed_start)
+        repeated = _next(known, last_seen=seen, displayed_start=displayed)
+        return Transition(kind="repeat", key=key, episode=repeated, previous=known, flapping=known.flapping)
+    if (told or alert.received_at) < known.start:
+        return Transition(kind="late", key=key, episode=_next(known, last_seen=seen), previous=known)
+    opened = _opened(alert, known, cycle)
+    ended = msgspec.structs.replace(known, state="superseded", ends_at=told or alert.received_at)
+    return msgspec.structs.replace(opened, kind="superseded", previous=ended)
+
+
+def _resolves(alert: Alert, known: Episode, cycle: str) -> Transition:
+    key = transition_key(alert, cycle)
+    ended = _told_end(alert)
+    if ended < known.start:
+        return Transition(kind="late", key=key, previous=known, flapping=known.flapping)
+    seen = _later(known.last_seen, alert.received_at)
+    closed = _next(known, state="closed", ends_at=ended, last_seen=seen, flapping=False)
+    return Transition(kind="resolved", key=key, episode=closed, previous=known, flapping=known.flapping)
+
+
+def _buried(alert: Alert, known: Episode | None, cycle: str) -> Transition:
+    """Remember an end whose beginning was never seen, so that a firing from before it opens nothing."""
+    key = transition_key(alert, cycle)
+    ended = _told_end(alert)
+    if known is not None and known.ends_at is not None and ended <= known.ends_at:
+        kind = "repeat" if ended == known.ends_at else "late"
+        return Transition(kind=kind, key=key, previous=known)  # type: ignore[arg-type]  # mypy widens the literals
+    start = _told_start(alert) or ended
+    grave = _begin(alert, known, start, cycle)
+    openings = known.openings if known is not None else ()
+    grave = msgspec.structs.replace(grave, state="closed", ends_at=ended, openings=openings)
+    return Transition(kind="tombstone", key=key, episode=grave, previous=known)
+
+
+def _recorded(alert: Alert, known: Episode | None, cycle: str) -> Transition:
+    """Nodata and suppression say that the alert still exists; other words say nothing about an episode."""
+    key = transition_key(alert, cycle)
+    if known is not None and known.is_open and alert.kind == "alert" and alert.status in ("nodata", "suppressed"):
+        seen = _next(known, last_seen=_later(known.last_seen, alert.received_at))
+        return Transition(kind="recorded", key=key, episode=seen, previous=known)
+    return Transition(kind="recorded", key=key, previous=known)
+
+
+def _opened(alert: Alert, known: Episode | None, cycle: str) -> Transition:
+    start = _told_start(alert) or alert.received_at
+    since = alert.received_at - FLAPPING_WINDOW
+    earlier = tuple(moment for moment in known.openings if moment > since) if known is not None else ()
+    openings = (*earlier, alert.received_at)[-FLAPPING_EPISODES:]
+    flapping = len(openings) >= FLAPPING_EPISODES
+    opened = msgspec.structs.replace(_begin(alert, known, start, cycle), openings=openings, flapping=flapping)
+    key = transition_key(alert, cycle)
+    return Transition(kind="opened", key=key, episode=opened, previous=known, flapping=flapping)
+
+
+def _begin(alert: Alert, known: Episode | None, start: datetime, cycle: str) -> Episode:
+    return Episode(
+        alert_key=alert.alert_key,
+        episode_id=f"{alert.alert_key[:KEY_PREFIX]}-{start.astimezone(UTC):%Y%m%dT%H%M%S%f}",
+        scope=alert.scope,
+        name=alert.name,
+        start=start,
+        displayed_start=start,
+        last_seen=alert.received_at,
+        cycle=cycle,
+        version=known.version + 1 if known is not None else 0,
+    )
+
+
+def _told_start(alert: Alert) -> datetime | None:
+    """The start as the sender tells it; None when it tells none, or one so far ahead that it cannot be ordered by."""
+    return None if "clock_skew" in alert.warnings else alert.starts_at
+
+
+def _told_end(alert: Alert) -> datetime:
+    ended = alert.ends_at or alert.observed_at or alert.received_at
+    return min(ended, alert.received_at) if ended - alert.received_at > SAME_START else ended
+
+
+def _is_same(known: Episode, told: datetime | None, cycle: str) -> bool:
+    if cycle and known.cycle:
+        return cycle == known.cycle
+    return told is not None and abs(told - known.start) <= SAME_START
+
+
+def _next(episode: Episode, **changes: object) -> Episode:
+    return msgspec.structs.replace(episode, version=episode.version + 1, **changes)
+
+
+def _later(one: datetime, other: datetime) -> datetime:
+    return one if one > other else other
+
+
+def _written(moment: datetime | None) -> str:
+    return "" if moment is None else moment.astimezone(UTC).isoformat()

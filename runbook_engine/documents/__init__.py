@@ -1,0 +1,1 @@
+"""What authors write: pydantic models of the kinds Runbook, RunbookTest and EngineConfig."""

@@ -1,0 +1,91 @@
+"""Checks as authors write them: one flat map whose first word says what is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from runbook_engine.documents.document import Document
+from runbook_engine.documents.field_types import Count, Duration, Flag, Number, Percent, Text, refuse
+
+SUBJECTS: Final = ("query", "alert", "ready", "changedWithin", "nodeReady", "evictablePods", "gitops")
+COMPARISONS: Final = ("below", "above", "equals")
+_QUERY_ONLY: Final = (*COMPARISONS, "where")
+
+
+class CheckDocument(Document):
+    """One check; exactly one of query, alert, ready, changedWithin, nodeReady, evictablePods, gitops."""
+
+    query: Text | None = None
+    """A metric query, never templated; needs below, above or equals."""
+    where: Mapping[str, str] = {}
+    """Label values added to the query as escaped matchers; these may be templates."""
+    below: Number | None = None
+    """Every series of the query must be below this."""
+    above: Number | None = None
+    """Every series of the query must be above this."""
+    equals: Number | None = None
+    """Every series of the query must equal this."""
+    alert: Literal["resolved", "firing"] | None = None
+    """The state that every alert of this run must have."""
+    ready: Percent | None = None
+    """The share of the target's wanted replicas that must be ready."""
+    changed_within: Duration | None = None
+    """Others changed the target within this time before the alert began."""
+    node_ready: Flag | None = None
+    """Whether the target node's kubelet reports ready."""
+    evictable_pods: Count | None = None
+    """At most this many evictable pods are left on the target node."""
+    gitops: Literal["managed", "unmanaged"] | None = None
+    """Whether a GitOps tool owns the target."""
+    hold_for: Duration | None = Field(default=None, alias="for")
+    """How long the check must hold without a break."""
+    timeout: Duration | None = None
+    """How long the check may take before it counts as failed; 2m when absent."""
+    no_data: Literal["hold", "stop"] = "hold"
+    """What no answer means: hold waits for one until the timeout, stop ends the run as unresolved at once."""
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        written = {type(self).model_fields[name].alias or name for name in self.model_fields_set}
+        subjects = [subject for subject in SUBJECTS if subject in written]
+        if len(subjects) != 1:
+            found = " and ".join(f'"{subject}"' for subject in subjects) or "none"
+            raise refuse("check-subject", f"a check looks at one thing, this one at {found}", _one_of(SUBJECTS))
+        comparisons = [comparison for comparison in COMPARISONS if comparison in written]
+        if subjects == ["query"] and len(comparisons) != 1:
+            hint = "write one of below, above, equals"
+            raise refuse("check-comparison", f"a query is compared once, this one {len(comparisons)} times", hint)
+        stray = [name for name in _QUERY_ONLY if name in written and subjects != ["query"]]
+        if stray:
+            raise refuse("check-stray", f'"{stray[0]}" belongs to "query", not to "{subjects[0]}"', "", stray[0])
+        return self
+
+
+class DoNoHarmDocument(Document):
+    """A signal that must not get worse than before the first change."""
+
+    query: Text
+    """A metric query, never templated."""
+    where: Mapping[str, str] = {}
+    """Label values added to the query as escaped matchers; these may be templates."""
+    rises_by: Percent
+    """How far above its baseline it may rise before the run is aborted and undone."""
+    floor: Number = 0.0
+    """Values below this are never harm, however far they rose."""
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value
+
+
+ChecksField = Annotated[
+    tuple[CheckDocument, ...],
+    BeforeValidator(_as_list, json_schema_input_type=CheckDocument | tuple[CheckDocument, ...]),
+]
+
+
+def _one_of(names: tuple[str, ...]) -> str:
+    return f"write one of {', '.join(names)}"

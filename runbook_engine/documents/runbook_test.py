@@ -1,0 +1,297 @@
+"""The kind RunbookTest: a small world, what happens in it and when, and what must be true by then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from runbook_engine.documents.document import Document, Envelope
+from runbook_engine.documents.field_types import Count, Duration, Flag, Name, Offset, Text, refuse
+from runbook_engine.documents.series import InvalidSeries, parse_series
+from runbook_engine.model.execution import Compensation, Status
+
+Keep = Literal["keep", "undo"]
+_Part = TypeVar("_Part", bound=Document)
+
+
+def _series(value: object) -> object:
+    if isinstance(value, tuple):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        raise refuse("series", "a series is text like 0.12x4 0.01x200")
+    try:
+        return parse_series(value)
+    except InvalidSeries as error:
+        raise refuse("series", str(error)) from error
+
+
+Samples = Annotated[
+    tuple[float | None, ...],
+    BeforeValidator(_series, json_schema_input_type=str | float),
+]
+
+
+class RevisionDocument(Document):
+    """One release of a workload."""
+
+    number: Annotated[Count, Field(ge=1)]
+    """Its number, rising."""
+    released_ago: Duration | None = None
+    """How long before the start it was released."""
+    healthy: Flag | None = None
+    """How it did; unknown when absent."""
+    summary: str = ""
+    """What people call it."""
+
+
+class DeploymentDocument(Document):
+    """A workload of the simulated world."""
+
+    namespace: Text
+    """Its namespace."""
+    name: Text
+    """Its name."""
+    replicas: Count = 1
+    """How many are wanted."""
+    ready: Count | None = None
+    """How many are ready; all when absent."""
+    cluster: Text = "local"
+    """The cluster that it runs in."""
+    service: str = ""
+    """The value of its app.kubernetes.io/name; its name when absent."""
+    rolled_out_ago: Duration | None = None
+    """How long before the start its present revision was released; long ago when absent."""
+    revisions: tuple[RevisionDocument, ...] = ()
+    """Its releases, newest first; the first one runs."""
+
+
+class ChangeDocument(Document):
+    """A change that others made before the start."""
+
+    target: Text
+    """What was changed, as in deployment=apps/checkout."""
+    ago: Duration
+    """How long before the start."""
+    who: str = "somebody"
+    """Who made it."""
+    what: str = "a change"
+    """What was done."""
+
+
+class WorldDocument(Document):
+    """The simulated world."""
+
+    deployments: tuple[DeploymentDocument, ...] = ()
+    """The workloads in it."""
+    parameters: Mapping[str, str] = {}
+    """Parameters and their values."""
+    series: Mapping[str, Samples] = {}
+    """What each query answers, one sample an interval; the last one stays."""
+    logs: Mapping[str, tuple[str, ...]] = {}
+    """The last log lines of a workload, as in apps/checkout."""
+    changes: tuple[ChangeDocument, ...] = ()
+    """What others changed before the start."""
+    pause: Flag = False
+    """Whether the kill switch is thrown."""
+
+
+class AlertDocument(Document):
+    """Something that an alert does; exactly one of fires, resolves, expires."""
+
+    at: Offset
+    """When, from the start."""
+    fires: Mapping[str, str] | None = None
+    """The labels of an alert that fires."""
+    resolves: Mapping[str, str] | None = None
+    """The labels of an alert that its sender calls resolved."""
+    expires: Mapping[str, str] | None = None
+    """The labels of an alert that is never heard of again."""
+    starts_at: Offset | None = None
+    """When its sender says that it began; `at` when absent, may be negative."""
+    annotations: Mapping[str, str] = {}
+    """Its annotations."""
+    scope: Name | None = None
+    """The scope that it arrives in; the test's own when absent."""
+
+    @model_validator(mode="after")
+    def _does_one_thing(self) -> Self:
+        return _only_one(self, ("fires", "resolves", "expires"), "an alert does one thing")
+
+    @property
+    def does(self) -> Literal["fires", "resolves", "expires"]:
+        """Which of the three."""
+        return "fires" if self.fires is not None else "resolves" if self.resolves is not None else "expires"
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The alert's labels, whatever it does."""
+        return self.fires or self.resolves or self.expires or {}
+
+
+class SignalDocument(Document):
+    """Something that a person does; exactly one of approve, deny, cancel, takeover, pause, resume."""
+
+    at: Offset
+    """When, from the start."""
+    approve: Name | None = None
+    """The step whose change is approved."""
+    deny: Name | None = None
+    """The step whose change is denied."""
+    cancel: Keep | None = None
+    """Cancel the run, and keep or undo what was done."""
+    takeover: Keep | None = None
+    """Take the run over, and keep or undo what was done."""
+    pause: Duration | None = None
+    """Throw the kill switch for this long."""
+    resume: Literal[True] | None = None
+    """Lift the kill switch."""
+    runbook: Name | None = None
+    """Whose run; needed only when several run."""
+    by: Text = "tester"
+    """Who does it."""
+    reason: str = ""
+    """Why."""
+
+    @model_validator(mode="after")
+    def _does_one_thing(self) -> Self:
+        return _only_one(self, ("approve", "deny", "cancel", "takeover", "pause", "resume"), "a person does one thing")
+
+
+class FailureDocument(Document):
+    """A call that goes wrong."""
+
+    step: Name
+    """The step whose call goes wrong."""
+    call: Literal["prepare", "apply", "observe", "undo"] = "apply"
+    """Which of its calls."""
+    fails: Literal["retryable", "permanent", "unknown", "conflict", "unreadable"] = "permanent"
+    """How: surely not done and safe to repeat, or pointless to repeat; in doubt; moved by others; unreadable."""
+    times: Annotated[Count, Field(ge=1)] = 1
+    """How often, before it goes well."""
+    says: str = "it was told to fail"
+    """The reason that it gives."""
+
+
+class DeploymentEdit(Document):
+    """What is new about a workload."""
+
+    namespace: Text
+    """Its namespace."""
+    name: Text
+    """Its name."""
+    cluster: Text = "local"
+    """The cluster that it runs in."""
+    replicas: Count | None = None
+    """How many are wanted now."""
+    ready: Count | None = None
+    """How many are ready now."""
+    released: Text | None = None
+    """A new release, under this name."""
+
+
+class EditDocument(Document):
+    """What others change while the test runs."""
+
+    at: Offset
+    """When, from the start."""
+    parameters: Mapping[str, str | None] = {}
+    """Parameters and their new values; null removes one."""
+    deployments: tuple[DeploymentEdit, ...] = ()
+    """Workloads and what is new about them."""
+    who: str = "somebody"
+    """Who does it."""
+
+
+class WorkloadExpectation(Document):
+    """What must be true of a workload."""
+
+    namespace: Text
+    """Its namespace."""
+    name: Text
+    """Its name."""
+    cluster: Text = "local"
+    """The cluster that it runs in."""
+    replicas: Count | None = None
+    """How many are wanted."""
+    revision: Annotated[Count, Field(ge=1)] | None = None
+    """The revision that runs."""
+    restarted: Flag | None = None
+    """Whether it was restarted."""
+
+
+class ExpectationDocument(Document):
+    """What must be true at a time; what is absent is not asked."""
+
+    at: Offset
+    """When, from the start."""
+    runbook: Name | None = None
+    """Whose run; needed only when several run."""
+    matched: tuple[Name, ...] | None = None
+    """The runbooks that matched any alert so far; an empty list = none."""
+    status: Status | None = None
+    """The status of the run."""
+    compensation: Compensation | None = None
+    """What became of undoing."""
+    ran: tuple[Name, ...] | None = None
+    """The steps that changed something, in order; an empty list = none."""
+    skipped: tuple[Name, ...] | None = None
+    """The steps that were skipped, in order."""
+    parameters: Mapping[str, str | None] | None = None
+    """Parameters and their values; null = it does not exist."""
+    deployments: tuple[WorkloadExpectation, ...] | None = None
+    """Workloads and what must be true of them."""
+    replicas: Mapping[str, Count] | None = None
+    """Workloads, as in apps/checkout, and their wanted replicas."""
+    says: Text | None = None
+    """Part of the reason that the run gives, as when it is blocked."""
+    notified: Mapping[Name, tuple[Text, ...]] | None = None
+    """Receivers and the events that each heard of, in order; an empty list = none."""
+    changes: Count | None = None
+    """How many changes were made, undone ones included."""
+
+
+class ScenarioDocument(Document):
+    """One test."""
+
+    name: Text
+    """What it shows, as a sentence."""
+    world: WorldDocument = WorldDocument()
+    """The simulated world."""
+    alerts: tuple[AlertDocument, ...] = ()
+    """What alerts do."""
+    signals: tuple[SignalDocument, ...] = ()
+    """What people do."""
+    failures: tuple[FailureDocument, ...] = ()
+    """Which calls go wrong."""
+    edits: tuple[EditDocument, ...] = ()
+    """What others change meanwhile."""
+    expect: Annotated[tuple[ExpectationDocument, ...], Field(min_length=1)]
+    """What must be true, and when."""
+
+
+class RunbookTestDocument(Envelope):
+    """Tests of runbooks in simulated time."""
+
+    kind: Literal["RunbookTest"]
+    """This document tests runbooks."""
+    runbooks: Annotated[tuple[Text, ...], Field(min_length=1)]
+    """The files of the runbooks, relative to this file."""
+    config: Text | None = None
+    """The engine configuration, relative to this file; everything allowed in the simulated world when absent."""
+    interval: Duration = timedelta(seconds=15)
+    """The time between two samples of a series."""
+    tests: Annotated[tuple[ScenarioDocument, ...], Field(min_length=1)]
+    """The tests."""
+
+
+def _only_one(part: _Part, names: tuple[str, ...], rule: str) -> _Part:
+    written = [name for name in names if getattr(part, name) is not None]
+    if len(written) != 1:
+        found = " and ".join(f'"{name}"' for name in written) or "none"
+        raise refuse("one-thing", f"{rule}, this one {found}", f"write one of {', '.join(names)}")
+    return part

@@ -1,0 +1,305 @@
+"""The engine: the front door of all hosts. Takes alerts in, drives executions, and takes people's signals.
+
+It holds no state of its own: everything that must last is in the journal before a call returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from runbook_engine.errors import Forbidden, InvalidAlert, InvalidTarget, StalePlan, StaleVersion, UnknownRunbook
+from runbook_engine.executor import Executor
+from runbook_engine.guardrails import effective_mode
+from runbook_engine.intake import IntakeBuilder, Matched
+from runbook_engine.matching.explain import Explanation, explain, explain_labels
+from runbook_engine.matching.index import Index
+from runbook_engine.matching.meta import labels_of
+from runbook_engine.matching.placement import Entry
+from runbook_engine.model.alert import Alert
+from runbook_engine.model.bundle import Bundle
+from runbook_engine.model.delivery import Parsed, Rejected, Request, SourceSettings
+from runbook_engine.model.directive import Directive
+from runbook_engine.model.execution import Approved, Execution
+from runbook_engine.model.incident import ExecutionReport, Incident, IncidentReport, IncidentStatus, Intake
+from runbook_engine.model.plan import Plan
+from runbook_engine.model.runbook import ModeRule, Runbook
+from runbook_engine.model.signal import Signal
+from runbook_engine.model.target import Target
+from runbook_engine.planning import Sight, make_plan
+from runbook_engine.ports import Effects, Journal, World
+from runbook_engine.registry import Registry
+from runbook_engine.templating import Templates
+
+MOST_TRIES = 8  # deliveries that touch the same episodes at once are few; more than this is a fault
+SHORTEST_HASH = 4
+EXPIRE_BATCH = 100
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one delivery. Everything in it is durable."""
+
+    accepted: int
+    rejected: tuple[Rejected, ...] = ()
+    opened: tuple[str, ...] = ()  # executions
+    joined: tuple[str, ...] = ()
+    incidents: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Explained(msgspec.Struct, frozen=True, kw_only=True):
+    """Why one runbook does or does not match one alert."""
+
+    runbook: str
+    explanation: Explanation
+
+
+class Engine:
+    """One installation's engine: its bundle, its journal, its eyes and its hands."""
+
+    def __init__(
+        self,
+        *,
+        bundle: Bundle,
+        journal: Journal,
+        world: World,
+        effects: Effects,
+        registry: Registry,
+        checkpoint: Callable[[str], None] = lambda name: None,
+    ) -> None:
+        self.bundle = bundle
+        self.journal = journal
+        self.world = world
+        self._registry = registry
+        self._runbooks: Mapping[str, Runbook] = {runbook.name: runbook for runbook in bundle.runbooks}
+        self._index = Index.build(
+            Entry(runbook.name, order, runbook.matchers) for order, runbook in enumerate(bundle.runbooks)
+        )
+        self._sight = Sight(
+            world=world,
+            ledger=journal,
+            registry=registry,
+            configuration=bundle.configuration,
+            templates=Templates(),
+        )
+        self._executor = Executor(
+            sight=self._sight,
+            effects=effects,
+            journal=journal,
+            lease=bundle.configuration.limits.lease,
+            checkpoint=checkpoint,
+        )
+        self._intake = IntakeBuilder(
+            configuration=bundle.configuration,
+            journal=journal,
+            match=self.match,
+            templates=self._sight.templates,
+        )
+
+    # --- alerts -------------------------------------------------------------------------------------------
+
+    def parse(self, request: Request) -> Parsed:
+        """Return the alerts of a delivery. Raises InvalidAlert when nothing in it can be used."""
+        configuration = self.bundle.configuration
+        scope = next((scope for scope in configuration.scopes if scope.name == request.scope), None)
+        settings = SourceSettings(
+            drop_labels=configuration.drop_labels,
+            severities=scope.severities if scope is not None else {},
+            max_body_bytes=configuration.limits.max_body,
+            max_decoded_bytes=configuration.limits.max_inflated,
+        )
+        parsed = self._registry.source(request.source).parse(request, settings)
+        if not parsed.alerts and parsed.rejected:
+            raise InvalidAlert("schema", "no alert of the delivery is valid: " + parsed.rejected[0].reason)
+        return parsed
+
+    def ingest(self, request: Request) -> Receipt:
+        """Take one delivery in. When this returns, what it meant is durable.
+
+        Raises InvalidAlert, or whatever the journal raises when it cannot store.
+        """
+        parsed = self.parse(request)
+        intake = self._record(lambda: self._intake.build(parsed.alerts, request.received_at))
+        return Receipt(
+            accepted=len(parsed.alerts),
+            rejected=parsed.rejected,
+            opened=tuple(execution.id for execution in intake.opened),
+            joined=tuple(execution_id for _, execution_id, _ in intake.joined),
+            incidents=tuple(dict.fromkeys(incident.id for incident in intake.incidents)),
+            warnings=parsed.warnings,
+        )
+
+    def expire(self, now: datetime) -> int:
+        """Expire episodes of which nobody has spoken for long; their changes stay. Returns how many."""
+        after = self.bundle.configuration.correlation.expire_after
+        intake = self._record(lambda: self._intake.expire(now, after, EXPIRE_BATCH))
+        return len(intake.episodes)
+
+    def match(self, alert: Alert) -> tuple[Matched, ...]:
+        """Return the runbooks that an alert asks for, in order, each with its effective mode."""
+        labels = labels_of(alert)
+        return tuple(self._matched(self._runbooks[name], labels) for name in self._index.match(labels))
+
+    def explain(self, alert: Alert) -> tuple[Explained, ...]:
+        """Return for every runbook, clause by clause, why it does or does not match."""
+        return tuple(
+            Explained(runbook=runbook.name, explanation=explain(alert, runbook.matchers))
+            for runbook in self.bundle.runbooks
+        )
+
+    # --- plans --------------------------------------------------------------------------------------------
+
+    def plan(self, alert: Alert, now: datetime) -> tuple[Plan, ...]:
+        """Return what every matching runbook would do for this alert now. Looks, never touches."""
+        plans = []
+        for matched in self.match(alert):
+            execution = self._intake.rehearse(matched, alert, now)
+            plans.append(make_plan(execution, matched.runbook, self._sight, now))
+        return tuple(plans)
+
+    def plan_by_hand(
+        self, name: str, *, target: Target | None, inputs: Mapping[str, str], by: str, reason: str, now: datetime
+    ) -> tuple[Plan, Execution]:
+        """Return what a run by hand would do, and the execution that `start` would store."""
+        runbook = self.runbook(name)
+        execution = self._intake.by_hand(runbook, target=target, inputs=inputs, by=by, reason=reason, now=now)
+        return make_plan(execution, runbook, self._sight, now), execution
+
+    def start(self, execution: Execution, plan: Plan, *, plan_hash: str, by: str, now: datetime) -> Execution:
+        """Store a run by hand whose plan a person has seen: exactly these changes are approved.
+
+        Raises StalePlan when the hash is of another plan, InvalidTarget when the target is busy.
+        """
+        _demand_same_plan(plan.plan_hash, plan_hash)
+        runbook = self.runbook(execution.runbook)
+        approved = tuple(
+            Approved(change_hash=step.change_hash, by=by, at=now) for step in plan.steps if step.change_hash
+        )
+        opened = msgspec.structs.replace(execution, approved=approved)
+        try:
+            self.journal.record(self._intake.started_by_hand(opened, runbook, now))
+        except StaleVersion as error:
+            holder = self.journal.holders([execution.slot]).get(execution.slot, "another one")
+            raise InvalidTarget(
+                f"execution {holder} of {runbook.name} already has {execution.target}; take it over or cancel it first"
+            ) from error
+        return self.journal.load(opened.id)
+
+    def runbook(self, name: str) -> Runbook:
+        """Return a loaded runbook by name. Raises UnknownRunbook."""
+        if name not in self._runbooks:
+            known = ", ".join(self._runbooks) or "none is loaded"
+            raise UnknownRunbook(f"unknown runbook {name!r}; known are {known}")
+        return self._runbooks[name]
+
+    # --- driving ------------------------------------------------------------------------------------------
+
+    def drive(self, execution_id: str, owner: str, now: datetime, time_left: timedelta) -> Directive:
+        """Take an execution one step further and say what its host does next. Raises UnknownExecution."""
+        return self._executor.drive(execution_id, owner, now, time_left)
+
+    def due(self, now: datetime, limit: int = 100) -> tuple[str, ...]:
+        """Return ids of executions that want to be driven now."""
+        return self.journal.due(now, limit)
+
+    # --- people -------------------------------------------------------------------------------------------
+
+    def approve(self, execution_id: str, *, plan_hash: str, by: str, now: datetime, reason: str = "") -> None:
+        """Say yes to exactly the change that is asked for. Raises StalePlan, Forbidden, UnknownExecution."""
+        request = self.journal.load(execution_id).approval
+        if request is None:
+            raise StalePlan(f"execution {execution_id} asks for nothing now")
+        _demand_same_plan(request.hash, plan_hash)
+        self._demand_member(request.by, by)
+        self._signal(execution_id, Signal(kind="approved", at=now, by=by, reason=reason, plan_hash=request.hash))
+
+    def deny(self, execution_id: str, *, by: str, now: datetime, reason: str = "") -> None:
+        """Say no to what is asked. Raises StalePlan when nothing is, Forbidden, UnknownExecution."""
+        request = self.journal.load(execution_id).approval
+        if request is None:
+            raise StalePlan(f"execution {execution_id} asks for nothing now")
+        self._demand_member(request.by, by)
+        self._signal(execution_id, Signal(kind="denied", at=now, by=by, reason=reason))
+
+    def cancel(self, execution_id: str, *, undo: bool, by: str, now: datetime, reason: str = "") -> None:
+        """Stop a run; keep what it changed, or undo it. Raises UnknownExecution."""
+        self._signal(execution_id, Signal(kind="cancelled", at=now, by=by, reason=reason, undo=undo))
+
+    def take_over(self, execution_id: str, *, undo: bool, by: str, now: datetime, reason: str = "") -> None:
+        """Give a run to a person: the engine makes no further change. Raises UnknownExecution."""
+        self._signal(execution_id, Signal(kind="taken_over", at=now, by=by, reason=reason, undo=undo))
+
+    # --- reports ------------------------------------------------------------------------------------------
+
+    def execution_report(self, execution_id: str) -> ExecutionReport:
+        """Return one execution with its trail. Raises UnknownExecution."""
+        return self._report(self.journal.load(execution_id))
+
+    def incident_report(self, incident_id: str) -> IncidentReport:
+        """Return one incident with everything that happened. Raises UnknownIncident."""
+        incident = self.journal.incident(incident_id)
+        found = self.journal.executions(limit=1000, incident_id=incident.id)
+        reports = tuple(self._report(execution) for execution in reversed(found))
+        acted = [record.at for report in reports for record in report.audit if record.event == "intended"]
+        ended = [report.execution.ended_at for report in reports if report.execution.status == "succeeded"]
+        mitigated_at = min((at for at in ended if at is not None), default=None)
+        return IncidentReport(
+            incident=incident,
+            status=_status(incident, mitigated_at),
+            arrivals=self.journal.arrivals(incident.id),
+            executions=reports,
+            acted_at=min(acted, default=None),
+            mitigated_at=mitigated_at,
+        )
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _matched(self, runbook: Runbook, labels: Mapping[str, str]) -> Matched:
+        def holds(rule: ModeRule) -> bool:
+            return explain_labels(labels, rule.matchers).matched
+
+        mode = effective_mode(runbook, self.bundle.configuration, holds)
+        return Matched(runbook=runbook, mode=mode)
+
+    def _record(self, build: Callable[[], Intake]) -> Intake:
+        """Build and store; when somebody was faster, look again. Raises StaleVersion after many tries."""
+        for _ in range(MOST_TRIES - 1):
+            intake = build()
+            try:
+                self.journal.record(intake)
+            except StaleVersion:
+                continue
+            return intake
+        intake = build()
+        self.journal.record(intake)
+        return intake
+
+    def _signal(self, execution_id: str, signal: Signal) -> None:
+        self.journal.load(execution_id)
+        self.journal.signal(execution_id, signal)
+
+    def _demand_member(self, team_name: str, person: str) -> None:
+        for team in self.bundle.configuration.teams:
+            if team.name == team_name and team.members and person not in team.members:
+                raise Forbidden(f"{person} is not in {team.name}, which must answer: {', '.join(team.members)}")
+
+    def _report(self, execution: Execution) -> ExecutionReport:
+        return ExecutionReport(
+            execution=execution,
+            runbook=self.journal.runbook(execution.runbook_digest),
+            audit=self.journal.audit(execution.id),
+            evidence=self.journal.evidence(execution.id),
+        )
+
+
+def _demand_same_plan(actual: str, given: str) -> None:
+    if len(given) < SHORTEST_HASH or not actual.startswith(given):
+        raise StalePlan(f"the plan is {actual[:8]} now, not {given[:8] or 'nothing'}: look at it again")
+
+
+def _status(incident: Incident, mitigated_at: datetime | None) -> IncidentStatus:
+    if incident.resolved_at is not None:
+        return "resolved"
+    return "mitigated" if mitigated_at is not None else "open"

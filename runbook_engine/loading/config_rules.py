@@ -1,0 +1,121 @@
+"""What must hold inside an engine configuration, and between it and the runbooks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Any, Final
+
+from runbook_engine.documents.target import KINDS, NAMESPACED
+from runbook_engine.loading.diagnostics import did_you_mean
+from runbook_engine.loading.findings import Findings
+from runbook_engine.loading.rules import Catalogue, as_list, as_map, steps_of
+from runbook_engine.loading.yaml_tree import Path, Scalar, walk
+from runbook_engine.model.configuration import Configuration
+from runbook_engine.templating import is_template
+
+_SECRET = re.compile(r"(?:token|password|passwd|secret|api_?key|routing_?key|credentials?)$", re.IGNORECASE)
+_WRITE: Final = "write {env: NAME}, {file: path} or {ssm: /path}, and change this secret: it has been in a file"
+
+
+def check_config_rules(findings: Findings, catalogue: Catalogue) -> None:
+    """Report what breaks a rule between fields of a configuration."""
+    content = as_map(findings.content)
+    for path, pattern, may_be_all in _target_patterns(content):
+        _check_pattern(findings, path, pattern, may_be_all)
+    for name, scope in as_map(content.get("scopes")).items():
+        source = as_map(scope).get("source")
+        if isinstance(source, str) and source not in catalogue.sources:
+            hint = did_you_mean(source, catalogue.sources)
+            findings.error(("scopes", name, "source"), "unknown-source", f'unknown source "{source}"', hint)
+    scopes = as_map(content.get("scopes"))
+    for name, token in as_map(content.get("tokens")).items():
+        for index, scope in enumerate(as_list(as_map(token).get("scopes"))):
+            _check_known(findings, ("tokens", name, "scopes", index), "scope", scope, scopes)
+    for name, team in as_map(content.get("teams")).items():
+        receiver = as_map(team).get("receiver")
+        _check_known(findings, ("teams", name, "receiver"), "receiver", receiver, as_map(content.get("receivers")))
+    _check_places(findings, content)
+    _check_settings(findings)
+
+
+def check_against(findings: Findings, configuration: Configuration, catalogue: Catalogue) -> None:
+    """Report what a runbook names and the configuration does not."""
+    receivers = {receiver.name for receiver in configuration.receivers}
+    teams = {team.name for team in configuration.teams}
+    content = as_map(findings.content)
+    _check_known(findings, ("metadata", "owner"), "team", as_map(content.get("metadata")).get("owner"), teams)
+    for index, rule in enumerate(as_list(content.get("notify"))):
+        _check_known(findings, ("notify", index, "receiver"), "receiver", as_map(rule).get("receiver"), receivers)
+    _check_cluster(findings, ("target",), content.get("target"), configuration)
+    for index, step in steps_of(findings):
+        path: Path = ("steps", index)
+        _check_known(findings, (*path, "approval", "by"), "team", as_map(step.get("approval")).get("by"), teams)
+        if step.get("target") is not None:
+            _check_cluster(findings, (*path, "target"), step["target"], configuration)
+        spec = catalogue.actions.get(str(step.get("action")))
+        told = as_map(step.get("with")).get("receiver")
+        if spec is not None and spec.message_only and isinstance(told, str) and not is_template(told):
+            _check_known(findings, (*path, "with", "receiver"), "receiver", told, receivers)
+
+
+def _check_known(findings: Findings, path: Path, noun: str, name: Any, known: Collection[str]) -> None:
+    if isinstance(name, str) and name not in known:
+        hint = did_you_mean(name, known) or f"engine.yaml names no {noun} yet"
+        findings.error(path, f"unknown-{noun}", f'unknown {noun} "{name}"', hint)
+
+
+def _check_cluster(findings: Findings, path: Path, target: Any, configuration: Configuration) -> None:
+    if not isinstance(target, dict):
+        return
+    cluster = target.get("cluster")
+    if cluster is None and len(configuration.clusters) > 1:
+        message = f'"cluster" is missing in {findings.where(path)}: there are {", ".join(configuration.clusters)}'
+        findings.error(
+            path, "cluster-missing", message, 'write cluster: "{{ inputs.cluster }}" with an input of type cluster'
+        )
+    elif isinstance(cluster, str) and not is_template(cluster):
+        _check_known(findings, (*path, "cluster"), "cluster", cluster, configuration.clusters or ("local",))
+
+
+def _target_patterns(content: Any) -> Iterator[tuple[Path, Any, bool]]:
+    for index, pattern in enumerate(as_list(content.get("targets"))):
+        yield ("targets", index), pattern, False
+    for name, scope in as_map(content.get("scopes")).items():
+        for index, pattern in enumerate(as_list(as_map(scope).get("targets"))):
+            yield ("scopes", name, "targets", index), pattern, True
+
+
+def _check_pattern(findings: Findings, path: Path, pattern: Any, may_be_all: bool) -> None:
+    if not isinstance(pattern, str) or (pattern == "*" and may_be_all):
+        return
+    kind, equals, rest = pattern.partition("=")
+    if pattern == "*" or not equals or not rest:
+        message = f'"{pattern}" is no target pattern: it names a kind and a name'
+        findings.error(path, "target-pattern", message, "write deployment=apps/* or parameter=/checkout/*")
+    elif kind not in KINDS:
+        findings.error(path, "target-pattern", f'unknown kind "{kind}" of target', did_you_mean(kind, KINDS))
+    elif kind in NAMESPACED and rest.count("/") != 1:
+        message = f"a {kind} is named by its namespace and its name"
+        findings.error(path, "target-pattern", message, f"write {kind}=NAMESPACE/{rest.rpartition('/')[2]}")
+
+
+def _check_places(findings: Findings, content: Any) -> None:
+    clusters = [name for name in as_list(content.get("clusters")) if isinstance(name, str)] or ["local"]
+    for port, choices in as_map(content.get("adapters")).items():
+        several = isinstance(choices, list)
+        for index, choice in enumerate(choices if several else [choices]):
+            place = as_map(choice).get("place")
+            if isinstance(place, str) and place:
+                path: Path = ("adapters", port, index, "place") if several else ("adapters", port, "place")
+                _check_known(findings, path, "cluster", place, clusters)
+
+
+def _check_settings(findings: Findings) -> None:
+    """Report secrets that stand in the settings of adapters and receivers."""
+    for path, node in walk(findings.root):
+        if not path or path[0] not in ("adapters", "receivers") or not isinstance(node, Scalar):
+            continue
+        literal = isinstance(node.value, str | int | float) and not isinstance(node.value, bool)
+        if literal and _SECRET.search(str(path[-1])) and len(path) > 2:
+            findings.error(path, "literal-secret", "a secret itself must not stand in a file", _WRITE)

@@ -1,0 +1,53 @@
+"""Make diagnostics: a place in a source, a sentence, a remedy, and the name that was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from runbook_engine.loading.yaml_tree import Place
+from runbook_engine.model.diagnostic import Diagnostic, Severity
+
+
+class Source:
+    """One file's text, by lines, from which diagnostics are cut."""
+
+    def __init__(self, file: str, lines: Sequence[str]) -> None:
+        self.file = file
+        self.lines = tuple(lines)
+
+    def diagnostic(
+        self, place: Place, code: str, message: str, hint: str = "", *, severity: Severity = "error"
+    ) -> Diagnostic:
+        """Return one finding at a place of this file."""
+        line = self.lines[place.line - 1] if 0 < place.line <= len(self.lines) else ""
+        width = max(1, min(place.width, len(line) - place.column + 1))
+        return Diagnostic(
+            file=self.file,
+            line=place.line,
+            column=place.column,
+            code=code,
+            message=message,
+            severity=severity,
+            hint=hint,
+            source_line=line.replace("\t", " ").rstrip(),
+            width=width,
+        )
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the remedy for a misspelt name: the nearest known one, else the list of them when it is short."""
+    names = sorted(set(known))
+    folded = {name.casefold(): name for name in names}
+    near = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
+    if near:
+        return f'did you mean "{folded[near[0]]}"?'
+    return f"known: {', '.join(names)}" if 0 < len(names) <= 12 else ""
+
+
+def ordered(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Return findings by file and place, each once; of two errors with one sentence at one place, the first."""
+    seen: dict[tuple[str, int, int, str], Diagnostic] = {}
+    for diagnostic in diagnostics:
+        seen.setdefault((diagnostic.file, diagnostic.line, diagnostic.column, diagnostic.message), diagnostic)
+    return tuple(sorted(seen.values(), key=lambda found: (found.file, found.line, found.column, found.message)))

@@ -1,0 +1,181 @@
+"""Load files: every runbook, test and configuration under some paths, with every error of every file at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path as FilePath
+
+import msgspec
+
+from runbook_engine.documents.engine_config import EngineConfigDocument
+from runbook_engine.documents.runbook import RunbookDocument
+from runbook_engine.documents.runbook_test import RunbookTestDocument
+from runbook_engine.errors import InvalidRunbook
+from runbook_engine.loading.compile import compile_runbook
+from runbook_engine.loading.compile_config import compile_config
+from runbook_engine.loading.config_rules import check_against
+from runbook_engine.loading.diagnostics import Source, ordered
+from runbook_engine.loading.rules import Catalogue
+from runbook_engine.loading.validate import Judged, judge_document
+from runbook_engine.loading.yaml_source import parse_yaml
+from runbook_engine.loading.yaml_tree import Place
+from runbook_engine.model.bundle import Bundle
+from runbook_engine.model.configuration import Configuration
+from runbook_engine.model.diagnostic import Diagnostic
+from runbook_engine.model.quantity import duration_text
+from runbook_engine.model.runbook import Runbook
+from runbook_engine.model.worst_case import worst_case
+
+SUFFIXES = (".yaml", ".yml")
+
+
+class LoadedTest(msgspec.Struct, frozen=True):
+    """A test document and the file that it stands in, from which its own paths start."""
+
+    file: str
+    document: RunbookTestDocument
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """What was read: everything that is right, and every finding."""
+
+    bundle: Bundle
+    tests: tuple[LoadedTest, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    files: tuple[str, ...]
+    worst_cases: Mapping[str, str] = {}  # runbook name -> as people write it
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The findings that make a file unusable."""
+        return tuple(found for found in self.diagnostics if found.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """The findings that do not."""
+        return tuple(found for found in self.diagnostics if found.severity == "warning")
+
+
+def load_files(
+    paths: Sequence[FilePath | str], catalogue: Catalogue, config_path: FilePath | str | None = None
+) -> Loaded:
+    """Read everything under the paths. With a configuration at hand, names of teams and receivers are checked too."""
+    files = _files([FilePath(path) for path in paths], FilePath(config_path) if config_path is not None else None)
+    found: list[Diagnostic] = []
+    judged = [entry for file in files for entry in _judge_file(file, catalogue, found)]
+    configuration, configured = _configuration(judged)
+    runbooks = tuple(_compile(judged, configuration if configured else None, catalogue))
+    for entry in judged:
+        found.extend(entry.findings.diagnostics)
+    tests = tuple(
+        LoadedTest(entry.findings.source.file, entry.document)
+        for entry in judged
+        if isinstance(entry.document, RunbookTestDocument) and not entry.findings.failed
+    )
+    limits = {name: spec.time_limit for name, spec in catalogue.actions.items()}
+    return Loaded(
+        Bundle(runbooks, configuration),
+        tests,
+        ordered(found),
+        tuple(str(file) for file in files),
+        {runbook.name: duration_text(worst_case(runbook, limits)) for runbook in runbooks},
+    )
+
+
+def load_valid_files(
+    paths: Sequence[FilePath | str], catalogue: Catalogue, config_path: FilePath | str | None = None
+) -> Loaded:
+    """Read everything under the paths. Raises InvalidRunbook when anything has an error."""
+    loaded = load_files(paths, catalogue, config_path)
+    if loaded.errors:
+        raise InvalidRunbook(loaded.errors)
+    return loaded
+
+
+def _files(paths: Sequence[FilePath], config: FilePath | None) -> tuple[FilePath, ...]:
+    """Return the files under the paths, each once: the configuration first, folders in order of names."""
+    listed = [config] if config is not None else []
+    for path in paths:
+        listed.extend(_under(path) if path.is_dir() else [path])
+    unique = {path.resolve(): path for path in reversed(listed)}
+    return tuple(reversed(unique.values()))
+
+
+def _under(folder: FilePath) -> list[FilePath]:
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix in SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def _judge_file(file: FilePath, catalogue: Catalogue, found: list[Diagnostic]) -> Iterator[Judged]:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        found.append(Source(str(file), ()).diagnostic(Place(1, 1), "unreadable-file", f"cannot be read: {reason}"))
+        return
+    parsed = parse_yaml(content, str(file))
+    found.extend(parsed.diagnostics)
+    if not parsed.documents and not parsed.diagnostics:
+        message = "the file is empty"
+        found.append(parsed.source.diagnostic(Place(1, 1), "empty-file", message, severity="warning"))
+    broken = any(finding.severity == "error" for finding in parsed.diagnostics)
+    for root in parsed.documents:
+        judged = judge_document(parsed.source, root, catalogue)
+        yield Judged(judged.findings) if broken else judged
+
+
+def _configuration(judged: Sequence[Judged]) -> tuple[Configuration, bool]:
+    """Return the configuration, and whether there is a valid one; a second one is an error."""
+    configs = [entry for entry in judged if isinstance(entry.document, EngineConfigDocument)]
+    for entry in configs[1:]:
+        first = configs[0].findings
+        message = f"a second EngineConfig, the first is {first.source.file}:{first.root.place.line}"
+        entry.findings.error(("kind",), "second-config", message, "keep one of the two")
+    if not configs:
+        return Configuration(), False
+    document = configs[0].document
+    assert isinstance(document, EngineConfigDocument)
+    return compile_config(document, configs[0].findings), True
+
+
+def _compile(judged: Sequence[Judged], configuration: Configuration | None, catalogue: Catalogue) -> Iterator[Runbook]:
+    names: dict[str, str] = {}
+    for entry in judged:
+        findings = entry.findings
+        if not isinstance(findings.content, dict) or findings.content.get("kind") != "Runbook":
+            continue
+        if configuration is not None:
+            check_against(findings, configuration, catalogue)
+        _check_unique(entry, names)
+        if isinstance(entry.document, RunbookDocument) and not findings.failed:
+            before = len(findings.diagnostics)
+            runbook = compile_runbook(entry.document, findings)
+            del findings.diagnostics[before:]  # compiling reads the matchers a second time
+            _warn_of_deadline(entry, runbook, catalogue)
+            yield runbook
+
+
+def _check_unique(entry: Judged, names: dict[str, str]) -> None:
+    findings = entry.findings
+    metadata = findings.content.get("metadata") if isinstance(findings.content, dict) else None
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    if not isinstance(name, str):
+        return
+    place = f"{findings.source.file}:{findings.root.place.line}"
+    first = names.setdefault(name, place)
+    if first != place:
+        message = f'a second runbook named "{name}", the first is {first}'
+        findings.error(("metadata", "name"), "duplicate-runbook", message, "rename one of them")
+
+
+def _warn_of_deadline(entry: Judged, runbook: Runbook, catalogue: Catalogue) -> None:
+    longest = worst_case(runbook, {name: spec.time_limit for name, spec in catalogue.actions.items()})
+    if longest > runbook.guardrails.deadline:
+        message = f"the worst case of a run is {duration_text(longest)}, longer than its deadline"
+        hint = "raise the deadline, or shorten approval, verify or settle; a run ends at its deadline"
+        entry.findings.warning(("guardrails", "deadline"), "worst-case", message, hint)

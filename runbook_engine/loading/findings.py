@@ -1,0 +1,70 @@
+"""What is found in one document: paths become places, and a trap that was explained is not reported again."""
+
+from __future__ import annotations
+
+from runbook_engine.loading.diagnostics import Source
+from runbook_engine.loading.yaml_tree import Node, Path, Place, Plain, key_place, plain, resolve, value_place
+from runbook_engine.model.diagnostic import Diagnostic
+
+_OWNERS = {"steps": "step", "tests": "test"}
+
+
+class Findings:
+    """Collects the diagnostics of one document."""
+
+    def __init__(self, source: Source, root: Node) -> None:
+        self.source = source
+        self.root = root
+        self.content: Plain = plain(root)
+        self.diagnostics: list[Diagnostic] = []
+        self.explained: set[Path] = set()
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything found is an error."""
+        return any(found.severity == "error" for found in self.diagnostics)
+
+    def error(self, path: Path, code: str, message: str, hint: str = "") -> None:
+        """Report an error at the value of a path."""
+        self.at(value_place(self.root, path), code, message, hint)
+
+    def error_at_key(self, path: Path, code: str, message: str, hint: str = "") -> None:
+        """Report an error at the key of a path."""
+        self.at(key_place(self.root, path), code, message, hint)
+
+    def at(self, place: Place, code: str, message: str, hint: str = "") -> None:
+        """Report an error at a place."""
+        self.diagnostics.append(self.source.diagnostic(place, code, message, hint))
+
+    def warning(self, path: Path, code: str, message: str, hint: str = "") -> None:
+        """Report a warning at the value of a path."""
+        place = value_place(self.root, path)
+        self.diagnostics.append(self.source.diagnostic(place, code, message, hint, severity="warning"))
+
+    def node(self, path: Path) -> Node | None:
+        """Return the node at a path, or None."""
+        found, taken = resolve(self.root, path)
+        return found if taken == path else None
+
+    def where(self, path: Path) -> str:
+        """Return where a field stands, as in `"compensate" of step "add-capacity"`."""
+        owner = self._owner(path)
+        keys = [part for part in path if isinstance(part, str)]
+        inner = keys[-1] if keys else ""
+        if owner and inner in _OWNERS:
+            return owner
+        if not keys:
+            return f'kind "{_entry(self.content, "kind")}"'
+        return f'"{inner}" of {owner}' if owner else f'"{inner}"'
+
+    def _owner(self, path: Path) -> str:
+        if len(path) < 2 or path[0] not in _OWNERS or not isinstance(path[1], int):
+            return ""
+        found, taken = resolve(self.root, path[:2])
+        name = _entry(plain(found), "name") if len(taken) == 2 else ""
+        return f'{_OWNERS[str(path[0])]} "{name or path[1] + 1}"'
+
+
+def _entry(content: Plain, key: str) -> str:
+    value = content.get(key) if isinstance(content, dict) else None
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,101 @@
+"""Judge one document: its kind, its fields, and what must hold between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import msgspec
+from pydantic import ValidationError
+
+from runbook_engine.documents.document import API_VERSION, Envelope
+from runbook_engine.documents.engine_config import EngineConfigDocument
+from runbook_engine.documents.runbook import RunbookDocument
+from runbook_engine.documents.runbook_test import RunbookTestDocument
+from runbook_engine.loading.config_rules import check_config_rules
+from runbook_engine.loading.diagnostics import Source, did_you_mean
+from runbook_engine.loading.findings import Findings
+from runbook_engine.loading.matchers import check_matchers, warn_of_match_all
+from runbook_engine.loading.references import check_inputs, check_templates
+from runbook_engine.loading.rules import Catalogue, as_list, as_map, check_rules
+from runbook_engine.loading.sentences import report
+from runbook_engine.loading.yaml_tree import Entries, Node
+
+KINDS: Final[Mapping[str, type[Envelope]]] = {
+    "Runbook": RunbookDocument,
+    "RunbookTest": RunbookTestDocument,
+    "EngineConfig": EngineConfigDocument,
+}
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """One document: what was found, and its model unless something found is an error."""
+
+    findings: Findings
+    document: Envelope | None = None
+
+
+def judge_document(source: Source, root: Node, catalogue: Catalogue) -> Judged:
+    """Return a document's model with everything that is wrong with it."""
+    findings = Findings(source, root)
+    model = _model(findings)
+    if model is None:
+        return Judged(findings)
+    _RULES[model](findings, catalogue)
+    document = None
+    try:
+        document = model.model_validate(findings.content)
+    except ValidationError as error:
+        report(error, findings, model)
+    return Judged(findings, None if findings.failed else document)
+
+
+def _model(findings: Findings) -> type[Envelope] | None:
+    if not isinstance(findings.root, Entries):
+        findings.error((), "not-a-document", "a document is a map that begins with apiVersion and kind")
+        return None
+    content = as_map(findings.content)
+    version, kind = content.get("apiVersion"), content.get("kind")
+    if kind in KINDS:
+        return KINDS[str(kind)]
+    if kind is None:
+        hint = f"begin with apiVersion: {API_VERSION} and kind: Runbook"
+        findings.error((), "kind-missing", f'"kind" is missing{"" if version else ", and so is apiVersion"}', hint)
+    else:
+        findings.error(("kind",), "unknown-kind", f'unknown kind "{kind}"', did_you_mean(str(kind), KINDS))
+    return None
+
+
+def _judge_runbook(findings: Findings, catalogue: Catalogue) -> None:
+    matchers = check_matchers(findings, ("matchers",))
+    if not findings.failed:
+        warn_of_match_all(findings, ("matchers",), matchers)
+    content = as_map(findings.content)
+    for index in range(len(as_list(content.get("mode")))):
+        check_matchers(findings, ("mode", index, "matchers"))
+    check_inputs(findings)
+    check_templates(findings, as_map(content.get("inputs")))
+    check_rules(findings, catalogue)
+
+
+def _judge_config(findings: Findings, catalogue: Catalogue) -> None:
+    for index in range(len(as_list(as_map(findings.content).get("modeCeiling")))):
+        check_matchers(findings, ("modeCeiling", index, "matchers"))
+    check_config_rules(findings, catalogue)
+
+
+def _judge_test(findings: Findings, catalogue: Catalogue) -> None:
+    seen: set[str] = set()
+    for index, test in enumerate(as_list(as_map(findings.content).get("tests"))):
+        name = as_map(test).get("name")
+        if isinstance(name, str) and name in seen:
+            message = f'two tests are named "{name}"'
+            findings.error(("tests", index, "name"), "duplicate-test", message, "rename one of them")
+        seen.add(str(name))
+
+
+_RULES: Final[Mapping[type[Envelope], Callable[[Findings, Catalogue], None]]] = {
+    RunbookDocument: _judge_runbook,
+    RunbookTestDocument: _judge_test,
+    EngineConfigDocument: _judge_config,
+}

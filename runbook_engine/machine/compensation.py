@@ -1,0 +1,103 @@
+"""Compensation: which of our changes stand, which may be undone now, and the word for it all.
+
+Only what we changed is undone, newest first, and only while it is still ours.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from runbook_engine.model.execution import Compensation, Execution, StepState
+from runbook_engine.model.runbook import Runbook
+
+IN_FLIGHT = ("intended", "retrying", "applied")
+
+
+def active_step(execution: Execution) -> int | None:
+    """Return the index of the step whose change is in flight; there is at most one."""
+    for index, step in enumerate(execution.steps):
+        if step.effect is not None and step.effect.status in IN_FLIGHT:
+            return index
+    return None
+
+
+def unwinding_step(execution: Execution, runbook: Runbook) -> int | None:
+    """Return the newest change that the decided end must undo first."""
+    unwind = execution.unwind
+    if unwind is None or unwind.scope == "nothing":
+        return None
+    for index in reversed(range(len(execution.steps))):
+        when = runbook.steps[index].compensate.when
+        wanted = when != "never" if unwind.scope == "all" else when == "onFailure"
+        if wanted and _undoable(execution.steps[index]):
+            return index
+    return None
+
+
+def next_to_undo(execution: Execution, runbook: Runbook, now: datetime) -> int | None:
+    """Return the newest held change whose hold time is over; None while alerts fire or none is due."""
+    resolved_at = _resolved_at(execution)
+    if resolved_at is None:
+        return None
+    for index in reversed(held_steps(execution, runbook)):
+        if resolved_at + runbook.steps[index].compensate.hold_for <= now:
+            return index
+    return None
+
+
+def undo_time(execution: Execution, runbook: Runbook) -> datetime | None:
+    """Return when the first held change is due to be undone, if nothing comes back."""
+    resolved_at = _resolved_at(execution)
+    if resolved_at is None:
+        return None
+    held = held_steps(execution, runbook)
+    return min((resolved_at + runbook.steps[index].compensate.hold_for for index in held), default=None)
+
+
+def held_steps(execution: Execution, runbook: Runbook) -> tuple[int, ...]:
+    """Return the steps whose change stands and is undone once the alerts have resolved."""
+    return tuple(
+        index
+        for index, step in enumerate(execution.steps)
+        if _undoable(step) and runbook.steps[index].compensate.when == "resolved"
+    )
+
+
+def compensation_of(execution: Execution, runbook: Runbook) -> Compensation:
+    """Return the one word for how the undoing stands."""
+    undos = [effect for step in execution.steps for effect in step.effects if effect.direction == "undo"]
+    verifying = execution.verification is not None and execution.verification.purpose == "undo"
+    if verifying or _putting_back(execution) or any(effect.status in IN_FLIGHT for effect in undos):
+        return "undoing"
+    newest = [step.effect for step in execution.steps if step.effect is not None]
+    if any(effect.direction == "undo" and effect.status in ("failed", "unknown") for effect in newest):
+        return "failed"
+    if held_steps(execution, runbook) or (execution.status == "handed_over" and _kept(execution, runbook)):
+        return "held"
+    if any(effect.status == "superseded" for effect in undos):
+        return "superseded"
+    return "undone" if any(effect.status == "done" for effect in undos) else "none"
+
+
+def _putting_back(execution: Execution) -> bool:
+    return any(
+        step.put_back
+        or (step.effect is not None and step.effect.direction == "redo" and step.effect.status in IN_FLIGHT)
+        for step in execution.steps
+    )
+
+
+def _kept(execution: Execution, runbook: Runbook) -> bool:
+    return any(
+        step.stands and runbook.steps[index].compensate.when != "never" for index, step in enumerate(execution.steps)
+    )
+
+
+def _undoable(step: StepState) -> bool:
+    return step.stands and not step.released
+
+
+def _resolved_at(execution: Execution) -> datetime | None:
+    if not execution.all_resolved:
+        return None
+    return max(member.since for member in execution.members)

@@ -1,0 +1,66 @@
+"""Ending: how a run stops, what is undone first, and how it is handed to a person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec.structs import replace
+
+from runbook_engine.machine.compensation import active_step, unwinding_step
+from runbook_engine.machine.notices import announce, tell_owner
+from runbook_engine.model.execution import Execution, FinalStatus, Unwind
+from runbook_engine.model.runbook import Runbook
+
+UndoScope = Literal["nothing", "failure", "all"]
+
+
+def conclude(
+    execution: Execution, runbook: Runbook, status: FinalStatus, reason: str, at: datetime, undo: UndoScope = "failure"
+) -> Execution:
+    """Return the execution on its way to this end: at once, or after what must be undone first."""
+    scope: UndoScope = "nothing" if status in ("succeeded", "unknown") else undo
+    stopped = replace(
+        execution,
+        verification=None,
+        approval=None,
+        resume_at=None,
+        first_refused_at=None,
+        waiting_for="",
+        unwind=Unwind(scope=scope, status=status, reason=reason),
+        stage="unwinding",
+    )
+    if active_step(stopped) is not None or unwinding_step(stopped, runbook) is not None:
+        return stopped
+    return close(stopped, runbook, at)
+
+
+def close(execution: Execution, runbook: Runbook, at: datetime) -> Execution:
+    """Return the execution at the end that was decided, with everybody told who wants to hear."""
+    unwind = execution.unwind
+    assert unwind is not None, "an end is decided before it takes effect"
+    was_ended = execution.ended
+    ended = replace(
+        execution,
+        status=unwind.status,
+        reason=unwind.reason,
+        stage="ended",
+        unwind=None,
+        ended_at=execution.ended_at or at,
+        resume_at=None,
+    )
+    if was_ended:
+        return ended
+    text = f"{unwind.status.replace('_', ' ')}: {unwind.reason}"
+    if unwind.status == "blocked":
+        ended = announce(ended, runbook, "blocked", at, text)
+    if unwind.status != "succeeded":
+        ended = announce(ended, runbook, "notFixed", at, text)
+    return announce(ended, runbook, "ended", at, text)
+
+
+def hand_over(execution: Execution, runbook: Runbook, reason: str, at: datetime) -> Execution:
+    """Return an ended execution as a person's: what stands is kept, and nothing of it is undone by itself."""
+    kept = tuple(replace(step, released=True) if step.stands else step for step in execution.steps)
+    taken = replace(execution, status="handed_over", reason=reason, steps=kept, resume_at=None)
+    return tell_owner(taken, runbook, at, f"handed over: {reason}")

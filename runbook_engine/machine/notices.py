@@ -1,0 +1,88 @@
+"""Notices: who is told of what. Put into the execution's outbox with the event itself, delivered later.
+
+Blocked, asked and not fixed are never silent: when no rule of the runbook covers them, the owner's receiver hears.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from runbook_engine.model.execution import Execution, Notice
+from runbook_engine.model.runbook import EventName, NotifyRule, Runbook
+
+ONCE: frozenset[EventName] = frozenset(("started", "ended", "notFixed"))
+COVERED_BY: dict[EventName, tuple[EventName, ...]] = {
+    "blocked": ("blocked", "ended", "notFixed"),
+    "notFixed": ("notFixed", "ended"),
+    "approval": ("approval",),
+}
+MOST_ATTEMPTS = 8
+FIRST_DELAY = timedelta(seconds=5)
+LONGEST_DELAY = timedelta(minutes=5)
+
+
+def announce(execution: Execution, runbook: Runbook, event: EventName, at: datetime, text: str) -> Execution:
+    """Return the execution with one notice for every receiver that wants to hear of the event."""
+    receivers = [rule.receiver for rule in runbook.notify if event in rule.events]
+    if not receivers and not _covered(runbook.notify, event) and execution.fallback_receiver:
+        receivers = [execution.fallback_receiver]
+    for receiver in dict.fromkeys(receivers):
+        execution = put(execution, event, receiver, at, text)
+    return execution
+
+
+def tell_owner(execution: Execution, runbook: Runbook, at: datetime, text: str) -> Execution:
+    """Return the execution with a notice to whoever hears when a run is not fixed, whatever was told before."""
+    receivers = [rule.receiver for rule in runbook.notify if "notFixed" in rule.events]
+    if not receivers and execution.fallback_receiver:
+        receivers = [execution.fallback_receiver]
+    for receiver in dict.fromkeys(receivers):
+        execution = _add(execution, "notFixed", receiver, at, text)
+    return execution
+
+
+def put(execution: Execution, event: EventName, receiver: str, at: datetime, text: str) -> Execution:
+    """Return the execution with one notice more; events that are told once are not told twice."""
+    if event in ONCE and f"{event}:{receiver}" in execution.announced:
+        return execution
+    return _add(execution, event, receiver, at, text)
+
+
+def delivered(execution: Execution, notice_id: str) -> Execution:
+    """Return the execution without a notice that arrived."""
+    return replace(execution, outbox=tuple(notice for notice in execution.outbox if notice.id != notice_id))
+
+
+def undelivered(execution: Execution, notice_id: str, at: datetime, *, permanent: bool) -> Execution:
+    """Return the execution with the notice put off, or given up after the last attempt."""
+    kept = []
+    for notice in execution.outbox:
+        if notice.id != notice_id:
+            kept.append(notice)
+        elif not permanent and notice.attempts + 1 < MOST_ATTEMPTS:
+            delay = min(LONGEST_DELAY, FIRST_DELAY * 2**notice.attempts)
+            kept.append(replace(notice, attempts=notice.attempts + 1, not_before=at + delay))
+    return replace(execution, outbox=tuple(kept))
+
+
+def _add(execution: Execution, event: EventName, receiver: str, at: datetime, text: str) -> Execution:
+    notice = Notice(
+        id=f"{execution.id}-{len(execution.announced) + 1}",
+        event=event,
+        receiver=receiver,
+        title=f"{execution.runbook}: {execution.alert.name} on {execution.target}",
+        text=text,
+        at=at,
+        not_before=at,
+    )
+    return replace(
+        execution, outbox=(*execution.outbox, notice), announced=(*execution.announced, f"{event}:{receiver}")
+    )
+
+
+def _covered(rules: tuple[NotifyRule, ...], event: EventName) -> bool:
+    """Whether somebody hears of it anyway, or need not."""
+    covering = COVERED_BY.get(event)
+    return covering is None or any(other in rule.events for rule in rules for other in covering)

@@ -1,0 +1,129 @@
+"""Signals: how an execution answers what others tell it, at whatever moment it comes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import assert_never
+
+from msgspec.structs import replace
+
+from runbook_engine.machine.compensation import active_step, unwinding_step
+from runbook_engine.machine.ending import close, conclude, hand_over
+from runbook_engine.machine.notices import tell_owner
+from runbook_engine.model.execution import (
+    Approved,
+    EffectStatus,
+    Execution,
+    FinalStatus,
+    Member,
+    MemberState,
+    StepState,
+    Unwind,
+)
+from runbook_engine.model.runbook import Runbook
+from runbook_engine.model.signal import Signal
+
+
+def receive(execution: Execution, signal: Signal, runbook: Runbook, at: datetime) -> Execution:
+    """Return the execution after one signal; every kind is answered in every state."""
+    heard = replace(execution, signals_consumed=signal.number)
+    match signal.kind:
+        case "joined":
+            return _joined(heard, signal, runbook, at)
+        case "resolved":
+            return _mark(heard, signal, "resolved")
+        case "expired":
+            return _expired(heard, signal, runbook, at)
+        case "approved":
+            return _approved(heard, signal, at)
+        case "denied":
+            if heard.approval is None or heard.ended:
+                return heard
+            return conclude(heard, runbook, "cancelled", f"denied by {signal.by}{_because(signal)}", at)
+        case "cancelled":
+            return _stopped(heard, signal, runbook, "cancelled", at)
+        case "taken_over":
+            return _stopped(heard, signal, runbook, "handed_over", at)
+        case _:
+            assert_never(signal.kind)
+
+
+def _joined(execution: Execution, signal: Signal, runbook: Runbook, at: datetime) -> Execution:
+    if any(member.episode_id == signal.episode_id for member in execution.members):
+        return execution
+    member = Member(alert_key=signal.alert_key, episode_id=signal.episode_id, name=signal.name, since=signal.at)
+    joined = replace(execution, members=(*execution.members, member))
+    if joined.ended and joined.compensation == "held" and joined.status != "handed_over":
+        return hand_over(joined, runbook, f"{signal.name} came back within the hold time; our changes are kept", at)
+    return joined
+
+
+def _mark(execution: Execution, signal: Signal, state: MemberState) -> Execution:
+    members = tuple(
+        replace(member, state=state, since=signal.at)
+        if member.alert_key == signal.alert_key and member.state != state
+        else member
+        for member in execution.members
+    )
+    return replace(execution, members=members, resume_at=None)
+
+
+def _expired(execution: Execution, signal: Signal, runbook: Runbook, at: datetime) -> Execution:
+    marked = _mark(execution, signal, "expired")
+    if marked.ended and marked.compensation == "held":
+        text = f"{signal.name} expired without being resolved: our changes stay until a person decides"
+        return tell_owner(marked, runbook, at, text)
+    return marked
+
+
+def _approved(execution: Execution, signal: Signal, at: datetime) -> Execution:
+    request = execution.approval
+    if request is None or request.hash != signal.plan_hash:
+        return execution
+    hashes = (request.hash,) if request.kind == "step" else tuple(step.change_hash for step in request.steps)
+    approved = tuple(Approved(change_hash=hash, by=signal.by, at=at) for hash in hashes if hash)
+    stage = "steps" if request.kind == "plan" else execution.stage
+    return replace(execution, approval=None, approved=(*execution.approved, *approved), stage=stage, resume_at=None)
+
+
+def _stopped(execution: Execution, signal: Signal, runbook: Runbook, status: FinalStatus, at: datetime) -> Execution:
+    verb = "cancelled" if status == "cancelled" else "taken over"
+    reason = f"{verb} by {signal.by}{_because(signal)}, {'undoing' if signal.undo else 'keeping'} what was changed"
+    settled = _let_go(execution, undo=signal.undo)
+    if not settled.ended:
+        return conclude(settled, runbook, status, reason, at, undo="all" if signal.undo else "nothing")
+    final = settled.status if status == "cancelled" else status
+    if not signal.undo:
+        return replace(settled, status=final, reason=reason, resume_at=None)
+    unwind = Unwind(scope="all", status=final, reason=reason)  # type: ignore[arg-type]  # ended: a final status
+    unwinding = replace(settled, stage="unwinding", unwind=unwind, verification=None, resume_at=None)
+    if active_step(unwinding) is None and unwinding_step(unwinding, runbook) is None:
+        return close(unwinding, runbook, at)
+    return unwinding
+
+
+def _let_go(execution: Execution, *, undo: bool) -> Execution:
+    """Stop waiting for rollouts, and say of every change that stands whether it may still be undone."""
+    return replace(execution, steps=tuple(_let_go_step(step, undo=undo) for step in execution.steps))
+
+
+def _let_go_step(step: StepState, *, undo: bool) -> StepState:
+    effect = step.effect
+    if effect is not None and effect.status == "applied":
+        step = _with_newest(step, status="done", reason="not waited for: a person stopped the run")
+    elif effect is not None and effect.status == "retrying":
+        step = _with_newest(step, status="failed", reason="not tried again: a person stopped the run")
+    return replace(step, released=not undo, put_back=False) if step.stands else replace(step, put_back=False)
+
+
+def _with_newest(step: StepState, *, status: EffectStatus, reason: str) -> StepState:
+    assert step.effect is not None
+    newest = replace(step.effect, status=status, reason=reason)
+    progress = step.progress
+    if newest.direction == "do":
+        progress = "changed" if newest.written else "failed"
+    return replace(step, effects=(*step.effects[:-1], newest), progress=progress)
+
+
+def _because(signal: Signal) -> str:
+    return f" ({signal.reason})" if signal.reason else ""

@@ -1,0 +1,57 @@
+"""Turn one matcher into a test on the label's value; absent reads as the empty string.
+
+Patterns of the usual shapes (a list of values, a beginning, anything) are tested without RE2, which is only loaded
+for those that need it. Such a test must agree with RE2 on every text; a property test compares the two.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from functools import partial
+
+from runbook_engine.matching.patterns import finite, read_branches
+from runbook_engine.matching.regexes import Predicate, compile_pattern
+from runbook_engine.model.matcher import Matcher
+
+_BEGINNING = re.compile(r"([-A-Za-z0-9_:/ ]*)\.([*+])")
+_ENDING = re.compile(r"\.([*+])([-A-Za-z0-9_:/ ]+)")
+
+
+def condition(matcher: Matcher) -> Predicate:
+    """Return the test that the matcher puts to its label's value."""
+    if matcher.op == "=":
+        return partial(operator.eq, matcher.value)
+    if matcher.op == "!=":
+        return partial(operator.ne, matcher.value)
+    accepts = pattern_test(matcher.value)
+    return partial(_refuses, accepts) if matcher.is_negative else accepts
+
+
+def pattern_test(pattern: str) -> Predicate:
+    """Return the test whether a whole text matches the pattern."""
+    texts = finite(read_branches(pattern))
+    if texts is not None:
+        return texts.__contains__
+    if shape := _BEGINNING.fullmatch(pattern):
+        return partial(_begins, shape[1], len(shape[1]) + (shape[2] == "+"))
+    if shape := _ENDING.fullmatch(pattern):
+        return partial(_ends, shape[2], len(shape[2]) + (shape[1] == "+"))
+    return compile_pattern(pattern)
+
+
+def holds(matcher: Matcher, value: str) -> bool:
+    """Whether the matcher holds for this value of its label."""
+    return bool(condition(matcher)(value))
+
+
+def _begins(text: str, least: int, value: str) -> bool:
+    return len(value) >= least and value.startswith(text) and "\n" not in value
+
+
+def _ends(text: str, least: int, value: str) -> bool:
+    return len(value) >= least and value.endswith(text) and "\n" not in value
+
+
+def _refuses(accepts: Predicate, value: str) -> bool:
+    return not accepts(value)

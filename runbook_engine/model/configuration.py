@@ -1,0 +1,121 @@
+"""An installation's compiled settings (`kind: EngineConfig`): who may send, what may be touched, who is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from runbook_engine.model.alert import Severity
+from runbook_engine.model.runbook import ModeRule
+
+Role = Literal["ingest", "read", "operate"]
+
+
+class SecretReference(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a secret is found; never the secret itself. Exactly one field is set."""
+
+    env: str = ""
+    file: str = ""
+    ssm: str = ""
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """A named bearer token: its roles, and up to two secrets that are valid now (rotation)."""
+
+    name: str
+    roles: tuple[Role, ...]
+    secrets: tuple[SecretReference, ...]
+    scopes: tuple[str, ...] = ()  # ingest: which scopes it may post to; empty = all
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """One sender: its source format, and the runbooks and targets that its alerts may ask for."""
+
+    name: str
+    source: str = "alertmanager"
+    runbooks: tuple[str, ...] = ("*",)  # glob patterns of runbook names
+    targets: tuple[str, ...] = ("*",)  # target patterns, within the installation's allow-list
+    severities: Mapping[str, Severity] = {}  # raw severity -> severity, over the built-in map
+
+
+class Receiver(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is told, and through which adapter."""
+
+    name: str
+    adapter: str
+    settings: Mapping[str, Any] = {}
+
+
+class Team(msgspec.Struct, frozen=True, kw_only=True):
+    """A team: who approves in its name, and where it hears things that nobody else is told."""
+
+    name: str
+    members: tuple[str, ...] = ()
+    receiver: str = ""
+
+
+class AdapterChoice(msgspec.Struct, frozen=True, kw_only=True):
+    """One use of an adapter: which one, for which place, with which settings."""
+
+    adapter: str
+    place: str = ""  # a cluster alias, or empty for ports that have no place
+    settings: Mapping[str, Any] = {}
+
+
+class SeriesRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A named series that the scrape reader computes from one /metrics endpoint."""
+
+    name: str
+    kind: Literal["ratio", "rate", "quantile", "value"]
+    metric: str
+    where: Mapping[str, str] = {}
+    over: str = ""  # ratio: the metric to divide by
+    over_where: Mapping[str, str] = {}
+    quantile: float = 0.0
+    window: timedelta = timedelta(seconds=30)
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is taken and done at once. Sizes in bytes."""
+
+    max_body: int = 6 * 1024 * 1024
+    max_inflated: int = 20 * 1024 * 1024
+    max_open_executions: int = 1000  # above: new webhooks answer 503
+    threads: int = 8  # executions driven at once by one worker
+    lease: timedelta = timedelta(seconds=60)
+
+
+class Correlation(msgspec.Struct, frozen=True, kw_only=True):
+    """How alerts become incidents; label tuples are tried in order, the first whose labels all exist wins."""
+
+    keys: tuple[tuple[str, ...], ...] = (
+        ("cluster", "namespace", "service"),
+        ("cluster", "namespace", "deployment"),
+        ("cluster", "namespace", "statefulset"),
+        ("cluster", "namespace", "daemonset"),
+        ("service",),
+    )
+    window: timedelta = timedelta(minutes=30)
+    expire_after: timedelta = timedelta(hours=9)
+
+
+class Configuration(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that an installation decides. Absent = the safe answer."""
+
+    name: str = "default"
+    clusters: tuple[str, ...] = ()  # aliases, the first is used when only one exists
+    adapters: Mapping[str, tuple[AdapterChoice, ...]] = {}  # by port: cluster, flags, metrics, pause, journal, ...
+    scopes: tuple[Scope, ...] = ()
+    tokens: tuple[Token, ...] = ()
+    receivers: tuple[Receiver, ...] = ()
+    teams: tuple[Team, ...] = ()
+    targets: tuple[str, ...] = ()  # allow-list of what may be changed; empty = nothing
+    mode_ceiling: tuple[ModeRule, ...] = ()  # absent or none matches = propose
+    drop_labels: tuple[str, ...] = ("prometheus_replica", "replica")
+    series: tuple[SeriesRule, ...] = ()
+    limits: Limits = Limits()
+    correlation: Correlation = Correlation()
+    links: Mapping[str, str] = {}

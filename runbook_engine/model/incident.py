@@ -1,0 +1,102 @@
+"""An incident: what an on-call sees, correlated episodes with their executions; and how it is recorded."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from runbook_engine.model.alert import Alert, Severity
+from runbook_engine.model.audit import AuditRecord
+from runbook_engine.model.episode import Episode, TransitionKind
+from runbook_engine.model.execution import Execution
+from runbook_engine.model.runbook import Runbook
+from runbook_engine.model.signal import Signal
+
+IncidentStatus = Literal["open", "mitigated", "resolved"]
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True):
+    """One incident as stored; whether it is mitigated follows from its executions."""
+
+    id: str
+    key: str
+    title: str
+    severity: Severity
+    opened_at: datetime
+    last_firing_at: datetime
+    resolved_at: datetime | None = None
+    open_alerts: tuple[str, ...] = ()  # alert keys of open episodes
+    alert_keys: tuple[str, ...] = ()
+    execution_ids: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    version: int = 0
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What was decided about one runbook for one alert, and the clause that decided it."""
+
+    runbook: str
+    outcome: Literal["opened", "joined", "refused", "suppressed"]
+    execution_id: str = ""
+    reason: str = ""
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert as it arrived, what it meant, and what was decided: the incident's own timeline."""
+
+    incident_id: str
+    at: datetime
+    alert: Alert
+    transition: TransitionKind
+    decisions: tuple[Decision, ...] = ()
+
+
+class Intake(msgspec.Struct, frozen=True, kw_only=True):
+    """All that one delivery changes, stored in one transaction or not at all.
+
+    Episodes and incidents carry the version they were read with; the journal stores version + 1. A slot in
+    `opened` must be free, a slot in `joined` must be held by the execution named: else StaleVersion.
+    """
+
+    episodes: tuple[Episode, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    opened: tuple[Execution, ...] = ()
+    runbooks: tuple[Runbook, ...] = ()  # compiled runbooks of what was opened, kept by digest
+    joined: tuple[tuple[str, str, Signal], ...] = ()  # slot, execution id, signal
+    signals: tuple[tuple[str, Signal], ...] = ()  # execution id, signal
+    arrivals: tuple[Arrival, ...] = ()
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What one read-only collector saw before the first change; capped and redacted."""
+
+    id: str
+    execution_id: str
+    collector: str
+    title: str
+    at: datetime
+    text: str
+    points: tuple[tuple[datetime, float], ...] = ()
+    error: str = ""
+
+
+class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One execution with its audit trail and its evidence."""
+
+    execution: Execution
+    runbook: Runbook
+    audit: tuple[AuditRecord, ...]
+    evidence: tuple[Evidence, ...]
+
+
+class IncidentReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One incident with everything that happened to it: what every screen and every JSON answer is made of."""
+
+    incident: Incident
+    status: IncidentStatus
+    arrivals: tuple[Arrival, ...]
+    executions: tuple[ExecutionReport, ...]
+    acted_at: datetime | None = None  # the first change
+    mitigated_at: datetime | None = None  # the first verified success

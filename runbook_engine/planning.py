@@ -1,0 +1,209 @@
+"""Planning: what each step would change now, and what every guardrail says of it. Looks, never touches.
+
+The executor prepares its steps with the same functions, so a plan is the run without `apply`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from runbook_engine.checks import Subject, judge_checks
+from runbook_engine.errors import InvalidTarget, NoAdapter, Permanent, RunbookError, TemplateError, Unreadable
+from runbook_engine.guardrails import Case, judge, refusals
+from runbook_engine.machine.events import Prepared, PrepareFailed, Skipped, Unchanged
+from runbook_engine.model.check import Reading
+from runbook_engine.model.configuration import Configuration
+from runbook_engine.model.duration import say_duration
+from runbook_engine.model.execution import Execution
+from runbook_engine.model.guardrail import Verdict
+from runbook_engine.model.plan import Change, Plan, PlannedStep, hash_change, hash_plan
+from runbook_engine.model.runbook import Compensate, Runbook, Step
+from runbook_engine.model.target import Target
+from runbook_engine.model.worst_case import worst_case
+from runbook_engine.ports import ActionSpec, Ledger, World
+from runbook_engine.registry import Registry
+from runbook_engine.resolution import alert_variables, resolve_target
+from runbook_engine.templating import Templates
+
+StepEvent = Prepared | Skipped | Unchanged | PrepareFailed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """Everything that planning may look at. Nothing in it can write."""
+
+    world: World
+    ledger: Ledger
+    registry: Registry
+    configuration: Configuration
+    templates: Templates
+
+
+def make_plan(execution: Execution, runbook: Runbook, sight: Sight, now: datetime) -> Plan:
+    """Return what the execution would do now, step by step, as if every step were needed."""
+    subject = Subject.of(execution, execution.target, filler(execution, sight))
+    required = tuple(_as_verdict(reading) for reading in judge_checks(runbook.require, subject, sight.world))
+    steps = tuple(_plan_step(execution, runbook, index, sight, now) for index in range(len(runbook.steps)))
+    blocked = [f"require: {verdict.says}" for verdict in refusals(required)]
+    for step in steps:
+        blocked += [f"{step.name}: {verdict.says}" for verdict in refusals(step.verdicts)]
+        blocked += [f"{step.name}: {step.error}"] if step.error else []
+    return Plan(
+        plan_hash=hash_plan(tuple(step.change_hash for step in steps if step.change_hash)),
+        runbook=runbook.name,
+        runbook_digest=runbook.digest,
+        target=execution.target,
+        mode=execution.mode,
+        steps=steps,
+        verification=tuple(reading.says for reading in judge_checks(runbook.verify, subject, sight.world)),
+        verdicts=required,
+        blocked=tuple(blocked),
+        worst_case=worst_case(runbook, sight.registry.time_limits),
+    )
+
+
+def prepare_step(execution: Execution, runbook: Runbook, index: int, sight: Sight, now: datetime) -> StepEvent:
+    """Look at one step: is it wanted now, and what exactly would it change?"""
+    step = runbook.steps[index]
+    try:
+        spec = sight.registry.action(step.action)
+        target = _target_of(step, execution, sight)
+        reason = _why_skipped(step, execution, target, sight)
+        if reason:
+            return Skipped(step=index, reason=reason, at=now)
+        change = _prepare_change(step, spec, execution, target, sight)
+    except Unreadable as error:
+        return PrepareFailed(step=index, reason=str(error), passing=True, at=now)
+    except (Permanent, InvalidTarget, TemplateError, NoAdapter, RunbookError) as error:
+        return PrepareFailed(step=index, reason=str(error), at=now)
+    if change is None:
+        return Unchanged(step=index, reason="already as wanted", at=now)
+    return Prepared(
+        step=index,
+        change=change,
+        change_hash=hash_change(execution.runbook_digest, step.name, change),
+        message_only=spec.message_only,
+        hands_over=spec.hands_over,
+        before=() if spec.message_only else _verification_now(execution, runbook, sight),
+        at=now,
+    )
+
+
+def judge_change(
+    change: Change, execution: Execution, runbook: Runbook, sight: Sight, now: datetime
+) -> tuple[Verdict, ...]:
+    """Return every guardrail's verdict on one change of this execution, now."""
+    return judge(case_of(change, execution, runbook, sight, now))
+
+
+def case_of(change: Change, execution: Execution, runbook: Runbook, sight: Sight, now: datetime) -> Case:
+    """Return what guardrails judge by."""
+    return Case(
+        execution=execution,
+        runbook=runbook,
+        configuration=sight.configuration,
+        change=change,
+        world=sight.world,
+        ledger=sight.ledger,
+        now=now,
+        fill=filler(execution, sight),
+    )
+
+
+def variables_of(execution: Execution) -> Mapping[str, Any]:
+    """Return what a runbook's templates may see."""
+    return {
+        "inputs": execution.inputs,
+        "alert": alert_variables(execution.alert),
+        "run": {
+            "execution": execution.id,
+            "incident": execution.incident_id,
+            "runbook": execution.runbook,
+            "target": str(execution.target),
+        },
+    }
+
+
+def filler(execution: Execution, sight: Sight) -> Callable[[str], str]:
+    """Return the function that fills one `where` value."""
+    variables = variables_of(execution)
+    return lambda text: sight.templates.render(text, variables)
+
+
+def _plan_step(execution: Execution, runbook: Runbook, index: int, sight: Sight, now: datetime) -> PlannedStep:
+    step = runbook.steps[index]
+    approval = step.approval.by if step.approval is not None else ""
+    bare = PlannedStep(name=step.name, action=step.action, approval=approval, undo=say_compensation(step.compensate))
+    event = prepare_step(execution, runbook, index, sight, now)
+    match event:
+        case Skipped():
+            return PlannedStep(name=step.name, action=step.action, skipped=event.reason)
+        case Unchanged():
+            return PlannedStep(name=step.name, action=step.action, unchanged=event.reason)
+        case PrepareFailed():
+            return PlannedStep(name=step.name, action=step.action, error=event.reason)
+        case Prepared():
+            judged = () if event.message_only else judge_change(event.change, execution, runbook, sight, now)
+            return PlannedStep(
+                name=bare.name,
+                action=bare.action,
+                change=event.change,
+                change_hash=event.change_hash,
+                verdicts=judged,
+                approval=bare.approval,
+                undo=bare.undo,
+            )
+
+
+def say_compensation(compensate: Compensate) -> str:
+    """Return when a step's change is undone, as a sentence."""
+    match compensate.when:
+        case "resolved":
+            return f"undone {say_duration(compensate.hold_for)} after the alert resolves"
+        case "onFailure":
+            return "undone if the run fails"
+        case "never":
+            return "never undone"
+
+
+def _target_of(step: Step, execution: Execution, sight: Sight) -> Target:
+    if step.target is None:
+        return execution.target
+    return resolve_target(step.target, execution.inputs, execution.alert, sight.configuration, sight.templates)
+
+
+def _why_skipped(step: Step, execution: Execution, target: Target, sight: Sight) -> str:
+    """Return why the step's `when` does not hold; what cannot be read does not hold."""
+    subject = Subject.of(execution, target, filler(execution, sight))
+    readings = judge_checks(step.when, subject, sight.world)
+    return "; ".join(reading.says for reading in readings if not reading.ok)
+
+
+def _prepare_change(step: Step, spec: ActionSpec, execution: Execution, target: Target, sight: Sight) -> Change | None:
+    if spec.target_kinds and target.kind not in spec.target_kinds:
+        kinds = ", ".join(spec.target_kinds)
+        raise Permanent(f"action {spec.name} works on {kinds}, and the target is {target}")
+    rendered = sight.templates.render_values(step.arguments, variables_of(execution))
+    return spec.prepare(parse_params(spec, rendered), target, sight.world)
+
+
+def parse_params(spec: ActionSpec, arguments: Mapping[str, Any]) -> Any:
+    """Return an action's parameters from what its templates became. Raises Permanent with what is wrong."""
+    try:
+        return spec.params.model_validate(dict(arguments))
+    except ValueError as error:
+        first = str(error).splitlines()
+        said = "; ".join(line.strip() for line in first[1:3]) or str(error)
+        raise Permanent(f"parameters of {spec.name} are not valid: {said}") from error
+
+
+def _verification_now(execution: Execution, runbook: Runbook, sight: Sight) -> tuple[Reading, ...]:
+    subject = Subject.of(execution, execution.target, filler(execution, sight))
+    return judge_checks(runbook.verify, subject, sight.world)
+
+
+def _as_verdict(reading: Reading) -> Verdict:
+    return Verdict(guardrail="require", ok=reading.ok is True, says=reading.says)

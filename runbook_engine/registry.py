@@ -1,0 +1,111 @@
+"""The registry: actions, collectors, sources and adapters by name.
+
+Found on first use, by a scan of the engine's own packages and by entry points; immutable afterwards, and passed
+in by the composition root. The engine knows no action by name, and ours are found the way a stranger's are.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from runbook_engine.errors import NoAdapter, UnknownAction, UnknownSource
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from runbook_engine.model.delivery import SourceSpec
+    from runbook_engine.ports import ActionSpec, AdapterSpec, CollectorSpec
+
+ACTIONS = "runbook_engine.actions"
+COLLECTORS = "runbook_engine.diagnostics"
+SOURCES = "runbook_engine.sources"
+ADAPTERS = "runbook_engine.adapters"
+
+
+class Registry:
+    """What is installed. Each kind is loaded when it is first asked for, so a lookup costs only what it needs."""
+
+    @cached_property
+    def actions(self) -> Mapping[str, ActionSpec]:
+        """Every action by name."""
+        return _collect(ACTIONS, "ACTION")
+
+    @cached_property
+    def collectors(self) -> Mapping[str, CollectorSpec]:
+        """Every evidence collector by name."""
+        return _collect(COLLECTORS, "COLLECTOR")
+
+    @cached_property
+    def sources(self) -> Mapping[str, SourceSpec]:
+        """Every alert source by name."""
+        return _collect(SOURCES, "SOURCE")
+
+    def action(self, name: str) -> ActionSpec:
+        """Return one action. Raises UnknownAction."""
+        if name not in self.actions:
+            raise UnknownAction(f"unknown action {name!r}{_did_you_mean(name, self.actions)}")
+        return self.actions[name]
+
+    def collector(self, name: str) -> CollectorSpec:
+        """Return one collector. Raises UnknownAction."""
+        if name not in self.collectors:
+            raise UnknownAction(f"unknown diagnostics {name!r}{_did_you_mean(name, self.collectors)}")
+        return self.collectors[name]
+
+    def source(self, name: str) -> SourceSpec:
+        """Return one source. Raises UnknownSource."""
+        if name not in self.sources:
+            raise UnknownSource(f"unknown source {name!r}{_did_you_mean(name, self.sources)}")
+        return self.sources[name]
+
+    def adapter(self, name: str) -> AdapterSpec:
+        """Return one adapter, loading no other. Raises NoAdapter."""
+        found = {point.name: point for point in _entry_points(ADAPTERS)}
+        if not found:
+            raise NoAdapter(
+                f"no adapter {name!r}: no entry points of group {ADAPTERS} are installed",
+                hint="install the package itself, and keep its *.dist-info folder in a zip",
+            )
+        if name not in found:
+            raise NoAdapter(f"no adapter {name!r}{_did_you_mean(name, found)}", hint="name one that is installed")
+        spec: AdapterSpec = found[name].load()
+        return spec
+
+    @cached_property
+    def time_limits(self) -> Mapping[str, timedelta]:
+        """How long each action may take to take effect, by name."""
+        return MappingProxyType({name: spec.time_limit for name, spec in self.actions.items()})
+
+
+def _collect(group: str, attribute: str) -> Mapping[str, Any]:
+    specs: dict[str, Any] = {}
+    for spec in _scan(group, attribute):
+        specs[spec.name] = spec
+    for point in _entry_points(group):
+        spec = point.load()
+        specs.setdefault(spec.name, spec)
+    return MappingProxyType(dict(sorted(specs.items())))
+
+
+def _scan(package_name: str, attribute: str) -> Iterator[Any]:
+    package = importlib.import_module(package_name)
+    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda found: found.name):
+        found = getattr(importlib.import_module(f"{package_name}.{module.name}"), attribute, None)
+        if found is not None:
+            yield found
+
+
+def _entry_points(group: str) -> tuple[EntryPoint, ...]:
+    return tuple(entry_points(group=group))
+
+
+def _did_you_mean(name: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f": did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"

@@ -1,0 +1,140 @@
+"""Resolution: from an alert (or a person's wish) to typed inputs and one absolute target.
+
+The only door by which label values enter. Each value must pass the validator of its type, and the target that
+comes out must be on the allow-list, or the run is refused: `invalid_target`.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from runbook_engine.errors import InvalidTarget
+from runbook_engine.model.alert import Alert
+from runbook_engine.model.configuration import Configuration
+from runbook_engine.model.runbook import Input, InputType
+from runbook_engine.model.target import NO_TARGET, Target, TargetTemplate
+from runbook_engine.templating import Templates
+
+LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+VALIDATORS: Mapping[InputType, tuple[re.Pattern[str], str]] = {
+    "cluster": (re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}"), "a cluster alias"),
+    "namespace": (re.compile(LABEL), "a DNS-1123 label"),
+    "workload": (re.compile(rf"{LABEL}(\.{LABEL})*"), "a DNS-1123 name"),
+    "pod": (re.compile(rf"{LABEL}(\.{LABEL})*"), "a DNS-1123 name"),
+    "node": (re.compile(rf"{LABEL}(\.{LABEL})*"), "a DNS-1123 name"),
+    "parameter": (re.compile(r"(/[A-Za-z0-9_.-]+){1,15}"), "a parameter path such as /checkout/degraded_mode"),
+    "integer": (re.compile(r"-?[0-9]{1,18}"), "a whole number"),
+    "arn": (re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]{0,12}:[A-Za-z0-9_./:+=@-]{1,512}"), "an ARN"),
+    "string": (re.compile(r"[^\x00-\x1f\x7f]{0,253}"), "at most 253 printable characters"),
+}
+KIND_TYPES: Mapping[str, InputType] = {"node": "node", "parameter": "parameter", "pod": "pod"}
+LONGEST_NAME = 253
+
+
+def alert_variables(alert: Alert) -> Mapping[str, Any]:
+    """Return what templates may see of an alert: data, never code."""
+    return {
+        "name": alert.name,
+        "labels": alert.labels,
+        "annotations": alert.annotations,
+        "severity": alert.severity,
+        "status": alert.status,
+        "scope": alert.scope,
+        "source": alert.source,
+    }
+
+
+def resolve_inputs(inputs: tuple[Input, ...], alert: Alert, given: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return every declared input, validated. Values given by a person come before the alert's.
+
+    Raises InvalidTarget when one is missing or malformed.
+    """
+    unknown = sorted(set(given or {}) - {declared.name for declared in inputs})
+    if unknown:
+        raise InvalidTarget(f"unknown input {unknown[0]!r}: this runbook takes {_names(inputs)}")
+    return {declared.name: _resolve_input(declared, alert, given or {}) for declared in inputs}
+
+
+def resolve_target(
+    template: TargetTemplate,
+    inputs: Mapping[str, str],
+    alert: Alert,
+    configuration: Configuration,
+    templates: Templates,
+) -> Target:
+    """Return the absolute target. Raises InvalidTarget when a part is malformed or the cluster is unknown."""
+    if template.kind == "none":
+        return NO_TARGET
+    variables = {"inputs": inputs, "alert": alert_variables(alert)}
+    name = templates.render(template.name, variables)
+    namespace = templates.render(template.namespace, variables)
+    validate(KIND_TYPES.get(template.kind, "workload"), name, template.kind)
+    if namespace:
+        validate("namespace", namespace, "namespace")
+    return Target(template.kind, _cluster(template, variables, configuration, templates), namespace, name)
+
+
+def validate(kind: InputType, value: str, what: str) -> None:
+    """Raise InvalidTarget unless the value is of its type; the value is shown escaped and cut."""
+    pattern, meaning = VALIDATORS[kind]
+    if len(value) > LONGEST_NAME * 4 or not pattern.fullmatch(value):
+        raise InvalidTarget(f"invalid_target: {what} {value[:80]!r} is not {meaning}")
+
+
+def allowed(target: Target, patterns: tuple[str, ...]) -> bool:
+    """Whether an allow-list of patterns such as `deployment=apps/*` covers the target. An empty list covers nothing.
+
+    `*` does not reach over a `/`.
+    """
+    return any(_covers(pattern, target) for pattern in patterns)
+
+
+def _covers(pattern: str, target: Target) -> bool:
+    if pattern == "*":
+        return True
+    kind, _, rest = pattern.partition("=")
+    if kind not in (target.kind, "*"):
+        return False
+    wanted = rest.split("/")
+    actual = target.pattern_form.partition("=")[2].split("/")
+    if len(wanted) != len(actual):
+        return False
+    return all(fnmatch.fnmatchcase(part, glob) for part, glob in zip(actual, wanted, strict=True))
+
+
+def _resolve_input(declared: Input, alert: Alert, given: Mapping[str, str]) -> str:
+    value = given.get(declared.name) or _from_alert(declared, alert) or declared.default
+    if value is None:
+        where = f" (from {'.'.join(declared.path)})" if declared.path else ""
+        raise InvalidTarget(f"invalid_target: input {declared.name!r}{where} has no value and no default")
+    validate(declared.type, value, f"input {declared.name!r}")
+    return value
+
+
+def _from_alert(declared: Input, alert: Alert) -> str | None:
+    value: Any = {"alert": alert_variables(alert)}
+    for part in declared.path:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value if isinstance(value, str) and declared.path else None
+
+
+def _cluster(
+    template: TargetTemplate, variables: Mapping[str, Any], configuration: Configuration, templates: Templates
+) -> str:
+    if not template.cluster:
+        if len(configuration.clusters) > 1:
+            known = ", ".join(configuration.clusters)
+            raise InvalidTarget(f"invalid_target: the target names no cluster, and there are several: {known}")
+        return configuration.clusters[0] if configuration.clusters else "local"
+    cluster = templates.render(template.cluster, variables)
+    if cluster not in (configuration.clusters or ("local",)):
+        known = ", ".join(configuration.clusters or ("local",))
+        raise InvalidTarget(f"invalid_target: unknown cluster {cluster[:80]!r}; engine.yaml names {known}")
+    return cluster
+
+
+def _names(inputs: tuple[Input, ...]) -> str:
+    return ", ".join(declared.name for declared in inputs) or "none"

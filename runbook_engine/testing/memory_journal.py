@@ -1,0 +1,354 @@
+"""The journal in memory: the same promises as the durable ones, for tests and for the scenario runner.
+
+Every value is packed and unpacked as it is stored, so what cannot be kept in a file fails here too, and nobody's
+later change to a mapping reaches what was stored.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar, assert_never
+
+import msgspec
+
+from runbook_engine.errors import StaleVersion, UnknownExecution, UnknownIncident, UnknownRunbook
+from runbook_engine.model.audit import AuditRecord
+from runbook_engine.model.claims import Holder, Refusal, refuse_budget, refuse_cooldown, refuse_lock
+from runbook_engine.model.due import due_after_commit, due_after_signal
+from runbook_engine.model.episode import Episode
+from runbook_engine.model.execution import Execution
+from runbook_engine.model.guardrail import Budget, Claim, Cooldown, LastChange, Lock
+from runbook_engine.model.incident import Arrival, Evidence, Incident, Intake
+from runbook_engine.model.runbook import Runbook
+from runbook_engine.model.signal import Signal
+from runbook_engine.ports import Committed, Refused
+
+Kept = TypeVar("Kept", bound=msgspec.Struct)
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One execution with all that lies beside it."""
+
+    execution: Execution
+    due: datetime | None
+    signals: list[Signal] = field(default_factory=list)
+    audit: list[AuditRecord] = field(default_factory=list)
+    evidence: list[Evidence] = field(default_factory=list)
+
+
+class MemoryJournal:
+    """The atomic store of one process, under one lock; see `Journal` for what each method promises."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._entries: dict[str, _Entry] = {}
+        self._slots: dict[str, str] = {}
+        self._followers: set[tuple[str, str]] = set()  # alert key, execution id
+        self._locks: dict[str, Holder] = {}
+        self._cooldowns: dict[str, LastChange] = {}
+        self._budgets: dict[str, list[LastChange]] = {}
+        self._windows: dict[str, timedelta] = {}
+        self._episodes: dict[str, Episode] = {}
+        self._incidents: dict[str, Incident] = {}
+        self._arrivals: list[Arrival] = []
+        self._runbooks: dict[str, Runbook] = {}
+
+    def load(self, execution_id: str) -> Execution:
+        """Return the newest version. Raises UnknownExecution."""
+        with self._lock:
+            return self._entry(execution_id).execution
+
+    def commit(
+        self,
+        execution: Execution,
+        *,
+        expected_version: int,
+        records: Sequence[AuditRecord] = (),
+        claims: Sequence[Claim] = (),
+        release_locks: bool = False,
+        evidence: Sequence[Evidence] = (),
+        now: datetime,
+    ) -> Committed | Refused:
+        """Store the next version with all that belongs to it, or nothing. Raises StaleVersion."""
+        following = _kept(msgspec.structs.replace(execution, version=expected_version + 1))
+        kept_records, kept_evidence = [_kept(record) for record in records], [_kept(piece) for piece in evidence]
+        with self._lock:
+            entry = self._entry(following.id)
+            _refuse_stale(entry, following, expected_version, records)
+            for claim in claims:
+                refusal = self._judge(claim, following.id, now)
+                if refusal is not None:
+                    return Refused(claim, refusal.says, refusal.until)
+            for claim in claims:
+                self._take(claim, following.id, now)
+            if release_locks:
+                self._locks = {key: held for key, held in self._locks.items() if held.execution_id != following.id}
+            if entry.execution.absorbing and not following.absorbing:
+                self._give_up(following)
+            entry.execution = following
+            entry.due = due_after_commit(following, signals=len(entry.signals), now=now)
+            entry.audit.extend(kept_records)
+            entry.evidence.extend(kept_evidence)
+        return Committed(following.version)
+
+    def signals(self, execution_id: str, after: int) -> tuple[Signal, ...]:
+        """Return the signals with a number above `after`, in order."""
+        with self._lock:
+            entry = self._entries.get(execution_id)
+            return tuple(signal for signal in entry.signals if signal.number > after) if entry else ()
+
+    def signal(self, execution_id: str, signal: Signal) -> int:
+        """Append a signal and wake the execution. Raises UnknownExecution."""
+        with self._lock:
+            return self._append_signal(execution_id, signal)
+
+    def due(self, now: datetime, limit: int) -> tuple[str, ...]:
+        """Return ids of executions that are due, longest due first."""
+        with self._lock:
+            waiting = ((entry.due, id) for id, entry in self._entries.items() if entry.due is not None)
+            return tuple(id for due, id in sorted(waiting)[:limit] if due <= now)
+
+    def next_due(self) -> datetime | None:
+        """Return when the earliest execution becomes due."""
+        with self._lock:
+            return min((entry.due for entry in self._entries.values() if entry.due is not None), default=None)
+
+    def executions(
+        self, *, limit: int, incident_id: str = "", runbook: str = "", active_only: bool = False
+    ) -> tuple[Execution, ...]:
+        """Return executions, newest first; `active_only`: those not finished."""
+        with self._lock:
+            found = [
+                entry.execution
+                for entry in self._entries.values()
+                if incident_id in ("", entry.execution.incident_id)
+                and runbook in ("", entry.execution.runbook)
+                and not (active_only and entry.execution.finished)
+            ]
+        by_id = sorted(found, key=lambda execution: execution.id)
+        return tuple(sorted(by_id, key=lambda execution: execution.opened_at, reverse=True)[:limit])
+
+    def audit(self, execution_id: str) -> tuple[AuditRecord, ...]:
+        """Return an execution's audit records, oldest first."""
+        with self._lock:
+            entry = self._entries.get(execution_id)
+            return tuple(entry.audit) if entry else ()
+
+    def evidence(self, execution_id: str) -> tuple[Evidence, ...]:
+        """Return what was captured before the first change, oldest first."""
+        with self._lock:
+            entry = self._entries.get(execution_id)
+            return tuple(sorted(entry.evidence, key=lambda piece: piece.at)) if entry else ()
+
+    def lock_holder(self, key: str) -> str | None:
+        """Return the id of the execution that holds the lock, None when it is free."""
+        with self._lock:
+            return self._locks[key].execution_id if key in self._locks else None
+
+    def last_change(self, key: str) -> LastChange | None:
+        """Return the newest change under a cooldown key."""
+        with self._lock:
+            return self._cooldowns.get(key)
+
+    def changes_within(self, key: str, since: datetime, *, other_than: str) -> int:
+        """Return how many changes of other executions stand under a budget key after `since`."""
+        with self._lock:
+            return len(self._changes_after(key, since, other_than))
+
+    def record(self, intake: Intake) -> None:
+        """Store one delivery. Raises StaleVersion when an episode, incident or slot has moved."""
+        with self._lock:
+            self._refuse_moved(intake)
+            self._episodes |= {new.alert_key: _following(new) for new in intake.episodes}
+            self._incidents |= {new.id: _following(new) for new in intake.incidents}
+            for runbook in intake.runbooks:
+                self._runbooks.setdefault(runbook.digest, _kept(runbook))
+            for execution in intake.opened:
+                self._open(_kept(msgspec.structs.replace(execution, version=0)))
+            self._followers |= {(signal.alert_key, execution_id) for _, execution_id, signal in intake.joined}
+            for _, execution_id, signal in intake.joined:
+                self._append_signal(execution_id, signal)
+            for execution_id, signal in intake.signals:
+                if (signal.alert_key, execution_id) in self._followers:
+                    self._append_signal(execution_id, signal)
+            self._arrivals.extend(_kept(arrival) for arrival in intake.arrivals)
+
+    def episodes(self, alert_keys: Sequence[str]) -> Mapping[str, Episode]:
+        """Return the known episodes among these alert keys."""
+        with self._lock:
+            return {key: self._episodes[key] for key in alert_keys if key in self._episodes}
+
+    def open_episodes(self, seen_before: datetime, limit: int) -> tuple[Episode, ...]:
+        """Return open episodes last seen before then, longest unseen first."""
+        with self._lock:
+            found = [new for new in self._episodes.values() if new.is_open and new.last_seen < seen_before]
+        return tuple(sorted(found, key=lambda episode: (episode.last_seen, episode.alert_key))[:limit])
+
+    def holders(self, slots: Sequence[str]) -> Mapping[str, str]:
+        """Return slot -> id of the execution that absorbs for it."""
+        with self._lock:
+            return {slot: self._slots[slot] for slot in slots if slot in self._slots}
+
+    def followers(self, alert_keys: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """Return alert key -> ids of absorbing executions that this alert has joined."""
+        wanted = set(alert_keys)
+        found: dict[str, tuple[str, ...]] = {}
+        with self._lock:
+            for alert_key, execution_id in sorted(pair for pair in self._followers if pair[0] in wanted):
+                found[alert_key] = (*found.get(alert_key, ()), execution_id)
+        return found
+
+    def incident(self, incident_id: str) -> Incident:
+        """Return one incident. Raises UnknownIncident."""
+        with self._lock:
+            if incident_id not in self._incidents:
+                raise UnknownIncident(f"no incident {incident_id} (`runbook incidents` lists them)")
+            return self._incidents[incident_id]
+
+    def newest_incident(self, key: str) -> Incident | None:
+        """Return the newest incident of a correlation key, open or not."""
+        with self._lock:
+            return next(iter(_newest(new for new in self._incidents.values() if new.key == key)), None)
+
+    def incidents(self, *, limit: int, open_only: bool = False) -> tuple[Incident, ...]:
+        """Return incidents, open ones first, then newest first."""
+        with self._lock:
+            newest = _newest(self._incidents.values())
+        opened = [incident for incident in newest if incident.resolved_at is None]
+        resolved = [] if open_only else [incident for incident in newest if incident.resolved_at is not None]
+        return tuple([*opened, *resolved][:limit])
+
+    def arrivals(self, incident_id: str) -> tuple[Arrival, ...]:
+        """Return what arrived for an incident, oldest first."""
+        with self._lock:
+            found = [arrival for arrival in self._arrivals if arrival.incident_id == incident_id]
+        return tuple(sorted(found, key=lambda arrival: arrival.at))
+
+    def runbook(self, digest: str) -> Runbook:
+        """Return a compiled runbook that some execution uses. Raises UnknownRunbook."""
+        with self._lock:
+            if digest not in self._runbooks:
+                raise UnknownRunbook(f"the journal keeps no runbook with digest {digest}")
+            return self._runbooks[digest]
+
+    def keep_runbook(self, runbook: Runbook) -> None:
+        """Keep a compiled runbook by its digest."""
+        with self._lock:
+            self._runbooks.setdefault(runbook.digest, _kept(runbook))
+
+    def counts(self) -> Mapping[str, int]:
+        """Return numbers for metrics: `executions.<status>`, `incidents.open`, `signals.waiting`."""
+        with self._lock:
+            statuses = Counter(f"executions.{entry.execution.status}" for entry in self._entries.values())
+            opened = sum(incident.resolved_at is None for incident in self._incidents.values())
+            waiting = sum(
+                max(0, len(entry.signals) - entry.execution.signals_consumed) for entry in self._entries.values()
+            )
+        return {**statuses, "incidents.open": opened, "signals.waiting": waiting}
+
+    def _entry(self, execution_id: str) -> _Entry:
+        if execution_id not in self._entries:
+            raise UnknownExecution(f"no execution {execution_id} (`runbook executions` lists them)")
+        return self._entries[execution_id]
+
+    def _judge(self, claim: Claim, execution_id: str, now: datetime) -> Refusal | None:
+        match claim:
+            case Lock(key):
+                return refuse_lock(claim, execution_id, self._locks.get(key))
+            case Cooldown(key):
+                return refuse_cooldown(claim, execution_id, self._cooldowns.get(key), now)
+            case Budget(key, window):
+                return refuse_budget(claim, self._changes_after(key, now - window, execution_id), now)
+            case _:
+                assert_never(claim)
+
+    def _take(self, claim: Claim, execution_id: str, now: datetime) -> None:
+        match claim:
+            case Lock(key):
+                self._locks.setdefault(key, Holder(execution_id=execution_id, since=now))
+            case Cooldown(key):
+                self._cooldowns[key] = LastChange(execution_id=execution_id, at=now)
+            case Budget(key, window):
+                longest = self._windows[key] = max(window, self._windows.get(key, window))
+                standing = [entry for entry in self._budgets.get(key, ()) if entry.at > now - longest]
+                self._budgets[key] = [*standing, LastChange(execution_id=execution_id, at=now)]
+            case _:
+                assert_never(claim)
+
+    def _changes_after(self, key: str, since: datetime, other_than: str) -> tuple[datetime, ...]:
+        entries = self._budgets.get(key, ())
+        return tuple(entry.at for entry in entries if entry.at > since and entry.execution_id != other_than)
+
+    def _give_up(self, execution: Execution) -> None:
+        if self._slots.get(execution.slot) == execution.id:
+            del self._slots[execution.slot]
+        self._followers = {pair for pair in self._followers if pair[1] != execution.id}
+
+    def _open(self, execution: Execution) -> None:
+        due = due_after_commit(execution, signals=0, now=execution.opened_at)
+        self._entries[execution.id] = _Entry(execution, due)
+        if execution.absorbing:
+            self._slots[execution.slot] = execution.id
+            self._followers |= {(member.alert_key, execution.id) for member in execution.members}
+
+    def _append_signal(self, execution_id: str, signal: Signal) -> int:
+        entry = self._entry(execution_id)
+        number = len(entry.signals) + 1
+        entry.signals.append(_kept(msgspec.structs.replace(signal, number=number)))
+        entry.due = due_after_signal(entry.due, leased=entry.execution.lease is not None, at=signal.at)
+        return number
+
+    def _refuse_moved(self, intake: Intake) -> None:
+        """Raise StaleVersion unless everything in a delivery was decided on what is still so."""
+        opened = intake.opened
+        _refuse_versions("an episode", [(new.alert_key, new.version) for new in intake.episodes], self._episodes)
+        _refuse_versions("an incident", [(new.id, new.version) for new in intake.incidents], self._incidents)
+        if _any_taken([execution.id for execution in opened], self._entries):
+            raise StaleVersion("an execution of this delivery is there already: read the slots again")
+        if _any_taken([execution.slot for execution in opened], self._slots):
+            raise StaleVersion("a slot of this delivery has been taken since it was read: read it again")
+        held = self._slots | {execution.slot: execution.id for execution in opened if execution.absorbing}
+        for slot, execution_id, _ in intake.joined:
+            if held.get(slot) != execution_id:
+                raise StaleVersion(f"slot {slot} is no longer held by execution {execution_id}: read it again")
+
+
+def _refuse_stale(entry: _Entry, execution: Execution, expected_version: int, records: Sequence[AuditRecord]) -> None:
+    """Raise StaleVersion unless this commit follows directly on what is stored."""
+    name, waiting, audited = f"execution {execution.id}", len(entry.signals), len(entry.audit)
+    if entry.execution.version != expected_version:
+        raise StaleVersion(f"{name} has version {entry.execution.version}, not {expected_version}: read it again")
+    if entry.execution.absorbing and not execution.absorbing and waiting > execution.signals_consumed:
+        raise StaleVersion(f"{name} may not end while signal {waiting} waits: read its signals first")
+    if [record.number for record in records] != list(range(audited + 1, audited + 1 + len(records))):
+        raise StaleVersion(f"{name} has {audited} audit records, the next number is {audited + 1}")
+
+
+def _refuse_versions(what: str, read: list[tuple[str, int]], stored: Mapping[str, Episode | Incident]) -> None:
+    versions = dict(read)
+    known = {key: stored[key].version if key in stored else 0 for key in versions}
+    if known != versions or len(versions) != len(read):
+        raise StaleVersion(f"{what} of this delivery has moved since it was read: read it again")
+
+
+def _any_taken(names: list[str], taken: Container[str]) -> bool:
+    return len(set(names)) != len(names) or any(name in taken for name in names)
+
+
+def _following(value: Kept) -> Kept:
+    return _kept(msgspec.structs.replace(value, version=value.version + 1))  # type: ignore[attr-defined]
+
+
+def _newest(incidents: Iterable[Incident]) -> list[Incident]:
+    by_id = sorted(incidents, key=lambda incident: incident.id)
+    return sorted(by_id, key=lambda incident: incident.opened_at, reverse=True)
+
+
+def _kept(value: Kept) -> Kept:
+    """Return the value as a durable journal would give it back."""
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(value), type=type(value))

@@ -1,0 +1,84 @@
+"""Several processes on one SQLite file: nothing is done twice, nothing acknowledged is lost."""
+
+import os
+import random
+import signal
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.contract.journal.conftest import open_sqlite
+from tests.contract.journal.samples import after, opened
+from tests.contract.journal.workers import BUDGET, commit_until_killed, race_for_versions, run_together, spend_budget
+
+KILLS = 100
+
+
+@pytest.mark.slow
+def test_exactly_five_of_eight_hundred_changes_are_made_when_the_budget_is_five(tmp_path: Path) -> None:
+    """Eight processes, a hundred executions each, one budget; the file is made by whoever comes first."""
+    results = run_together(spend_budget, tmp_path, processes=8)
+
+    assert 5 == sum(result["Committed"] for result in results)
+    assert 795 == sum(result["Refused"] for result in results)
+    journal = open_sqlite(tmp_path)
+    assert 5 == journal.changes_within(BUDGET.key, after(-60), other_than="")
+    assert 800 == journal.counts()["executions.pending"]
+    journal.close()
+
+
+@pytest.mark.slow
+def test_no_version_is_stored_twice_when_two_processes_race_for_the_lease(tmp_path: Path) -> None:
+    """The version is the fence: every one of them was won by one process, and none is missing."""
+    journal = open_sqlite(tmp_path)
+    opened(journal, "contested")
+
+    first, second = run_together(race_for_versions, tmp_path, processes=2)
+
+    assert list(range(1, 301)) == sorted(first + second)
+    assert 300 == journal.load("contested").version
+    assert list(range(1, 301)) == [record.number for record in journal.audit("contested")]
+    journal.close()
+
+
+@pytest.mark.slow
+def test_nothing_acknowledged_is_lost_when_the_writer_is_killed_at_any_moment(tmp_path: Path) -> None:
+    """A hundred kills: version, records and budget stand together, and the file stays whole."""
+    journal = open_sqlite(tmp_path)
+    opened(journal, "victim")
+    chance = random.Random(7)
+
+    for _ in range(KILLS):
+        acknowledged = _killed_writer(tmp_path, chance.uniform(0, 0.02))
+
+        version = journal.load("victim").version
+        assert acknowledged <= version <= acknowledged + 1
+        assert version == journal.changes_within("x", after(-60), other_than="")
+    assert list(range(1, version + 1)) == [record.number for record in journal.audit("victim")]
+    assert version > KILLS
+    journal.close()
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as connection:
+        assert [("ok",)] == connection.execute("PRAGMA integrity_check").fetchall()
+
+
+def _killed_writer(folder: Path, lives: float) -> int:
+    """Let a process commit for a while after its first commit, kill it, return the last version it has acknowledged."""
+    read, write = os.pipe()
+    writer = os.fork()
+    if writer == 0:
+        try:
+            commit_until_killed(folder, write)
+        finally:
+            os._exit(1)
+    os.close(write)
+    with os.fdopen(read, "rb") as acknowledgements:
+        first = acknowledgements.readline()
+        time.sleep(lives)
+        os.kill(writer, signal.SIGKILL)
+        said = first + acknowledgements.read()
+    _, status = os.waitpid(writer, 0)
+    assert signal.SIGKILL == os.WTERMSIG(status)
+    return int(said.splitlines()[-1])

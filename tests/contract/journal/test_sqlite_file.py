@@ -1,0 +1,301 @@
+"""The file of the SQLite journal: made once, kept, shared across forks, and its troubles told in sentences."""
+
+import os
+import sqlite3
+import stat
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from runbook_adapters.sqlite import ADAPTER, SqliteJournal, SqliteSettings
+from runbook_adapters.sqlite.database import Database
+from runbook_adapters.sqlite.problems import explain
+from runbook_engine.errors import Overloaded, StaleVersion, Unreadable
+from runbook_engine.model.configuration import Configuration
+from runbook_engine.ports import AdapterContext, Committed
+from tests.contract.journal.conftest import open_sqlite
+from tests.contract.journal.samples import NOON, opened, signal
+
+
+class NoClock:
+    """A clock that the adapter does not need."""
+
+    def now(self) -> Any:
+        """Return noon."""
+        return NOON
+
+
+def test_adapter_builds_a_journal_below_the_hosts_state_folder(tmp_path: Path) -> None:
+    """One object looks and touches; the file appears at its first use, and only its owner may read it."""
+    context = AdapterContext(
+        clock=NoClock(), configuration=Configuration(), base=tmp_path, state=tmp_path / "state", secret=str
+    )
+    served = ADAPTER.build("journal", SqliteSettings(path="deep/j.sqlite3"), context)
+    file = tmp_path / "state" / "deep" / "j.sqlite3"
+    made_early = file.exists()
+
+    opened(served.reader, "a")
+
+    assert not made_early
+    assert served.reader is served.writer
+    assert 0o600 == stat.S_IMODE(file.stat().st_mode)
+    served.reader.close()
+    assert ["j.sqlite3"] == [path.name for path in file.parent.iterdir()]
+
+
+def test_settings_refuse_a_key_that_does_not_exist() -> None:
+    """A misspelt setting is not silently the default."""
+    with pytest.raises(msgspec.ValidationError, match="unknown field `busyTimeout`"):
+        msgspec.convert({"busyTimeout": 3}, SqliteSettings)
+
+
+def test_journal_finds_everything_again_when_it_is_opened_anew(tmp_path: Path) -> None:
+    """Durable means: another object on the same file reads it."""
+    first = open_sqlite(tmp_path)
+    stored = opened(first, "a")
+    first.close()
+
+    second = open_sqlite(tmp_path)
+
+    assert stored == second.load("a")
+    second.close()
+
+
+def test_every_connection_syncs_every_commit(tmp_path: Path) -> None:
+    """WAL with synchronous FULL: acknowledged is on the disk."""
+    database = Database(tmp_path / "j.sqlite3", timedelta(seconds=1))
+
+    with database.reading() as connection:
+        found = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+
+    assert ["wal", 2] == found
+    database.close()
+
+
+def test_journal_works_in_parent_and_child_when_the_process_forks(tmp_path: Path) -> None:
+    """gunicorn forks after the engine is built; the child never touches its parent's connection."""
+    journal = open_sqlite(tmp_path)
+    old = opened(journal, "a")
+    child = os.fork()
+    if child == 0:
+        committed = journal.commit(old, expected_version=0, now=NOON)
+        journal.close()
+        os._exit(0 if committed == Committed(1) else 1)
+
+    _, status = os.waitpid(child, 0)
+
+    assert 0 == os.waitstatus_to_exitcode(status)
+    assert Committed(2) == journal.commit(old, expected_version=1, now=NOON)
+    journal.close()
+
+
+def open_files() -> int:
+    """How many files this process has open."""
+    return sum(1 for _ in Path("/dev/fd").iterdir())
+
+
+def test_threads_share_few_connections_and_lose_no_signal(tmp_path: Path) -> None:
+    """Connections are borrowed: two hundred calls of eight threads open at most eight."""
+    database = Database(tmp_path / "j.sqlite3", timedelta(seconds=30))
+    journal = SqliteJournal(database)
+    opened(journal, "a")
+    before = open_files()
+
+    with ThreadPoolExecutor(8) as threads:
+        numbers = list(threads.map(lambda _: journal.signal("a", signal()), range(200)))
+
+    assert list(range(1, 201)) == sorted(numbers)
+    assert open_files() - before <= 8 * 3  # file, log, shared memory
+    journal.close()
+
+
+def test_connection_is_usable_when_a_commit_was_stale(tmp_path: Path) -> None:
+    """A refused transaction is rolled back, not left open."""
+    journal = open_sqlite(tmp_path, busy_timeout=0.1)
+    old = opened(journal, "a")
+    with pytest.raises(StaleVersion):
+        journal.commit(old, expected_version=5, now=NOON)
+
+    assert Committed(1) == open_sqlite(tmp_path, busy_timeout=0.1).commit(old, expected_version=0, now=NOON)
+
+
+def test_write_raises_overloaded_and_reads_go_on_when_another_process_keeps_writing(tmp_path: Path) -> None:
+    """The caller waits for busy_timeout and no longer."""
+    journal, file = open_sqlite(tmp_path, busy_timeout=0.1), tmp_path / "journal.sqlite3"
+    old = opened(journal, "a")
+
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Overloaded) as caught:
+            journal.commit(old, expected_version=0, now=NOON)
+        seen = journal.load("a")
+        other.execute("ROLLBACK")
+
+    assert f"journal {file} was busy for 0.1 s: others keep writing (raise busy_timeout)" == str(caught.value)
+    assert old == seen
+    assert Committed(1) == journal.commit(old, expected_version=0, now=NOON)
+    journal.close()
+
+
+def test_journal_refuses_to_go_on_when_its_file_was_removed(tmp_path: Path) -> None:
+    """A fresh file would have forgotten every lock, and the removed one is read by nobody."""
+    journal, file = open_sqlite(tmp_path), tmp_path / "journal.sqlite3"
+    old = opened(journal, "a")
+    file.rename(tmp_path / "elsewhere")
+
+    with pytest.raises(Unreadable) as caught:
+        journal.commit(old, expected_version=0, now=NOON)
+
+    remedy = "(put it back, or restart every process that uses it)"
+    assert f"journal {file} was moved, removed or replaced while in use {remedy}" == str(caught.value)
+    (tmp_path / "elsewhere").rename(file)
+    assert Committed(1) == journal.commit(old, expected_version=0, now=NOON)
+    journal.close()
+
+
+def no_sqlite_file(file: Path) -> None:
+    """Some text."""
+    file.write_text("apiVersion: runbook-engine/v1\n" * 100)
+
+
+def empty_file(file: Path) -> None:
+    """Nothing in it."""
+    file.touch()
+
+
+def other_database(file: Path) -> None:
+    """Somebody else's tables."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE songs (title TEXT)")
+
+
+def newer_journal(file: Path) -> None:
+    """A journal that a later release has changed."""
+    opened(open_sqlite(file.parent), "a")
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA user_version = 9")
+
+
+def damaged_journal(file: Path) -> None:
+    """A journal with a page of noise in every table and index."""
+    journal = open_sqlite(file.parent)
+    opened(journal, "a")
+    journal.close()
+    content = bytearray(file.read_bytes())
+    content[4096:] = b"\xa7" * (len(content) - 4096)
+    file.write_bytes(content)
+
+
+def unreadable_record(file: Path) -> None:
+    """A body that no release has written."""
+    journal = open_sqlite(file.parent)
+    opened(journal, "a")
+    journal.close()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE executions SET body = x'80'")
+
+
+TROUBLES: dict[str, tuple[Callable[[Path], None], str]] = {
+    "no SQLite file": (no_sqlite_file, "journal FILE is not a SQLite file (set another path, or move the file away)"),
+    "an empty file": (
+        empty_file,
+        "FILE is not a journal of runbook-engine (set another path, or move the file away)",
+    ),
+    "another program's database": (
+        other_database,
+        "FILE is not a journal of runbook-engine (set another path, or move the file away)",
+    ),
+    "a newer journal": (
+        newer_journal,
+        "journal FILE has layout 9, this release reads up to 1 (upgrade runbook-engine, or set another path)",
+    ),
+    "a damaged journal": (
+        damaged_journal,
+        "journal FILE is damaged (stop every process that uses it, keep a copy, restore it from a backup)",
+    ),
+    "a record that cannot be read": (
+        unreadable_record,
+        "journal FILE holds a record that this release cannot read: Object missing required field `id` "
+        "(upgrade runbook-engine)",
+    ),
+    "a folder": (
+        lambda file: file.mkdir(),
+        "journal FILE cannot be opened (check that the file is there and that this process may write to it)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "says"), TROUBLES.values(), ids=TROUBLES)
+def test_load_raises_unreadable_when_the_file_is(tmp_path: Path, make: Callable[[Path], None], says: str) -> None:
+    """The sentence says which file and what to do."""
+    file = tmp_path / "journal.sqlite3"
+    make(file)
+
+    with pytest.raises(Unreadable) as caught:
+        open_sqlite(tmp_path).load("a")
+
+    assert says.replace("FILE", str(file)) == str(caught.value)
+
+
+def test_first_use_raises_unreadable_when_the_folder_cannot_be_made(tmp_path: Path) -> None:
+    """A file stands where the folder should be."""
+    (tmp_path / "state").write_text("")
+
+    with pytest.raises(Unreadable) as caught:
+        open_sqlite(tmp_path / "state").load("a")
+
+    file = tmp_path / "state" / "journal.sqlite3"
+    assert f"journal {file} cannot be made: File exists (check the folder and who may write to it)" == str(caught.value)
+
+
+def full_disk(file: Path) -> None:
+    """Write more than SQLite may store."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("PRAGMA max_page_count = 2")
+        connection.execute("CREATE TABLE t (body BLOB)")
+        connection.execute("INSERT INTO t VALUES (zeroblob(1000000))")
+
+
+def read_only_file(file: Path) -> None:
+    """Write through a connection that may only read."""
+    sqlite3.connect(file).close()
+    file.touch()
+    with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
+        connection.execute("CREATE TABLE t (body BLOB)")
+
+
+@pytest.mark.parametrize(
+    ("provoke", "kind", "says"),
+    [
+        (full_disk, Overloaded, "journal FILE cannot grow: the disk is full (free space in FOLDER)"),
+        (
+            read_only_file,
+            Unreadable,
+            "journal FILE is read-only (let the user of this process write to the file and to its folder)",
+        ),
+        (
+            lambda file: sqlite3.connect(":memory:").execute("SELECT missing"),
+            Unreadable,
+            "journal FILE failed: no such column: missing",
+        ),
+    ],
+    ids=["a full disk", "a read-only file", "anything else"],
+)
+def test_explain_names_the_remedy_when_sqlite_reports(
+    tmp_path: Path, provoke: Callable[[Path], Any], kind: type[Exception], says: str
+) -> None:
+    """Real errors of SQLite, as callers of the port see them."""
+    file = tmp_path / "j.sqlite3"
+    with pytest.raises(sqlite3.Error) as caught:
+        provoke(file)
+
+    error = explain(caught.value, file, timedelta(seconds=5))
+
+    assert kind is type(error)
+    assert says.replace("FILE", str(file)).replace("FOLDER", str(tmp_path)) == str(error)

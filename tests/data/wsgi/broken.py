@@ -1,0 +1,3 @@
+"""A service that cannot be loaded."""
+
+raise RuntimeError("this release does not start")

@@ -1,0 +1,134 @@
+"""Restart: once for each mark, and never into a moving rollout."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from runbook_engine.actions.restart import ACTION, RestartParams, next_mark
+from runbook_engine.errors import Permanent
+from runbook_engine.model.plan import Change, Progress
+from runbook_engine.model.target import Target
+from runbook_engine.testing import SimulatedWorld
+
+
+def prepare(simulated: SimulatedWorld, target: Target) -> Change | None:
+    """Prepare a restart."""
+    return ACTION.prepare(RestartParams(), target, simulated.world)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param("", "restart-1", id="never restarted"),
+        pytest.param("restart-1", "restart-2", id="restarted by us"),
+        pytest.param("2026-01-05T09:00:00Z", "restart-1 after 2026-01-05T09:00:00Z", id="restarted by another tool"),
+        pytest.param(
+            "restart-9 after 2026-01-05T09:00:00Z",
+            "restart-10 after 2026-01-05T09:00:00Z",
+            id="restarted by us after another tool",
+        ),
+    ],
+)
+def test_mark_follows_the_mark_before_when_counted_on(before: str, after: str) -> None:
+    """The next mark depends on the present one and on nothing else."""
+    assert next_mark(before) == after
+
+
+def test_prepare_is_the_same_change_when_looked_at_twice() -> None:
+    """While the world stays as it is, an approval of the change stays valid, however late the answer."""
+    simulated = SimulatedWorld()
+    target = simulated.deploy("apps", "checkout", replicas=3)
+
+    first = prepare(simulated, target)
+    simulated.push(timedelta(minutes=9))
+
+    assert first == prepare(simulated, target)
+    assert first is not None
+    assert (first.field, first.before, first.after) == ("restartedAt", "", "restart-1")
+
+
+def test_prepare_returns_none_when_nothing_runs() -> None:
+    """What is scaled to 0 has nothing to restart."""
+    simulated = SimulatedWorld()
+    target = simulated.deploy("apps", "checkout", replicas=0)
+
+    assert prepare(simulated, target) is None
+
+
+def test_prepare_is_refused_when_paused() -> None:
+    """A paused workload would not roll."""
+    simulated = SimulatedWorld()
+    target = simulated.deploy("apps", "checkout", replicas=3, paused=True)
+
+    with pytest.raises(Permanent) as caught:
+        prepare(simulated, target)
+
+    assert str(caught.value) == ("cannot restart apps/deployment/checkout: its rollouts are paused (resume them first)")
+
+
+def test_prepare_is_refused_when_a_rollout_is_in_progress() -> None:
+    """Two rollouts at once hide each other's end."""
+    simulated = SimulatedWorld()
+    target = simulated.deploy("apps", "checkout", replicas=3)
+    simulated.release(target)
+
+    with pytest.raises(Permanent) as caught:
+        prepare(simulated, target)
+
+    assert str(caught.value) == (
+        "cannot restart apps/deployment/checkout: a rollout is in progress (wait until it has ended)"
+    )
+
+
+def test_restart_happens_once_when_applied_twice() -> None:
+    """The same mark again does nothing, and broken replicas are mended by the one restart."""
+    simulated = SimulatedWorld()
+    target = simulated.deploy("apps", "checkout", replicas=3, broken=2, mended_by=("restart",))
+    change = prepare(simulated, target)
+    assert change is not None
+
+    first = ACTION.apply(change, "key", simulated.effects)
+    simulated.settle()
+    second = ACTION.apply(change, "key", simulated.effects)
+
+    assert (first.status, second.status) == ("done", "noop")
+    assert len(simulated.effects_made) == 1
+    assert simulated.seen(target).ready == 3
+
+
+def test_observe_says_each_stage_when_time_passes() -> None:
+    """Absent, progressing, done; another mark is somebody else's restart."""
+    simulated = SimulatedWorld()
+    target = simulated.deploy("apps", "checkout", replicas=3)
+    change = prepare(simulated, target)
+    assert change is not None
+
+    absent = ACTION.observe(change, {}, simulated.world)
+    receipt = ACTION.apply(change, "key", simulated.effects).receipt
+    progressing = ACTION.observe(change, receipt, simulated.world)
+    simulated.settle()
+    done = ACTION.observe(change, receipt, simulated.world)
+    simulated.cluster.restart(target, "2026-01-05T09:30:00Z")
+    superseded = ACTION.observe(change, receipt, simulated.world)
+
+    assert absent == Progress.absent('restartedAt of apps/deployment/checkout is still ""')
+    assert progressing == Progress.progressing("3 ready and 0 updated of 3 replicas", timedelta(seconds=2))
+    assert done == Progress.done("3 of 3 replicas ready and updated")
+    assert superseded.status == "superseded"
+
+
+def test_observe_keeps_waiting_when_replicas_stay_broken() -> None:
+    """A restart that mends nothing is not done: only its time limit ends it."""
+    simulated = SimulatedWorld()
+    target = simulated.deploy("apps", "checkout", replicas=3, broken=1)
+    change = prepare(simulated, target)
+    assert change is not None
+
+    receipt = ACTION.apply(change, "key", simulated.effects).receipt
+    simulated.push(timedelta(minutes=5))
+
+    assert ACTION.observe(change, receipt, simulated.world) == Progress.progressing(
+        "2 ready and 3 updated of 3 replicas", timedelta(seconds=2)
+    )
