@@ -1,7 +1,8 @@
 """The durable journal against bare sqlite3: the same bytes, the same pragmas, the same disk, in one run.
 
-Goal G5: at least 0.7 of bare sqlite3, alone and in batches of 100, and a page of the incident list within 5 ms.
-Bare sqlite3 packs nothing, checks nothing and keeps no index: what it leaves out is what a journal is for.
+`bare` is one row a value, packed beforehand, nothing checked and nothing indexed: the floor of goal G5. `tables`
+writes the same values to a copy of the journal's own tables, so the ratio to it is what the journal's code costs,
+and the rest is what its indexes cost. Times of one machine in one run: only the ratios mean something.
 """
 
 from __future__ import annotations
@@ -9,16 +10,17 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple
 
 import msgspec
+
 from runbook_adapters.sqlite import SqliteJournal
 from runbook_adapters.sqlite.database import Database
-
+from runbook_adapters.sqlite.schema import TABLES
 from runbook_engine.model.alert import Alert
 from runbook_engine.model.audit import AuditRecord
 from runbook_engine.model.episode import Episode
@@ -29,90 +31,80 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ROUNDS = 5  # alternating, so that a busy moment of the machine meets both
 PAGE = 50
 
-RAW_TABLES = """
-CREATE TABLE executions (id TEXT PRIMARY KEY, version INTEGER, body BLOB);
-CREATE TABLE audit (id TEXT, number INTEGER, body BLOB, PRIMARY KEY (id, number)) WITHOUT ROWID;
-CREATE TABLE records (serial INTEGER PRIMARY KEY, id TEXT, body BLOB);
-"""
+BARE_TABLE = "CREATE TABLE bare (serial INTEGER PRIMARY KEY, id TEXT, number INTEGER, body BLOB)"
+BARE_INSERT = "INSERT INTO bare (id, number, body) VALUES (?, ?, ?)"
+Statements = list[tuple[str, list[tuple[object, ...]]]]
 
 
 class Rates(NamedTuple):
-    """How many times a second each of the two did it."""
+    """How many times a second each did it."""
 
     journal: float
-    raw: float
+    tables: float
+    bare: float
 
-    def line(self, what: str, goal: str) -> str:
+    def line(self, what: str) -> str:
         """Return one line of the report."""
-        ratio = f"{self.journal / self.raw:.2f}x"
-        return f"{what:<34} journal {self.journal:>9,.0f}/s   sqlite3 {self.raw:>9,.0f}/s   {ratio:>6}   {goal}"
+        ratios = f"{self.journal / self.tables:.2f}x tables, {self.journal / self.bare:.2f}x bare"
+        return f"{what:<34} {self.journal:>8,.0f}/s   {ratios}"
 
 
 def run(quick: bool) -> None:
     """Measure commits, deliveries and the incident page, and print them."""
-    print("\nJournal: SQLite, WAL, synchronous=FULL")
+    print("\nJournal: SQLite, WAL, synchronous=FULL (goal: 0.7x; a page within 5 ms)")
     with tempfile.TemporaryDirectory() as folder:
-        measured = Bench(Path(folder), 40 if quick else 400)
-        print(measured.commits().line("commit (version + audit record)", ""))
-        print(measured.deliveries(1).line("incidents, one a delivery", "goal 0.70x"))
-        print(measured.deliveries(100).line("incidents, 100 a delivery", "goal 0.70x"))
-        print(measured.page(2_000 if quick else 100_000))
-        measured.close()
+        bench = Bench(Path(folder), 40 if quick else 400)
+        print(bench.commits().line("commit (version + audit record)"))
+        print(bench.deliveries(1).line("incidents, one a delivery"))
+        print(bench.deliveries(100).line("incidents, 100 a delivery"))
+        print(bench.page(2_000 if quick else 100_000))
+        bench.close()
 
 
 class Bench:
-    """A journal and a bare database side by side."""
+    """A journal, a copy of its tables, and a bare table, side by side."""
 
     def __init__(self, folder: Path, repeats: int) -> None:
         self.repeats = repeats
         self.journal = SqliteJournal(Database(folder / "journal.sqlite3", timedelta(seconds=30)))
-        self.raw = sqlite3.connect(folder / "raw.sqlite3", isolation_level=None)
-        self.raw.execute("PRAGMA journal_mode = WAL")
-        self.raw.execute("PRAGMA synchronous = FULL")
-        self.raw.executescript(RAW_TABLES)
+        self.tables = _connect(folder / "tables.sqlite3", TABLES)
+        self.bare = _connect(folder / "bare.sqlite3", BARE_TABLE)
         self.serial = 0
 
     def commits(self) -> Rates:
         """Commit version after version of one execution, each with one audit record."""
         execution = _execution("committed")
         self.journal.record(Intake(opened=(execution,)))
-        self.raw.execute("INSERT INTO executions VALUES ('committed', 0, ?)", (_pack(execution),))
+        self.tables.execute(
+            "INSERT INTO executions (id, version, status, absorbing, finished, slot, incident_id, runbook, opened_at,"
+            " body) VALUES ('committed', 0, 'pending', 1, 0, 's', 'i', 'r', 0, x'')"
+        )
         versions = iter(range(self.repeats * ROUNDS))
-        raw_versions = iter(range(self.repeats * ROUNDS))
+        body, record = _pack(execution), _pack(_record(1))
+        update = "UPDATE executions SET version = ?, audited = ?, body = ? WHERE id = 'committed' AND version = ?"
+        audit = "INSERT INTO audit VALUES ('committed', ?, ?)"
+        numbers = range(1, self.repeats * ROUNDS + 1)
+        tables: list[Statements] = [[(update, [(n, n, body, n - 1)]), (audit, [(n, record)])] for n in numbers]
+        bare: list[Statements] = [[(BARE_INSERT, [("c", n, body), ("c", n, record)])] for n in numbers]
 
         def commit() -> None:
             version = next(versions)
-            record = _record(version + 1)
-            self.journal.commit(execution, expected_version=version, records=(record,), now=NOON)
+            self.journal.commit(execution, expected_version=version, records=(_record(version + 1),), now=NOON)
 
-        bodies = _pack(execution), _pack(_record(1))
-
-        def raw_commit() -> None:
-            version = next(raw_versions)
-            update = "UPDATE executions SET version = ?, body = ? WHERE id = 'committed' AND version = ?"
-            self.raw.execute("BEGIN IMMEDIATE")
-            self.raw.execute(update, (version + 1, bodies[0], version))
-            self.raw.execute("INSERT INTO audit VALUES ('committed', ?, ?)", (version + 1, bodies[1]))
-            self.raw.execute("COMMIT")
-
-        return self._compare(commit, raw_commit, self.repeats)
+        return self._compare(commit, tables, bare, self.repeats)
 
     def deliveries(self, size: int) -> Rates:
         """Record new incidents, each with its episode and its arrival: three rows, so many in one transaction."""
         repeats = max(5, self.repeats // size)
         made = [self._intake(size) for _ in range(repeats * ROUNDS)]
-        intakes, packed = iter(made), iter([list(_rows(intake)) for intake in made])
-
-        def record() -> None:
-            self.journal.record(next(intakes))
-
-        def raw_record() -> None:
-            self.raw.execute("BEGIN IMMEDIATE")
-            self.raw.executemany("INSERT INTO records (id, body) VALUES (?, ?)", next(packed))
-            self.raw.execute("COMMIT")
-
-        rates = self._compare(record, raw_record, repeats)
-        return Rates(rates.journal * size, rates.raw * size)
+        intakes = iter(made)
+        rates = self._compare(
+            lambda: self.journal.record(next(intakes)),
+            [_table_rows(intake) for intake in made],
+            [[(BARE_INSERT, _bare_rows(intake))] for intake in made],
+            repeats,
+        )
+        return Rates(*(rate * size for rate in rates))
 
     def page(self, stored: int) -> str:
         """Read the first page of the incident list again and again, with so many incidents stored."""
@@ -123,16 +115,21 @@ class Bench:
         ]
         worst = quantiles(milliseconds, n=100)[98]
         what = f"page of {PAGE} of {stored:,} incidents"
-        return f"{what:<34} p50 {median(milliseconds):.2f} ms   p99 {worst:.2f} ms   goal p99 5 ms"
+        return f"{what:<34} p50 {median(milliseconds):.2f} ms   p99 {worst:.2f} ms"
 
     def close(self) -> None:
-        """Close both files."""
+        """Close all files."""
         self.journal.close()
-        self.raw.close()
+        self.tables.close()
+        self.bare.close()
 
-    def _compare(self, journal: Callable[[], None], raw: Callable[[], None], repeats: int) -> Rates:
-        """Alternate between the two, and take each one's median round."""
-        rounds = [(sum(_timed(journal, repeats)), sum(_timed(raw, repeats))) for _ in range(ROUNDS)]
+    def _compare(
+        self, journal: Callable[[], object], tables: list[Statements], bare: list[Statements], repeats: int
+    ) -> Rates:
+        """Take turns, and return the rate of each one's median round."""
+        by_table, by_row = iter(tables), iter(bare)
+        calls = (journal, lambda: _write(self.tables, next(by_table)), lambda: _write(self.bare, next(by_row)))
+        rounds = [[sum(_timed(call, repeats)) for call in calls] for _ in range(ROUNDS)]
         return Rates(*(repeats / median(seconds) for seconds in zip(*rounds, strict=True)))
 
     def _intake(self, size: int) -> Intake:
@@ -152,13 +149,42 @@ def _timed(call: Callable[[], object], repeats: int) -> Iterator[float]:
         yield time.perf_counter() - start
 
 
-def _rows(intake: Intake) -> Iterable[tuple[str, bytes]]:
-    for episode in intake.episodes:
-        yield episode.alert_key, _pack(episode)
-    for incident in intake.incidents:
-        yield incident.id, _pack(incident)
-    for arrival in intake.arrivals:
-        yield arrival.incident_id, _pack(arrival)
+def _connect(path: Path, tables: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.executescript(tables)
+    return connection
+
+
+def _write(connection: sqlite3.Connection, statements: Statements) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    for statement, rows in statements:
+        connection.executemany(statement, rows)
+    connection.execute("COMMIT")
+
+
+def _bare_rows(intake: Intake) -> list[tuple[object, ...]]:
+    return [
+        *((episode.alert_key, 1, _pack(episode)) for episode in intake.episodes),
+        *((incident.id, 1, _pack(incident)) for incident in intake.incidents),
+        *((arrival.incident_id, 1, _pack(arrival)) for arrival in intake.arrivals),
+    ]
+
+
+def _table_rows(intake: Intake) -> Statements:
+    seconds = [int(incident.opened_at.timestamp()) for incident in intake.incidents]
+    return [
+        ("INSERT INTO episodes VALUES (?, 1, 1, 0, ?)", [(new.alert_key, _pack(new)) for new in intake.episodes]),
+        (
+            "INSERT INTO incidents VALUES (?, 1, ?, 1, ?, ?)",
+            [(new.id, new.key, at, _pack(new)) for new, at in zip(intake.incidents, seconds, strict=True)],
+        ),
+        (
+            "INSERT INTO arrivals (incident_id, at, body) VALUES (?, 0, ?)",
+            [(new.incident_id, _pack(new)) for new in intake.arrivals],
+        ),
+    ]
 
 
 def _pack(value: object) -> bytes:

@@ -23,7 +23,8 @@ Labels = dict[str, str]
 def runbooks(count: int, *, skewed: bool = False, seed: int = 7) -> tuple[Entry, ...]:
     """Return so many runbooks of the mix."""
     chance = random.Random(seed)
-    return tuple(Entry(f"runbook-{number}", number, _matchers(number, count, chance, skewed)) for number in range(count))
+    written = (_matchers(number, count, chance, skewed) for number in range(count))
+    return tuple(Entry(f"runbook-{number}", number, matchers) for number, matchers in enumerate(written))
 
 
 def alerts(count: int, entries: Sequence[Entry], *, seed: int = 11) -> list[Labels]:

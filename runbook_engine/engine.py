@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 import msgspec
 
 from runbook_engine.errors import Forbidden, InvalidAlert, InvalidTarget, StalePlan, StaleVersion, UnknownRunbook
-from runbook_engine.executor import Executor
+from runbook_engine.executor import Tools, drive
+from runbook_engine.executor.shield import shielded_effects, shielded_world
 from runbook_engine.guardrails import effective_mode
 from runbook_engine.intake import IntakeBuilder, Matched
 from runbook_engine.matching.explain import Explanation, explain, explain_labels
@@ -78,15 +79,15 @@ class Engine:
             Entry(runbook.name, order, runbook.matchers) for order, runbook in enumerate(bundle.runbooks)
         )
         self._sight = Sight(
-            world=world,
+            world=shielded_world(world),
             ledger=journal,
             registry=registry,
             configuration=bundle.configuration,
             templates=Templates(),
         )
-        self._executor = Executor(
+        self._tools = Tools(
             sight=self._sight,
-            effects=effects,
+            effects=shielded_effects(effects),
             journal=journal,
             lease=bundle.configuration.limits.lease,
             checkpoint=checkpoint,
@@ -198,7 +199,7 @@ class Engine:
 
     def drive(self, execution_id: str, owner: str, now: datetime, time_left: timedelta) -> Directive:
         """Take an execution one step further and say what its host does next. Raises UnknownExecution."""
-        return self._executor.drive(execution_id, owner, now, time_left)
+        return drive(self._tools, execution_id, owner, now, time_left)
 
     def due(self, now: datetime, limit: int = 100) -> tuple[str, ...]:
         """Return ids of executions that want to be driven now."""

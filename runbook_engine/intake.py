@@ -97,7 +97,7 @@ class IntakeBuilder:
             transition = expire(episode, now, after)
             if transition is None or transition.episode is None:
                 continue
-            draft.touched[episode.alert_key] = transition.episode
+            draft.touched[episode.alert_key] = _as_read(transition.episode, episode)
             self._close_in_incident(episode, draft, now, resolved=False)
             self._tell_followers("expired", episode, draft, now)
         return draft.intake()
@@ -358,4 +358,3 @@ def _as_read(episode: Episode, known: Episode | None) -> Episode:
 
 def _named(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
-

@@ -49,8 +49,9 @@ def make_plan(execution: Execution, runbook: Runbook, sight: Sight, now: datetim
     steps = tuple(_plan_step(execution, runbook, index, sight, now) for index in range(len(runbook.steps)))
     blocked = [f"require: {verdict.says}" for verdict in refusals(required)]
     for step in steps:
-        blocked += [f"{step.name}: {verdict.says}" for verdict in refusals(step.verdicts)]
+        blocked += [f"{step.name}: {no.says}" for no in refusals(step.verdicts) if no.guardrail != "mode"]
         blocked += [f"{step.name}: {step.error}"] if step.error else []
+    verification = judge_checks(runbook.verify, subject, sight.world)
     return Plan(
         plan_hash=hash_plan(tuple(step.change_hash for step in steps if step.change_hash)),
         runbook=runbook.name,
@@ -58,7 +59,8 @@ def make_plan(execution: Execution, runbook: Runbook, sight: Sight, now: datetim
         target=execution.target,
         mode=execution.mode,
         steps=steps,
-        verification=tuple(reading.says for reading in judge_checks(runbook.verify, subject, sight.world)),
+        verification=tuple(reading.says for reading in verification),
+        measured=tuple(reading.value for reading in verification),
         verdicts=required,
         blocked=tuple(blocked),
         worst_case=worst_case(runbook, sight.registry.time_limits),

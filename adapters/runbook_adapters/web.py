@@ -124,7 +124,7 @@ class Web:
 
 def checked_address(url: str, adapter: str) -> str:
     """Return the address without a trailing slash. Raises NoAdapter when it is not http or https with a host."""
-    hint = "set url to an address such as https://metrics.example:9090"
+    hint = "set url to an address such as https://host.example:9090/path"
     try:
         parts = parse_url(url)
     except LocationParseError as error:
@@ -148,11 +148,11 @@ def bearer(token: str) -> dict[str, str]:
 def _reason(error: HTTPError) -> str:
     """Say what went wrong without the library's object addresses and without the address asked."""
     match error:
-        case ConnectTimeoutError():
-            return f"no connection within {CONNECT_TIME_LIMIT:g}s"
         case NewConnectionError():
             cause = error.__cause__
             return f"no connection: {cause.strerror or cause}" if isinstance(cause, OSError) else "no connection"
+        case ConnectTimeoutError():
+            return f"no connection within {CONNECT_TIME_LIMIT:g}s"
         case ReadTimeoutError():
             return "no answer within the time limit"
         case SSLError():

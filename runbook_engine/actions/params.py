@@ -35,11 +35,6 @@ class Percent:
         # Towards more replicas both ways: -0.5 of a replica takes nothing away.
         return int((before * self.percent / 100).to_integral_value(ROUND_CEILING))
 
-    @property
-    def grows(self) -> bool:
-        """Whether the amount adds something."""
-        return self.percent > 0
-
     def __str__(self) -> str:
         """Return the share as authors write it."""
         return f"{self.percent:f}%"
@@ -54,11 +49,6 @@ class Count:
     def of(self, before: int) -> int:
         """Return the difference; what is there now does not matter."""
         return self.number
-
-    @property
-    def grows(self) -> bool:
-        """Whether the amount adds something."""
-        return self.number > 0
 
     def __str__(self) -> str:
         """Return the number with its sign."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from runbook_engine.documents.document import Document
+from runbook_engine.documents.document import Document, exactly_one
 from runbook_engine.documents.field_types import Count, Duration, Flag, Number, Percent, Text, refuse
 
 SUBJECTS: Final = ("query", "alert", "ready", "changedWithin", "nodeReady", "evictablePods", "gitops")
@@ -17,6 +17,8 @@ _QUERY_ONLY: Final = (*COMPARISONS, "where")
 
 class CheckDocument(Document):
     """One check; exactly one of query, alert, ready, changedWithin, nodeReady, evictablePods, gitops."""
+
+    model_config = ConfigDict(json_schema_extra=exactly_one(*SUBJECTS))
 
     query: Text | None = None
     """A metric query, never templated; needs below, above or equals."""

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
+from pydantic.config import JsonDict
 
 API_VERSION = "runbook-engine/v1"
 
@@ -21,6 +22,11 @@ class Document(BaseModel):
         hide_input_in_errors=True,
         regex_engine="python-re",
     )
+
+
+def exactly_one(*names: str) -> JsonDict:
+    """Return what a JSON Schema adds for a map that has exactly one of these keys."""
+    return {"oneOf": [{"required": [name]} for name in names]}
 
 
 class Envelope(Document):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from runbook_engine.documents.document import Document, Envelope
+from runbook_engine.documents.document import Document, Envelope, exactly_one
 from runbook_engine.documents.field_types import Count, Duration, Name, Number, Size, Text, Url, refuse
 from runbook_engine.documents.runbook import ModeField
 from runbook_engine.model.alert import Severity
@@ -68,6 +68,8 @@ class AdaptersDocument(Document):
 
 class SecretDocument(Document):
     """Where a secret is found; never the secret itself."""
+
+    model_config = ConfigDict(json_schema_extra=exactly_one("env", "file", "ssm"))
 
     env: Text | None = None
     """The name of an environment variable."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from runbook_engine.documents.check import ChecksField, DoNoHarmDocument
 from runbook_engine.documents.document import Document, Envelope
-from runbook_engine.documents.field_types import Count, Duration, Name, Percent, Text, Url
+from runbook_engine.documents.field_types import Count, Duration, Name, Percent, Text, Url, refuse
 from runbook_engine.documents.target import TargetField
 from runbook_engine.model.runbook import EventName, InputType, Mode, Strategy
 
-COMPENSATE_WORDS: Mapping[str, str] = {"whenResolved": "resolved"}
+COMPENSATE_WORDS: Mapping[str, str] = {"whenResolved": "resolved", "onFailure": "onFailure", "never": "never"}
 
 
 class Metadata(Document):
@@ -71,7 +73,14 @@ class CompensateDocument(Document):
 
 
 def _as_compensate(value: Any) -> Any:
-    return {"when": COMPENSATE_WORDS.get(value, value)} if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if value not in COMPENSATE_WORDS:
+        choices = ", ".join(COMPENSATE_WORDS)
+        near = difflib.get_close_matches(value, COMPENSATE_WORDS, n=1)
+        hint = f'did you mean "{near[0]}"?' if near else ""
+        raise refuse("compensate", f'"compensate" must be one of {choices}, not "{value}"', hint)
+    return {"when": COMPENSATE_WORDS[value]}
 
 
 CompensateField = Annotated[
@@ -202,8 +211,13 @@ class NotifyDocument(Document):
     """Also while still trying, once the run is this old."""
 
 
+_ESCALATES: JsonDict = {"required": ["strategy"], "properties": {"strategy": {"const": "escalate"}}}
+
+
 class RunbookDocument(Envelope):
     """What to do about an alert, what may stop it, and how to tell that it helped."""
+
+    model_config = ConfigDict(json_schema_extra={"if": _ESCALATES, "then": {"required": ["verify"]}})
 
     kind: Literal["Runbook"]
     """This document is a runbook."""

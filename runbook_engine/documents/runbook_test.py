@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Final, Literal, Self, TypeVar
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from runbook_engine.documents.document import Document, Envelope
+from runbook_engine.documents.document import Document, Envelope, exactly_one
 from runbook_engine.documents.field_types import Count, Duration, Flag, Name, Offset, Text, refuse
 from runbook_engine.documents.series import InvalidSeries, parse_series
 from runbook_engine.model.execution import Compensation, Status
 
 Keep = Literal["keep", "undo"]
+DEEDS: Final = ("approve", "deny", "cancel", "takeover", "pause", "resume")
 _Part = TypeVar("_Part", bound=Document)
 
 
@@ -30,6 +31,7 @@ def _series(value: object) -> object:
         raise refuse("series", str(error)) from error
 
 
+ParameterValue = Annotated[str | None, WithJsonSchema({"type": ["string", "null"]})]
 Samples = Annotated[
     tuple[float | None, ...],
     BeforeValidator(_series, json_schema_input_type=str | float),
@@ -103,6 +105,8 @@ class WorldDocument(Document):
 class AlertDocument(Document):
     """Something that an alert does; exactly one of fires, resolves, expires."""
 
+    model_config = ConfigDict(json_schema_extra=exactly_one("fires", "resolves", "expires"))
+
     at: Offset
     """When, from the start."""
     fires: Mapping[str, str] | None = None
@@ -136,6 +140,8 @@ class AlertDocument(Document):
 class SignalDocument(Document):
     """Something that a person does; exactly one of approve, deny, cancel, takeover, pause, resume."""
 
+    model_config = ConfigDict(json_schema_extra=exactly_one(*DEEDS))
+
     at: Offset
     """When, from the start."""
     approve: Name | None = None
@@ -159,7 +165,7 @@ class SignalDocument(Document):
 
     @model_validator(mode="after")
     def _does_one_thing(self) -> Self:
-        return _only_one(self, ("approve", "deny", "cancel", "takeover", "pause", "resume"), "a person does one thing")
+        return _only_one(self, DEEDS, "a person does one thing")
 
 
 class FailureDocument(Document):
@@ -199,7 +205,7 @@ class EditDocument(Document):
 
     at: Offset
     """When, from the start."""
-    parameters: Mapping[str, str | None] = {}
+    parameters: Mapping[str, ParameterValue] = {}
     """Parameters and their new values; null removes one."""
     deployments: tuple[DeploymentEdit, ...] = ()
     """Workloads and what is new about them."""
@@ -241,7 +247,7 @@ class ExpectationDocument(Document):
     """The steps that changed something, in order; an empty list = none."""
     skipped: tuple[Name, ...] | None = None
     """The steps that were skipped, in order."""
-    parameters: Mapping[str, str | None] | None = None
+    parameters: Mapping[str, ParameterValue] | None = None
     """Parameters and their values; null = it does not exist."""
     deployments: tuple[WorkloadExpectation, ...] | None = None
     """Workloads and what must be true of them."""

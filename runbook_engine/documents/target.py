@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Tag, model_validator
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Tag, model_validator
 
-from runbook_engine.documents.document import Document
+from runbook_engine.documents.document import Document, exactly_one
 from runbook_engine.documents.field_types import Text, refuse
 
 NAMESPACED: Final = ("deployment", "statefulset", "daemonset", "pod")
@@ -15,6 +15,8 @@ KINDS: Final = (*NAMESPACED, "node", "parameter")
 
 class TargetDocument(Document):
     """What is acted on; exactly one of deployment, statefulset, daemonset, pod, node, parameter."""
+
+    model_config = ConfigDict(json_schema_extra=exactly_one(*KINDS))
 
     cluster: Text | None = None
     """The alias of a cluster of engine.yaml; needed when that names two."""

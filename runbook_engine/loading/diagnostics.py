@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 
 from runbook_engine.loading.yaml_tree import Place
 from runbook_engine.model.diagnostic import Diagnostic, Severity
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Source:
@@ -30,7 +33,7 @@ class Source:
             message=message,
             severity=severity,
             hint=hint,
-            source_line=line.replace("\t", " ").rstrip(),
+            source_line=_UNPRINTABLE.sub("\ufffd", line.replace("\t", " ")).rstrip(),
             width=width,
         )
 

@@ -98,7 +98,7 @@ def _lost_tail(findings: Findings, node: Scalar) -> str:
 
 
 def _comma_hint(parent: Items, node: Scalar) -> str:
-    if parent.style == "flow" and node.style == "plain":
+    if parent.style == "flow" and node.style == "plain" and len(parent.items) > 1:
         return "a comma inside [ ] begins a new item: quote the whole matcher"
     return ""
 

@@ -57,6 +57,7 @@ def _check(findings: Findings, path: Path, text: str, inputs: Collection[str]) -
         hint = "templates are filled in: target, with, where and the texts of diagnostics"
         if path[-1] == "query":
             hint = "restrict it with where: {LABEL: ...}, which may hold templates"
+        findings.explained.add(path)
         findings.error(path, "template-place", f'"{_name(path)}" is never filled in', hint)
         return
     try:

@@ -7,24 +7,35 @@ from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from runbook_engine.documents.check import CheckDocument
+from runbook_engine.documents.engine_config import EngineConfigDocument
+from runbook_engine.documents.runbook import RunbookDocument, StepDocument
+from runbook_engine.documents.target import TargetDocument
 from runbook_engine.loading.diagnostics import did_you_mean
 from runbook_engine.loading.findings import Findings
 from runbook_engine.loading.scalars import TRUE_WORDS, TRUTHS
-from runbook_engine.loading.yaml_tree import Entries, Items, Node, Path, Scalar, resolve
+from runbook_engine.loading.yaml_tree import Entries, Items, Node, Path, Scalar, key_place, resolve
 
 Errors = Sequence[Mapping[str, Any]]
 
 # What the format describes and this release does not do yet, with what to write instead.
-UNSUPPORTED: Final[Mapping[str, str]] = {
-    "uses": "write the steps out in this file",
-    "group": "remove it: alerts that resolve to one target already share one run",
-    "workloadOf": "name the workload: {namespace: ..., deployment: ...}",
-    "nodeOf": "name the node: {node: ...}",
-    "function": "use a parameter, a node or a workload",
-    "queue": "use a parameter, a node or a workload",
-    "metric": "use query, which the installation's metric reader answers",
-    "freezes": "throw the kill switch for the time: runbook pause --for 8h",
-    "windows": "throw the kill switch outside of them: runbook pause --for 8h",
+UNSUPPORTED: Final[Mapping[type[BaseModel], Mapping[str, str]]] = {
+    RunbookDocument: {
+        "uses": "write the steps out in this file",
+        "group": "remove it: alerts that resolve to one target already share one run",
+    },
+    StepDocument: {"uses": "write the steps out in this file"},
+    TargetDocument: {
+        "workloadOf": "name the workload: {namespace: ..., deployment: ...}",
+        "nodeOf": "name the node: {node: ...}",
+        "function": "use a parameter, a node or a workload",
+        "queue": "use a parameter, a node or a workload",
+    },
+    CheckDocument: {"metric": "use query, which the installation's metric reader answers"},
+    EngineConfigDocument: {
+        "freezes": "throw the kill switch for the time: runbook pause --for 8h",
+        "windows": "throw the kill switch outside of them: runbook pause --for 8h",
+    },
 }
 
 _EXPECTED: Final[Mapping[str, str]] = {
@@ -66,13 +77,25 @@ def report_errors(
     grouped: dict[Path, list[Mapping[str, Any]]] = {}
     for error in errors:
         grouped.setdefault(_path(error, findings.root, base), []).append(error)
-    for path, together in grouped.items():
-        if path not in findings.explained:
+    for path, found in grouped.items():
+        # Pydantic counts only the items that are right, so one wrong item seems to leave a list too short.
+        together = [error for error in found if error["type"] != "too_short" or not _holds_anything(findings, path)]
+        if together and path not in findings.explained:
             _Reporter(findings, model, base, where).report(path, together)
 
 
 def fields_at(model: type[BaseModel], path: Sequence[str | int]) -> tuple[str, ...]:
     """Return the names that an author may write at a path of a model."""
+    return tuple(_described_fields(_models_at(model, path)))
+
+
+def _described_fields(models: Iterable[type[BaseModel]]) -> dict[str, str]:
+    """Return the fields of models as authors write them, with their descriptions."""
+    fields = [item for model in models for item in model.model_fields.items()]
+    return {field.alias or name: field.description or "" for name, field in fields}
+
+
+def _models_at(model: type[BaseModel], path: Sequence[str | int]) -> list[type[BaseModel]]:
     models = [model]
     for part in path:
         below = [
@@ -83,7 +106,7 @@ def fields_at(model: type[BaseModel], path: Sequence[str | int]) -> tuple[str, .
             for found in _models(field.annotation)
         ]
         models = below or models
-    return tuple(field.alias or name for found in models for name, field in found.model_fields.items())
+    return models
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
@@ -124,20 +147,28 @@ class _Reporter:
         return self.where if self.where and len(path) == len(self.base) else self.findings.where(path)
 
     def _missing(self, path: Path) -> None:
-        within = path[:-1]
-        if within in self.findings.explained or _is_unsupported(self.findings.node(within)):
+        name, within = str(path[-1]), path[:-1]
+        models = _models_at(self.model, within[len(self.base) :])
+        node = self.findings.node(within)
+        unsupported = {key for model in models for key in UNSUPPORTED.get(model, {})}
+        if within in self.findings.explained or (isinstance(node, Entries) and unsupported & set(node.keys)):
             return
-        message = f'"{path[-1]}" is missing in {self._within(within)}'
-        self.findings.error(within, "missing", message)
+        message = f'"{name}" is missing in {self._within(within)}'
+        meaning = _described_fields(models).get(name, "").rstrip(".")
+        hint = f"{name}: {meaning[:1].lower()}{meaning[1:]}" if meaning else ""
+        self.findings.error(within, "missing", message, hint)
 
     def _unknown(self, path: Path) -> None:
         name = str(path[-1])
-        if name in UNSUPPORTED:
+        models = _models_at(self.model, path[len(self.base) : -1])
+        remedies = [UNSUPPORTED[model][name] for model in models if name in UNSUPPORTED.get(model, {})]
+        if remedies:
             message = f'"{name}" is not supported by this release'
-            self.findings.error_at_key(path, "unsupported", message, UNSUPPORTED[name])
+            self.findings.error_at_key(path, "unsupported", message, remedies[0])
             return
-        known = fields_at(self.model, path[len(self.base) : -1])
-        hint = did_you_mean(name, known)
+        if name.lower() in TRUTHS and key_place(self.findings.root, path).width == len(name):
+            return  # an unquoted on or yes was reported when it was read
+        hint = did_you_mean(name, _described_fields(models))
         parent, value = self.findings.node(path[:-1]), self.findings.node(path)
         in_flow = isinstance(parent, Entries) and parent.style == "flow"
         if in_flow and isinstance(value, Scalar) and value.value is None and not hint.startswith("did"):
@@ -213,8 +244,9 @@ def _remedy(errors: Errors, node: Node) -> str:
     return ""
 
 
-def _is_unsupported(node: Node | None) -> bool:
-    return isinstance(node, Entries) and any(key in UNSUPPORTED for key in node.keys)
+def _holds_anything(findings: Findings, path: Path) -> bool:
+    node = findings.node(path)
+    return isinstance(node, Items) and len(node.items) > 0
 
 
 def written(node: Node) -> str:

@@ -18,8 +18,8 @@ from runbook_engine.loading.findings import Findings
 from runbook_engine.loading.matchers import check_matchers, warn_of_match_all
 from runbook_engine.loading.references import check_inputs, check_templates
 from runbook_engine.loading.rules import Catalogue, as_list, as_map, check_rules
-from runbook_engine.loading.sentences import report
-from runbook_engine.loading.yaml_tree import Entries, Node
+from runbook_engine.loading.sentences import fields_at, report
+from runbook_engine.loading.yaml_tree import Entries, Node, Scalar, walk
 
 KINDS: Final[Mapping[str, type[Envelope]]] = {
     "Runbook": RunbookDocument,
@@ -41,6 +41,7 @@ def judge_document(source: Source, root: Node, catalogue: Catalogue) -> Judged:
     model = _model(findings)
     if model is None:
         return Judged(findings)
+    _check_empties(findings, model)
     _RULES[model](findings, catalogue)
     document = None
     try:
@@ -56,17 +57,33 @@ def _model(findings: Findings) -> type[Envelope] | None:
         return None
     content = as_map(findings.content)
     version, kind = content.get("apiVersion"), content.get("kind")
-    if kind in KINDS:
-        return KINDS[str(kind)]
+    if isinstance(kind, str) and kind in KINDS:
+        return KINDS[kind]
     if kind is None:
         hint = f"begin with apiVersion: {API_VERSION} and kind: Runbook"
         findings.error((), "kind-missing", f'"kind" is missing{"" if version else ", and so is apiVersion"}', hint)
     else:
-        findings.error(("kind",), "unknown-kind", f'unknown kind "{kind}"', did_you_mean(str(kind), KINDS))
+        sentence = f'unknown kind "{kind}"' if isinstance(kind, str) else "a kind is one word"
+        findings.error(("kind",), "unknown-kind", sentence, did_you_mean(str(kind), KINDS))
     return None
 
 
+def _check_empties(findings: Findings, model: type[Envelope]) -> None:
+    """Report keys without a value: most likely a block whose indentation was lost, such as an approval."""
+    for path, node in walk(findings.root):
+        if not (isinstance(node, Scalar) and node.value is None and path) or isinstance(path[-1], int):
+            continue
+        if "with" not in path[:-1] and "diagnostics" not in path and path[-1] in fields_at(model, path[:-1]):
+            findings.explained.add(path)
+            hint = "write its value, check the indentation below it, or remove the key"
+            findings.error_at_key(path, "empty", f'"{path[-1]}" has no value', hint)
+
+
 def _judge_runbook(findings: Findings, catalogue: Catalogue) -> None:
+    if as_map(findings.content).get("matchers") == []:
+        findings.explained.add(("matchers",))
+        hint = "to match every alert on purpose, write - alertname =~ .+"
+        findings.error(("matchers",), "no-matchers", '"matchers" is empty, and that never means every alert', hint)
     matchers = check_matchers(findings, ("matchers",))
     if not findings.failed:
         warn_of_match_all(findings, ("matchers",), matchers)

@@ -7,5 +7,9 @@ import hashlib
 
 def hash_parts(*parts: str | bytes) -> str:
     """Return the SHA-256 of the parts, each behind its length, as 64 hexadecimal digits."""
-    encoded = [part.encode() if isinstance(part, str) else part for part in parts]
-    return hashlib.sha256(b"".join([b"%d:%b" % (len(part), part) for part in encoded])).hexdigest()
+    prefixed = bytearray()
+    for part in parts:
+        encoded = part.encode() if isinstance(part, str) else part
+        prefixed += b"%d:" % len(encoded)
+        prefixed += encoded
+    return hashlib.sha256(prefixed).hexdigest()

@@ -148,6 +148,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     mode: str
     steps: tuple[PlannedStep, ...]
     verification: tuple[str, ...] = ()  # each check with its present value, as sentences
+    measured: tuple[Value, ...] = ()  # each check's present value alone, None = cannot be told
     verdicts: tuple[Verdict, ...] = ()  # of require and of the run as a whole
     blocked: tuple[str, ...] = ()
     worst_case: timedelta = timedelta(0)

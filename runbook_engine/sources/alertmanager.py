@@ -17,12 +17,13 @@ from runbook_engine.errors import InvalidAlert
 from runbook_engine.model.alert import Alert, Batch
 from runbook_engine.model.delivery import Parsed, Rejected, Request, SourceSettings, SourceSpec
 from runbook_engine.sources.body import read_body
-from runbook_engine.sources.labels import RefusedAlert, text_of
+from runbook_engine.sources.labels import RefusedAlert, read_annotations, read_labels
 from runbook_engine.sources.normalise import Delivery, Draft, normalise
 from runbook_engine.sources.strict_json import decode_text, read_text, repeats_a_key
 
 PAYLOAD_VERSION = "4"
 LARGEST_COUNT = 2**53
+NOT_A_WEBHOOK = 'the body is not an Alertmanager webhook: an object with a list "alerts" is expected'
 
 
 class _WireAlert(msgspec.Struct, forbid_unknown_fields=True, gc=False, rename="camel"):
@@ -126,12 +127,11 @@ def _by_value(body: Any) -> _Envelope:
     if body.get("version", PAYLOAD_VERSION) != PAYLOAD_VERSION:
         raise InvalidAlert("schema", f'the payload version is not "{PAYLOAD_VERSION}"')
     truncated = body.get("truncatedAlerts")
-    countable = type(truncated) is int and 0 <= truncated <= LARGEST_COUNT
     return _Envelope(
         entries=body["alerts"],
         draft=_draft_from_value,
         group_key=_text(body.get("groupKey")) or None,
-        truncated=truncated if countable else 0,
+        truncated=truncated if type(truncated) is int and 0 <= truncated <= LARGEST_COUNT else 0,
         external_url=_text(body.get("externalURL")),
     )
 
@@ -142,8 +142,8 @@ def _draft_from_value(entry: Any) -> Draft:
     warnings: list[str] = []
     return Draft(
         status=_text(entry.get("status")),
-        labels=text_of(entry.get("labels"), "label", warnings),
-        annotations=text_of(entry.get("annotations"), "annotation", warnings),
+        labels=read_labels(entry.get("labels"), warnings),
+        annotations=read_annotations(entry.get("annotations"), warnings),
         starts_at=entry.get("startsAt"),
         ends_at=entry.get("endsAt"),
         fingerprint=_text(entry.get("fingerprint")),

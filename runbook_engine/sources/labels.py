@@ -7,7 +7,7 @@ are shortened where they are absurdly long.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 MAX_LABELS = 128
 MAX_NAME_BYTES = 256
@@ -20,22 +20,36 @@ class RefusedAlert(ValueError):
     """One alert of a delivery cannot be used; the rest of the delivery can."""
 
 
-def text_of(values: object, what: str, warnings: list[str]) -> dict[str, str]:
-    """Return a map of text to text, or raise RefusedAlert; numbers and booleans become their JSON text."""
+def read_labels(values: object, warnings: list[str]) -> dict[str, str]:
+    """Return the labels as text, or raise RefusedAlert; numbers and booleans become their JSON text."""
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise RefusedAlert(f"{what}s are not an object")
-    cleaned: dict[str, str] = {}
-    for name, value in values.items():
-        if isinstance(value, str):
-            cleaned[name] = value
-        elif isinstance(value, bool | int | float):
-            cleaned[name] = json.dumps(value)
-            _warn(warnings, f"{what}_coerced")
-        elif value is not None:
-            raise RefusedAlert(f"a {what} value is an array or an object; only text, numbers and booleans are values")
-    return cleaned
+        raise RefusedAlert("labels are not an object")
+    if any(isinstance(value, dict | list) for value in values.values()):
+        raise RefusedAlert("a label value is an array or an object; only text, numbers and booleans are values")
+    return _texts(values, "label_coerced", warnings)
+
+
+def read_annotations(values: object, warnings: list[str]) -> dict[str, str]:
+    """Return the annotations as text; prose that is no text is left out, because it decides nothing."""
+    if values is None:
+        return {}
+    readable = values if isinstance(values, dict) else {}
+    kept = {name: value for name, value in readable.items() if not isinstance(value, dict | list)}
+    if not isinstance(values, dict) or len(kept) < len(readable):
+        _warn(warnings, "annotation_dropped")
+    return _texts(kept, "annotation_coerced", warnings)
+
+
+def _texts(values: Mapping[str, object], coerced: str, warnings: list[str]) -> dict[str, str]:
+    if any(not isinstance(value, str) and value is not None for value in values.values()):
+        _warn(warnings, coerced)
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in values.items()
+        if value is not None
+    }
 
 
 def check_labels(labels: Mapping[str, str]) -> Mapping[str, str]:
@@ -48,24 +62,27 @@ def check_labels(labels: Mapping[str, str]) -> Mapping[str, str]:
         raise RefusedAlert(f"more than {MAX_LABELS} labels")
     if "" in labels:
         raise RefusedAlert("a label name is empty")
-    for name, value in labels.items():
-        if len(name) * WIDEST_RUNE > MAX_NAME_BYTES and len(name.encode()) > MAX_NAME_BYTES:
-            raise RefusedAlert(f"a label name is longer than {MAX_NAME_BYTES} bytes")
-        if len(value) * WIDEST_RUNE > MAX_VALUE_BYTES and len(value.encode()) > MAX_VALUE_BYTES:
-            raise RefusedAlert(f"a label value is longer than {MAX_VALUE_BYTES} bytes")
+    if _longest(labels) > MAX_NAME_BYTES:
+        raise RefusedAlert(f"a label name is longer than {MAX_NAME_BYTES} bytes")
+    if _longest(labels.values()) > MAX_VALUE_BYTES:
+        raise RefusedAlert(f"a label value is longer than {MAX_VALUE_BYTES} bytes")
     return labels
 
 
 def shorten_annotations(annotations: Mapping[str, str], warnings: list[str]) -> Mapping[str, str]:
     """Return the annotations, each cut at a character boundary where it is too long."""
-    if all(len(value) * WIDEST_RUNE <= MAX_ANNOTATION_BYTES for value in annotations.values()):
+    if _longest(annotations.values()) <= MAX_ANNOTATION_BYTES:
         return annotations
-    shortened = {
-        name: value.encode()[:MAX_ANNOTATION_BYTES].decode(errors="ignore") for name, value in annotations.items()
-    }
-    if shortened != annotations:
-        _warn(warnings, "annotation_truncated")
-    return shortened
+    _warn(warnings, "annotation_truncated")
+    return {name: value.encode()[:MAX_ANNOTATION_BYTES].decode(errors="ignore") for name, value in annotations.items()}
+
+
+def _longest(texts: Collection[str]) -> int:
+    """Return the bytes of the longest text, or more than enough characters for it where that proves it short."""
+    characters = max(map(len, texts), default=0)
+    if characters * WIDEST_RUNE <= MAX_NAME_BYTES:
+        return characters
+    return max(len(text.encode()) for text in texts)
 
 
 def _warn(warnings: list[str], code: str) -> None:

@@ -52,7 +52,12 @@ def read_resource(labels: Mapping[str, str]) -> Resource:
 
 def read_links(candidates: Mapping[str, str], warnings: list[str]) -> Links:
     """Return the links that are plain http or https addresses; others are dropped with a warning."""
-    kept = {name: url for name, url in candidates.items() if len(url) <= MAX_URL and URL.fullmatch(url)}
+    kept = {name: url for name, url in candidates.items() if is_link(url)}
     if len(kept) < len(candidates):
         warnings.append("link_dropped")
     return Links(**kept)
+
+
+def is_link(url: str) -> bool:
+    """Whether the text is a plain http or https address without anything that could break out of a page."""
+    return len(url) <= MAX_URL and url.isascii() and URL.fullmatch(url) is not None

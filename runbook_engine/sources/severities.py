@@ -6,18 +6,15 @@ from collections.abc import Mapping
 
 from runbook_engine.model.alert import Severity
 
-WORDS: Mapping[str, Severity] = {
-    word: severity
-    for severity, words in (
-        ("critical", ("critical", "page", "emergency", "fatal", "p1", "sev0")),
-        ("high", ("error", "high", "major", "p2", "sev1")),
-        ("warning", ("warning", "warn", "medium", "minor", "p3", "sev2")),
-        ("low", ("low", "p4", "sev3")),
-        ("info", ("info", "notice", "p5", "sev4")),
-        ("none", ("none", "no severity")),
-    )
-    for word in words
-}  # type: ignore[assignment]  # mypy widens the literals of the inner tuples to str
+_BY_SEVERITY: Mapping[Severity, tuple[str, ...]] = {
+    "critical": ("critical", "page", "emergency", "fatal", "p1", "sev0"),
+    "high": ("error", "high", "major", "p2", "sev1"),
+    "warning": ("warning", "warn", "medium", "minor", "p3", "sev2"),
+    "low": ("low", "p4", "sev3"),
+    "info": ("info", "notice", "p5", "sev4"),
+    "none": ("none", "no severity"),
+}
+WORDS: Mapping[str, Severity] = {word: severity for severity, words in _BY_SEVERITY.items() for word in words}
 
 _SCORES: tuple[tuple[float, Severity], ...] = ((9.0, "critical"), (7.0, "high"), (4.0, "warning"), (0.0, "low"))
 HIGHEST_SCORE = 10.0

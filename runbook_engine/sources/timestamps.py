@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ZERO = "0001-01-01T00:00:00Z"  # Go's zero time: what Alertmanager sends as the end of an alert that fires
@@ -54,6 +55,8 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 def _from_number(number: int | float) -> datetime | None:
+    if not isfinite(number):
+        raise BadTimestamp
     size = abs(number)
     for limit, microseconds in _UNITS:
         if size < limit:

@@ -54,8 +54,10 @@ class SimulatedSeries:
     stays: bool = False
 
     def matches(self, name: str, labels: Mapping[str, str]) -> bool:
-        """Say whether a query asks for this series."""
-        return self.name == name and all(self.labels.get(label) == value for label, value in labels.items())
+        """Say whether a query asks for this series; one that was written without labels answers for any."""
+        if self.name != name:
+            return False
+        return not self.labels or all(self.labels.get(label) == value for label, value in labels.items())
 
     def newest(self, at: datetime) -> tuple[datetime, float] | None:
         """Return the newest sample at an instant, None when there is a gap or the newest is stale."""

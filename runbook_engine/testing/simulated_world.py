@@ -151,14 +151,14 @@ class SimulatedWorld:
         workload.replicas = replicas
         self._edited(target, by, f"replicas -> {replicas}")
 
-    def release(self, target: Target, *, by: str = SOMEBODY, healthy: bool | None = None) -> int:
+    def release(self, target: Target, *, by: str = SOMEBODY, healthy: bool | None = None, summary: str = "") -> int:
         """Release a new revision as somebody else would; return its number."""
         workload = self.cluster.state(target)
         workload.begin(self.clock.now(), replace=True)
         number = max(kept.number for kept in workload.revisions) + 1
-        new = Revision(number=number, released_at=self.clock.now(), healthy=healthy)
+        new = Revision(number=number, released_at=self.clock.now(), healthy=healthy, summary=summary)
         workload.revision, workload.revisions = number, (new, *workload.revisions)
-        self._edited(target, by, f"release {number}")
+        self._edited(target, by, f"release {summary or number}")
         return number
 
     def get_stuck(self, target: Target, reason: str) -> None:

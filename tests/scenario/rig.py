@@ -107,12 +107,18 @@ class Rig:
             checkpoint=checkpoint,
         )
         self.owner = "rig"
+        self._error_ratio: Callable[[SimulatedWorld], float | None] | None = None
 
     # --- the world --------------------------------------------------------------------------------------------
 
     def errors(self, function: Callable[[SimulatedWorld], float | None]) -> None:
-        """Let the error ratio follow from the state of the world."""
-        self.simulated.compute("checkout:error_ratio", function)
+        """Let the error ratio follow from the state of the world, from now on."""
+        if self._error_ratio is None:
+            self.simulated.compute("checkout:error_ratio", self._present_error_ratio)
+        self._error_ratio = function
+
+    def _present_error_ratio(self, world: SimulatedWorld) -> float | None:
+        return self._error_ratio(world) if self._error_ratio is not None else None
 
     def healed_by_flag(self) -> None:
         """Errors that end while the flag is on."""
@@ -191,4 +197,4 @@ class Rig:
 
     def told(self, receiver: str) -> list[str]:
         """Return the events that a receiver was told of."""
-        return [message.event for message in self.simulated.inbox.of(receiver)]
+        return [kept.message.event for kept in self.simulated.inbox.messages if kept.receiver == receiver]

@@ -38,7 +38,7 @@ def parse_exposition(text: str, wanted: Set[str]) -> Exposition:
     """Return the wanted metrics' values. Raises Unreadable for a wanted line that cannot be read."""
     values: dict[Key, float] = {}
     known: set[str] = set()
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         found = _NAME.match(line)
         if found is None:
             known.update(_declared(line) & wanted)

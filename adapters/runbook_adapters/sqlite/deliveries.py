@@ -6,13 +6,14 @@ A storm brings thousands of alerts in one body, so every table gets one statemen
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from runbook_adapters.sqlite.codec import json_list, optional_micros, pack, to_micros
-from runbook_adapters.sqlite.executions import append_signals
+from runbook_adapters.sqlite.executions import append_signals, count_statuses
 from runbook_engine.errors import StaleVersion
 from runbook_engine.model.due import due_after_commit
 from runbook_engine.model.episode import Episode
@@ -103,6 +104,7 @@ def _open(connection: sqlite3.Connection, opened: Sequence[Execution]) -> None:
     )
     if inserted != len(executions):
         raise StaleVersion("an execution of this delivery is there already: read the slots again")
+    count_statuses(connection, Counter(execution.status for execution in opened))
     slots = [(execution.slot, execution.id) for execution in opened]
     if _changed(connection, "INSERT OR IGNORE INTO slots VALUES (?, ?)", slots) != len(slots):
         raise StaleVersion("a slot of this delivery has been taken since it was read: read it again")

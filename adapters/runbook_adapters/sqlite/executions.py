@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -22,9 +22,12 @@ class Stored(NamedTuple):
     """What of an execution the journal itself decides by."""
 
     version: int
-    absorbing: bool
+    status: str
+    absorbing: int
+    finished: int
     due: int | None
-    leased: bool
+    lease_until: int | None
+    consumed: int
     signals: int
     audited: int
 
@@ -32,12 +35,11 @@ class Stored(NamedTuple):
 def stored(connection: sqlite3.Connection, execution_id: str) -> Stored:
     """Return the columns of an execution. Raises UnknownExecution."""
     row = connection.execute(
-        "SELECT version, absorbing, due, lease_until IS NOT NULL, signals, audited FROM executions WHERE id = ?",
-        (execution_id,),
+        f"SELECT {', '.join(Stored._fields)} FROM executions WHERE id = ?", (execution_id,)
     ).fetchone()
     if row is None:
         raise UnknownExecution(f"no execution {execution_id} (`runbook executions` lists them)")
-    return Stored(row[0], bool(row[1]), row[2], bool(row[3]), row[4], row[5])
+    return Stored(*row)
 
 
 def refuse_stale(old: Stored, execution: Execution, expected_version: int, records: Sequence[AuditRecord]) -> None:
@@ -56,26 +58,39 @@ def write_version(
     connection: sqlite3.Connection, execution: Execution, body: bytes, old: Stored, audited: int, now: datetime
 ) -> None:
     """Replace an execution by its next version; one that no longer absorbs gives up its slot and followers."""
-    due = due_after_commit(execution, signals=old.signals, now=now)
-    connection.execute(
-        "UPDATE executions SET version = ?, status = ?, absorbing = ?, finished = ?, due = ?, lease_until = ?,"
-        " consumed = ?, audited = ?, body = ? WHERE id = ?",
-        (
-            execution.version,
-            execution.status,
-            execution.absorbing,
-            execution.finished,
-            optional_micros(due),
-            optional_micros(execution.lease.until if execution.lease else None),
-            execution.signals_consumed,
-            old.audited + audited,
-            body,
-            execution.id,
-        ),
+    new = old._replace(
+        version=execution.version,
+        status=execution.status,
+        absorbing=int(execution.absorbing),
+        finished=int(execution.finished),
+        due=optional_micros(due_after_commit(execution, signals=old.signals, now=now)),
+        lease_until=optional_micros(execution.lease.until if execution.lease else None),
+        consumed=execution.signals_consumed,
+        audited=old.audited + audited,
     )
-    if old.absorbing and not execution.absorbing:
+    _update(connection, execution.id, old, new, body)
+    if old.status != new.status:
+        count_statuses(connection, {old.status: -1, new.status: 1})
+    if old.absorbing and not new.absorbing:
         connection.execute("DELETE FROM slots WHERE execution_id = ? AND slot = ?", (execution.id, execution.slot))
         connection.execute("DELETE FROM followers WHERE execution_id = ?", (execution.id,))
+
+
+def _update(connection: sqlite3.Connection, execution_id: str, old: Stored, new: Stored, body: bytes) -> None:
+    """Set only the columns that changed: naming one rewrites its indexes, even with the value it had."""
+    changed = [name for name, before, after in zip(Stored._fields, old, new, strict=True) if before != after]
+    assignments = "".join(f"{name} = ?, " for name in changed)
+    values = [getattr(new, name) for name in changed]
+    connection.execute(f"UPDATE executions SET {assignments}body = ? WHERE id = ?", (*values, body, execution_id))
+
+
+def count_statuses(connection: sqlite3.Connection, differences: Mapping[str, int]) -> None:
+    """Keep the number of executions of each status, so that metrics need not count a long history."""
+    connection.executemany(
+        "INSERT INTO statuses VALUES (?, ?)"
+        " ON CONFLICT (status) DO UPDATE SET executions = executions + excluded.executions",
+        differences.items(),
+    )
 
 
 def append_records(
@@ -85,10 +100,9 @@ def append_records(
     connection.executemany(
         "INSERT INTO audit VALUES (?, ?, ?)", [(execution_id, record.number, pack(record)) for record in records]
     )
-    connection.executemany(
-        "INSERT INTO evidence (execution_id, at, body) VALUES (?, ?, ?)",
-        [(execution_id, to_micros(piece.at), pack(piece)) for piece in evidence],
-    )
+    for piece in evidence:
+        insert = "INSERT INTO evidence (execution_id, at, body) VALUES (?, ?, ?)"
+        connection.execute(insert, (execution_id, to_micros(piece.at), pack(piece)))
 
 
 def append_signals(connection: sqlite3.Connection, execution_id: str, signals: Sequence[Signal]) -> int:
@@ -101,7 +115,7 @@ def append_signals(connection: sqlite3.Connection, execution_id: str, signals: S
         "INSERT INTO signals VALUES (?, ?, ?)", [(execution_id, signal.number, pack(signal)) for signal in numbered]
     )
     due = None if old.due is None else from_micros(old.due)
-    due = due_after_signal(due, leased=old.leased, at=min(signal.at for signal in signals))
+    due = due_after_signal(due, leased=old.lease_until is not None, at=min(signal.at for signal in signals))
     last = numbered[-1].number
     connection.execute(
         "UPDATE executions SET signals = ?, due = ? WHERE id = ?", (last, optional_micros(due), execution_id)

@@ -185,7 +185,7 @@ class SqliteJournal:
     def counts(self) -> Mapping[str, int]:
         """Return numbers for metrics: `executions.<status>`, `incidents.open`, `signals.waiting`."""
         rows = self._rows(
-            "SELECT 'executions.' || status, count(*) FROM executions GROUP BY status"
+            "SELECT 'executions.' || status, executions FROM statuses WHERE executions > 0"
             " UNION ALL SELECT 'incidents.open', count(*) FROM incidents WHERE open = 1"
             " UNION ALL SELECT 'signals.waiting', coalesce(sum(signals - consumed), 0)"
             " FROM executions WHERE signals > consumed"

@@ -2,6 +2,10 @@
 
 Bodies are the model's own values in msgpack; columns beside them exist only to be searched. Times are integers,
 microseconds since 1970 UTC. The file says what it is (`application_id`) and how it is laid out (`user_version`).
+
+A commit writes every page that it touches to the disk. What arrives in storms under random keys is kept in the order
+of arrival, so that bodies share pages (measured: 6 pages an incident instead of 10); what is appended to one
+execution at a time lies under its key, in one tree.
 """
 
 from __future__ import annotations
@@ -25,11 +29,12 @@ CREATE TABLE executions (
     consumed INTEGER NOT NULL DEFAULT 0, audited INTEGER NOT NULL DEFAULT 0, body BLOB NOT NULL);
 CREATE INDEX executions_due ON executions (due, id) WHERE due IS NOT NULL;
 CREATE INDEX executions_waiting ON executions (signals, consumed) WHERE signals > consumed;
-CREATE INDEX executions_status ON executions (status);
 CREATE INDEX executions_newest ON executions (opened_at DESC, id);
 CREATE INDEX executions_active ON executions (opened_at DESC, id) WHERE finished = 0;
 CREATE INDEX executions_incident ON executions (incident_id, opened_at DESC, id);
 CREATE INDEX executions_runbook ON executions (runbook, opened_at DESC, id);
+
+CREATE TABLE statuses (status TEXT PRIMARY KEY, executions INTEGER NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE slots (slot TEXT PRIMARY KEY, execution_id TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE followers (

@@ -140,7 +140,7 @@ def test_nothing_is_stored_when_the_last_of_several_claims_is_refused(journal: J
     """All or nothing: no version, no record, no lock, no cooldown, no budget entry."""
     spend(journal, "a", Lock("taken"))
     other = opened(journal, "b")
-    claims = [Lock("free"), Cooldown("cool", minutes(5)), Budget("spent", minutes(5), 3), Lock("taken")]
+    claims: list[Claim] = [Lock("free"), Cooldown("cool", minutes(5)), Budget("spent", minutes(5), 3), Lock("taken")]
 
     refused = journal.commit(
         other, expected_version=0, claims=claims, records=[audit_record("b", 1)], release_locks=True, now=NOON

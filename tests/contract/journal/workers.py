@@ -55,7 +55,8 @@ def spend_budget(folder: Path, number: int) -> dict[str, int]:
 
 def race_for_versions(folder: Path, number: int, wins: int = 150) -> list[int]:
     """Lease one execution again and again, and return the versions that were won."""
-    journal, won = open_sqlite(folder, busy_timeout=60), []
+    journal = open_sqlite(folder, busy_timeout=60)
+    won: list[int] = []
     while len(won) < wins:
         current = journal.load("contested")
         mine = msgspec.structs.replace(

@@ -90,7 +90,7 @@ def test_wanted_stays_within_bounds_when_the_wish_is_any(
 
     wanted = ScaleParams.model_validate({"by": by, "upTo": up_to, "downTo": down_to}).wanted(before)
 
-    grows = parse_amount(by).grows
+    grows = not str(by).startswith("-")
     assert wanted >= 1
     assert wanted >= before if grows else wanted <= before
     assert wanted <= max(before, up_to or wanted)

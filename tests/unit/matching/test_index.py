@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import re2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import pytest
 from benchmarks.counting import count
 from benchmarks.mixes import alerts, runbooks
 from runbook_engine.matching.explain import explain_labels
@@ -75,6 +75,7 @@ def naive(entries: list[Entry], labels: dict[str, str]) -> tuple[str, ...]:
 
 
 def entry(name: str, text: str, order: int = 0) -> Entry:
+    """Return an entry whose matchers are written as text."""
     return Entry(name, order, parse_matchers(text))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+
 from runbook_engine.matching.conditions import pattern_test
 from runbook_engine.matching.regexes import compile_pattern
 from runbook_engine.model.matcher_grammar import MatcherError

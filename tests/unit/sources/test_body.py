@@ -6,6 +6,7 @@ import gzip
 from datetime import UTC, datetime
 
 import pytest
+
 from runbook_engine.errors import InvalidAlert
 from runbook_engine.model.delivery import Request, SourceSettings
 from runbook_engine.sources.body import read_body
@@ -15,6 +16,7 @@ NOW = datetime(2026, 5, 11, tzinfo=UTC)
 
 
 def request(body: bytes, **headers: str) -> Request:
+    """Return a request with these headers."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Request(scope="prod", source="alertmanager", headers=named, body=body, received_at=NOW)
 

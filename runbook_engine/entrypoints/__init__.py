@@ -1,0 +1,1 @@
+"""Entry points: what people and processes start. Everything below is handed its settings; only here they are read."""

@@ -1,0 +1,185 @@
+"""The composition root: from settings to a running engine. The only place that knows how the parts fit together.
+
+Nothing here knows an adapter by name, save the two that every host needs and that work without being named: a
+journal and a kill switch in the state folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from runbook_engine.engine import Engine
+from runbook_engine.entrypoints.adapters import Adapters
+from runbook_engine.entrypoints.clock import SystemClock
+from runbook_engine.entrypoints.routing import (
+    Places,
+    RoutedChangeReader,
+    RoutedClusterReader,
+    RoutedClusterWriter,
+    RoutedFlagReader,
+    RoutedFlagWriter,
+    RoutedLogReader,
+    RoutedMetricReader,
+    RoutedNotifier,
+)
+from runbook_engine.entrypoints.settings import InvalidSettings, Settings
+from runbook_engine.model.bundle import Bundle
+from runbook_engine.model.configuration import AdapterChoice, Configuration
+from runbook_engine.ports import Clock, Effects, Journal, MetricReader, PauseReader, PauseWriter, Port, Served, World
+from runbook_engine.registry import Registry
+
+JOURNAL = AdapterChoice(adapter="sqlite")
+PAUSE_ADAPTER = "files"
+PAUSE_FILE = "pause.json"
+
+
+def load_bundle_of(settings: Settings, registry: Registry) -> Bundle:
+    """Return the runbooks and the configuration. Raises InvalidRunbook with every error of every file."""
+    from runbook_engine.loading.files import load_valid_files  # yaml and pydantic: not for a host with a bundle
+
+    return load_valid_files([settings.runbooks], registry, settings.config).bundle
+
+
+def build_world(configuration: Configuration, settings: Settings, registry: Registry, clock: Clock) -> World:
+    """Return the eyes of an installation."""
+    return _world(_adapters(configuration, settings, registry, clock))
+
+
+def build_effects(configuration: Configuration, settings: Settings, registry: Registry, clock: Clock) -> Effects:
+    """Return the hands of an installation."""
+    return _effects(_adapters(configuration, settings, registry, clock))
+
+
+def build_journal(configuration: Configuration, settings: Settings, registry: Registry, clock: Clock) -> Journal:
+    """Return the journal: the one that engine.yaml names, else a file in the state folder."""
+    return _journal(_adapters(configuration, settings, registry, clock))
+
+
+def build_pause(
+    configuration: Configuration, settings: Settings, registry: Registry, clock: Clock
+) -> tuple[PauseReader, PauseWriter]:
+    """Return the kill switch: the one that engine.yaml names, else a file in the state folder."""
+    return _pause(_adapters(configuration, settings, registry, clock))
+
+
+def build_engine(
+    settings: Settings,
+    *,
+    registry: Registry | None = None,
+    clock: Clock | None = None,
+    bundle: Bundle | None = None,
+    watch: Callable[[Journal], Journal] = lambda journal: journal,
+    checkpoint: Callable[[str], None] = lambda name: None,
+) -> Engine:
+    """Return the engine of an installation. `watch` may put itself before the journal, to count what is stored."""
+    registry = registry or Registry()
+    bundle = bundle or load_bundle_of(settings, registry)
+    adapters = _adapters(bundle.configuration, settings, registry, clock or SystemClock())
+    return Engine(
+        bundle=bundle,
+        journal=watch(_journal(adapters)),
+        world=_world(adapters),
+        effects=_effects(adapters),
+        registry=registry,
+        checkpoint=checkpoint,
+    )
+
+
+def _adapters(configuration: Configuration, settings: Settings, registry: Registry, clock: Clock) -> Adapters:
+    return Adapters(configuration=configuration, settings=settings, registry=registry, clock=clock)
+
+
+def _world(adapters: Adapters) -> World:
+    return World(
+        clock=adapters.clock,
+        cluster=RoutedClusterReader(_readers(adapters, "cluster")),
+        flags=RoutedFlagReader(_readers(adapters, "flags")),
+        metrics=RoutedMetricReader(_metrics_by_cluster(adapters)),
+        changes=RoutedChangeReader(_readers(adapters, "changes")),
+        logs=RoutedLogReader(_readers(adapters, "logs")),
+        pauses=_pause(adapters)[0],
+        metric_sources=_metric_sources(adapters),
+    )
+
+
+def _effects(adapters: Adapters) -> Effects:
+    receivers: dict[str, Any] = {}
+    for receiver in adapters.configuration.receivers:
+        choice = AdapterChoice(adapter=receiver.adapter, settings=receiver.settings)
+        receivers[receiver.name] = adapters.build("receiver", choice, f"receivers.{receiver.name}").writer
+    return Effects(
+        cluster=RoutedClusterWriter(_writers(adapters, "cluster")),
+        flags=RoutedFlagWriter(_writers(adapters, "flags")),
+        notifier=RoutedNotifier(receivers),
+    )
+
+
+def _readers(adapters: Adapters, port: Port) -> Places[Any]:
+    return Places(port, _by_place(adapters, port, lambda served: served.reader))
+
+
+def _writers(adapters: Adapters, port: Port) -> Places[Any]:
+    return Places(port, _by_place(adapters, port, lambda served: served.writer))
+
+
+def _by_place(adapters: Adapters, port: Port, side: Callable[[Served], Any]) -> Mapping[str, Any]:
+    found: dict[str, Any] = {}
+    for choice, served in adapters.serving(port):
+        if choice.place in found:
+            where = f"place {choice.place}" if choice.place else "every place"
+            raise InvalidSettings(f"adapters.{port}: two adapters serve {where} (give each a place of its own)")
+        found[choice.place] = side(served)
+    return {place: one for place, one in found.items() if one is not None}
+
+
+def _metrics_by_cluster(adapters: Adapters) -> Places[MetricReader]:
+    """The first of a place answers for it; a single one answers for all."""
+    serving = adapters.serving("metrics")
+    if len(serving) == 1:
+        return Places("metrics", {"": serving[0][1].reader})
+    by_place: dict[str, MetricReader] = {}
+    for choice, served in serving:
+        by_place.setdefault(choice.place, served.reader)
+    return Places("metrics", by_place)
+
+
+def _metric_sources(adapters: Adapters) -> Mapping[str, MetricReader]:
+    """A check names a source by its adapter or by its place; the first of a name is meant."""
+    sources: dict[str, MetricReader] = {}
+    for choice, served in adapters.serving("metrics"):
+        for name in filter(None, (choice.adapter, choice.place)):
+            sources.setdefault(name, served.reader)
+    return sources
+
+
+def _journal(adapters: Adapters) -> Journal:
+    serving = adapters.serving("journal")
+    if len(serving) > 1:
+        raise InvalidSettings("adapters.journal: an installation has one journal (keep one)")
+    _make_state(adapters.settings.state)
+    served = serving[0][1] if serving else adapters.build("journal", JOURNAL, "the journal")
+    journal: Journal = served.writer
+    return journal
+
+
+def _pause(adapters: Adapters) -> tuple[PauseReader, PauseWriter]:
+    serving = adapters.serving("pause")
+    if len(serving) > 1:
+        raise InvalidSettings("adapters.pause: an installation has one kill switch (keep one)")
+    if serving:
+        return serving[0][1].reader, serving[0][1].writer
+    _make_state(adapters.settings.state)
+    path = str(adapters.settings.state.absolute() / PAUSE_FILE)
+    served = adapters.build("pause", AdapterChoice(adapter=PAUSE_ADAPTER, settings={"path": path}), "the kill switch")
+    return served.reader, served.writer
+
+
+def _make_state(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise InvalidSettings(
+            f"the state folder {folder} cannot be made: {error.strerror} (set --state or RUNBOOK_STATE)"
+        ) from error

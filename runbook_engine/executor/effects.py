@@ -1,0 +1,178 @@
+"""Effects: the two commits around every touch of the world.
+
+`begin` looks again, judges every guardrail, and commits the intent with its claims; only then does it apply.
+A resumed intent, whose outcome nobody recorded, is treated as its action's `repeat` class demands.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, assert_never
+
+from msgspec.structs import replace
+
+from runbook_engine.errors import Conflict, EffectUnknown, Retryable, RunbookError
+from runbook_engine.executor.decisions import question
+from runbook_engine.executor.looks import observe
+from runbook_engine.executor.tools import Tools
+from runbook_engine.guardrails import claims_of, judge, judge_undo, refusals, undo_claims, wait_for
+from runbook_engine.machine.events import Applied, ApplyPutOff, Asked, Blocked, Event, Intended, Prepared, PutOff
+from runbook_engine.machine.moves import Begin
+from runbook_engine.machine.narration import show
+from runbook_engine.model.execution import Direction, Execution
+from runbook_engine.model.guardrail import Claim, Lock, Verdict
+from runbook_engine.model.plan import Change, Outcome
+from runbook_engine.model.runbook import Runbook
+from runbook_engine.planning import case_of, prepare_step
+from runbook_engine.ports import ActionSpec, Refused
+
+if TYPE_CHECKING:
+    from runbook_engine.executor.drive import Turn
+
+LOCK_RETRY = timedelta(seconds=5)
+
+
+def begin(turn: Turn, move: Begin, now: datetime) -> None:
+    """Make one change: look again, judge, commit the intent with its claims, apply."""
+    change = _change_to_make(turn, move, now)
+    if change is None:
+        return
+    verdicts, claims = _judged(turn, change, move.direction, now)
+    if refusals(verdicts):
+        turn.happen(_refusal(turn.execution, move, verdicts, now))
+        return
+    turn.tools.checkpoint("before-intent")
+    intent = Intended(
+        step=move.step,
+        direction=move.direction,
+        change=change,
+        key=f"{turn.execution.id}/{move.step}/{move.direction}",
+        verdicts=verdicts,
+        deadline=now + turn.tools.spec(turn.runbook, move.step).time_limit,
+        at=now,
+    )
+    refused = turn.attempt(intent, claims, now)
+    if refused is not None:
+        turn.happen(_claim_refusal(turn.execution, move, refused, now))
+        return
+    turn.tools.checkpoint("after-intent")
+    turn.happen(_apply(turn.execution, turn.runbook, move.step, turn.tools, resumed=False))
+
+
+def apply_resumed(execution: Execution, runbook: Runbook, index: int, tools: Tools) -> Event:
+    """Go on with an intent whose outcome nobody recorded: the call may have been made or not."""
+    spec = tools.spec(runbook, index)
+    match spec.repeat:
+        case "declarative" | "token":
+            return _apply(execution, runbook, index, tools, resumed=True)
+        case "once":
+            said = "the run was interrupted in the middle of it, and it must not be repeated"
+            return Applied(step=index, outcome=Outcome.unknown(said), resumed=True, at=tools.now())
+        case "observable":
+            return _look_first(execution, runbook, index, tools)
+        case _:
+            assert_never(spec.repeat)
+
+
+def _look_first(execution: Execution, runbook: Runbook, index: int, tools: Tools) -> Event:
+    seen = observe(execution, runbook, index, tools)
+    match seen.status:
+        case "absent":
+            return _apply(execution, runbook, index, tools, resumed=True)
+        case "done" | "progressing":
+            outcome = Outcome.done(seen.reason)
+        case "failed" | "superseded":
+            outcome = Outcome.unknown(seen.reason)
+    return Applied(step=index, outcome=outcome, resumed=True, at=tools.now())
+
+
+def _apply(execution: Execution, runbook: Runbook, index: int, tools: Tools, *, resumed: bool) -> Event:
+    """Touch the world once, and say what came of it. Nothing that an adapter raises gets past here."""
+    effect = execution.steps[index].effect
+    assert effect is not None, "an intent is recorded before it is applied"
+    spec = tools.spec(runbook, index)
+    try:
+        outcome = spec.apply(effect.change, effect.key, tools.effects)
+    except Retryable as error:
+        event: Event = ApplyPutOff(step=index, reason=str(error), after=error.after, at=tools.now())
+    except EffectUnknown as error:
+        event = _in_doubt(index, spec, str(error), tools)
+    except Conflict as error:
+        event = Applied(step=index, outcome=Outcome.conflict(str(error)), resumed=resumed, at=tools.now())
+    except RunbookError as error:
+        event = Applied(step=index, outcome=Outcome.failed(str(error)), resumed=resumed, at=tools.now())
+    except Exception as error:  # noqa: BLE001 - the edge to adapters: any surprise leaves the effect in doubt
+        event = _in_doubt(index, spec, f"{type(error).__name__}: {error}", tools)
+    else:
+        event = Applied(step=index, outcome=outcome, resumed=resumed, at=tools.now())
+    tools.checkpoint("after-apply")
+    return event
+
+
+def _in_doubt(index: int, spec: ActionSpec, reason: str, tools: Tools) -> Event:
+    if spec.repeat == "once":
+        return Applied(step=index, outcome=Outcome.unknown(reason), at=tools.now())
+    return ApplyPutOff(step=index, reason=reason, look_first=True, at=tools.now())
+
+
+def _change_to_make(turn: Turn, move: Begin, now: datetime) -> Change | None:
+    """Return the stored change of a retry, our own reversed for an undo, else a fresh look's; None: not now."""
+    state = turn.execution.steps[move.step]
+    if state.effect is not None and state.effect.status == "retrying":
+        return state.effect.change
+    if move.direction != "do":
+        assert state.change is not None, "only a made change is undone or made again"
+        return state.change.inverse() if move.direction == "undo" else replace(state.change, guard={})
+    event = prepare_step(turn.execution, turn.runbook, move.step, turn.tools.sight, now)
+    if not isinstance(event, Prepared):
+        turn.happen(event)
+        return None
+    if event.change_hash != state.change_hash and _needs_yes(turn, event):
+        _ask_again(turn, move.step, event, now)
+        return None
+    return event.change
+
+
+def _needs_yes(turn: Turn, event: Prepared) -> bool:
+    """Whether a person's yes is wanted for this change, and none was given to exactly this one."""
+    if event.message_only or any(yes.change_hash == event.change_hash for yes in turn.execution.approved):
+        return False
+    return turn.execution.mode != "auto" or turn.runbook.steps[event.step].approval is not None
+
+
+def _ask_again(turn: Turn, index: int, event: Prepared, now: datetime) -> None:
+    """The world moved since the yes was given: ask again, and say what is different."""
+    old = turn.execution.steps[index].change
+    was = f"{old.field} {show(old.before)} -> {show(old.after)}" if old is not None else "nothing"
+    new = f"{event.change.field} {show(event.change.before)} -> {show(event.change.after)}"
+    turn.happen(event)
+    request = question(turn.execution, turn.runbook, index, now, f"it was {was}, now it is {new}")
+    turn.happen(Asked(request=request, at=now))
+
+
+def _judged(
+    turn: Turn, change: Change, direction: Direction, now: datetime
+) -> tuple[tuple[Verdict, ...], tuple[Claim, ...]]:
+    """Return the verdicts on a change, and what its commit must hold. A message is not judged."""
+    if change.target.kind == "receiver":
+        return (), ()
+    case = case_of(change, turn.execution, turn.runbook, turn.tools.sight, now)
+    if direction != "do":
+        return judge_undo(case), undo_claims(change)
+    verdicts = judge(case)
+    return verdicts, () if refusals(verdicts) else claims_of(case)
+
+
+def _refusal(execution: Execution, move: Begin, verdicts: tuple[Verdict, ...], now: datetime) -> Event:
+    until = wait_for(verdicts, execution.deadline_at if move.direction == "do" else None)
+    if until is not None:
+        return PutOff(step=move.step, verdicts=verdicts, until=until, at=now)
+    return Blocked(step=move.step, verdicts=verdicts, at=now)
+
+
+def _claim_refusal(execution: Execution, move: Begin, refused: Refused, now: datetime) -> Event:
+    """A claim that did not hold in the commit: a lock is waited for, a cooldown or budget ends the run."""
+    until = now + LOCK_RETRY if isinstance(refused.claim, Lock) else None
+    name = type(refused.claim).__name__.lower()
+    verdict = Verdict(guardrail=name, ok=False, says=refused.says, until=until)
+    return _refusal(execution, move, (verdict,), now)

@@ -1,0 +1,152 @@
+"""Incidents: a table of them, and one whole, with everything that happened to it in the order in which it did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from runbook_engine.model.duration import say_duration
+from runbook_engine.model.incident import Arrival, Decision, Incident, IncidentReport, IncidentStatus
+from runbook_engine.render.alerts import SEVERE
+from runbook_engine.render.execution import record_report, render_record, render_steps, say_outcome
+from runbook_engine.render.lines import Line, Lines, Mark, Piece, Span, indent, line, table
+from runbook_engine.render.wording import age, clock, day, record_time, say_status, short
+
+STATUSES: dict[IncidentStatus, Mark] = {"open": "bad", "mitigated": "warn", "resolved": "good"}
+
+
+def render_incidents(reports: Sequence[IncidentReport], now: datetime) -> Lines:
+    """Return incidents as a table, in the order given."""
+    if not reports:
+        return (line("No incident yet."),)
+    header = [Span(name, "faint") for name in ("INCIDENT", "STATUS", "SEVERITY", "WHAT", "WHERE", "OPENED", "RUNS")]
+    return table([list(header), *(_row(report, now) for report in reports)])
+
+
+def render_incident(report: IncidentReport, now: datetime) -> Lines:
+    """Return one incident: what it is, how long things took, its runs, and its timeline."""
+    incident = report.incident
+    lines = [
+        line(
+            "incident ",
+            Span(short(incident.id), "strong"),
+            "  ",
+            Span(incident.title, "strong"),
+            " ",
+            Span(incident.severity, SEVERE.get(incident.severity, "")),
+            "  ",
+            Span(report.status, STATUSES[report.status]),
+            hang=4,
+        ),
+        line(
+            f"  {say_where(incident) or 'no place known'}, opened {day(incident.opened_at)} UTC{_times(report)}", hang=4
+        ),
+    ]
+    for each in report.executions:
+        execution = each.execution
+        why = say_outcome(execution)
+        head: list[Piece] = [f"  {execution.runbook} on {execution.target}  ", say_status(execution.status)]
+        lines += [line(), line(*head, f"  {why}" if why else "", Span(f"  ({short(execution.id)})", "faint"), hang=6)]
+        lines += indent(render_steps(execution), 2)
+    lines += [line(), line(Span("Timeline (UTC)", "strong"))]
+    lines += indent([each for _, each in _timeline(report)], 2)
+    return tuple(lines)
+
+
+def say_where(incident: Incident) -> str:
+    """Return the incident's place: cluster, namespace, service, as far as its labels say."""
+    return " · ".join(dict.fromkeys(text for _, text in incident.labels))
+
+
+def record_incident(report: IncidentReport) -> dict[str, Any]:
+    """Return an incident for scripts, as a list shows it."""
+    incident = report.incident
+    return {
+        "id": incident.id,
+        "title": incident.title,
+        "status": report.status,
+        "severity": incident.severity,
+        "labels": dict(incident.labels),
+        "open_alerts": len(incident.open_alerts),
+        "opened_at": record_time(incident.opened_at),
+        "acted_at": record_time(report.acted_at),
+        "mitigated_at": record_time(report.mitigated_at),
+        "resolved_at": record_time(incident.resolved_at),
+        "executions": [each.execution.id for each in report.executions],
+    }
+
+
+def record_incident_report(report: IncidentReport) -> dict[str, Any]:
+    """Return an incident with everything that happened to it for scripts."""
+    return {
+        **record_incident(report),
+        "arrivals": [
+            {
+                "at": record_time(arrival.at),
+                "alert": arrival.alert.name,
+                "transition": arrival.transition,
+                "decisions": [
+                    {
+                        "runbook": decision.runbook,
+                        "outcome": decision.outcome,
+                        "execution": decision.execution_id,
+                        "reason": decision.reason,
+                    }
+                    for decision in arrival.decisions
+                ],
+            }
+            for arrival in report.arrivals
+        ],
+        "executions": [record_report(each) for each in report.executions],
+    }
+
+
+def _row(report: IncidentReport, now: datetime) -> list[Piece]:
+    incident = report.incident
+    runs: list[str] = [each.execution.status.replace("_", " ") for each in report.executions]
+    return [
+        Span(short(incident.id), "strong"),
+        Span(report.status, STATUSES[report.status]),
+        Span(incident.severity, SEVERE.get(incident.severity, "")),
+        incident.title,
+        say_where(incident),
+        f"{age(incident.opened_at, now)} ago",
+        ", ".join(runs) or "none",
+    ]
+
+
+def _times(report: IncidentReport) -> str:
+    opened = report.incident.opened_at
+    steps = (
+        ("first change", report.acted_at),
+        ("fixed", report.mitigated_at),
+        ("resolved", report.incident.resolved_at),
+    )
+    said = [f"{what} after {say_duration(at - opened)}" for what, at in steps if at is not None]
+    return "".join(f", {each}" for each in said)
+
+
+def _timeline(report: IncidentReport) -> list[tuple[datetime, Line]]:
+    happened = [(arrival.at, _arrival(arrival)) for arrival in report.arrivals]
+    many = len(report.executions) > 1
+    for each in report.executions:
+        for record in each.audit:
+            told = render_record(record)
+            if many:
+                told = Line((*told.spans, Span(f"  ({short(each.execution.id)})", "faint")), told.hang)
+            happened.append((record.at, told))
+    return sorted(happened, key=lambda each: each[0])
+
+
+def _arrival(arrival: Arrival) -> Line:
+    decided = "; ".join(_decision(decision) for decision in arrival.decisions)
+    said = f"{arrival.alert.name} {arrival.transition}{f': {decided}' if decided else ''}"
+    if arrival.transition in ("opened", "superseded") and not arrival.decisions:
+        said += ": no runbook matches"
+    return line(Span(clock(arrival.at), "faint"), "  ", Span(said, "strong"), hang=10)
+
+
+def _decision(decision: Decision) -> str:
+    why = f" ({decision.reason})" if decision.reason else ""
+    return f"{decision.runbook} {decision.outcome}{why}"

@@ -1,0 +1,129 @@
+"""Lines: text in spans that say what they mean, so that a terminal may colour them and a pipe need not.
+
+A span escapes what it is given when it is made, so no text of a sender can reach a terminal in another way.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from runbook_engine.render.visible import visible
+
+Mark = Literal["", "strong", "faint", "good", "bad", "warn", "change", "link"]
+GAP = 2
+NARROWEST = 20  # below this, folding would leave a word a line
+
+
+class Span(msgspec.Struct, frozen=True):
+    """A piece of one line, and what it means to the reader."""
+
+    text: str
+    mark: Mark = ""
+
+    def __post_init__(self) -> None:
+        """Escape what a terminal would obey instead of showing."""
+        msgspec.structs.force_setattr(self, "text", visible(self.text))
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line; where it is folded, what follows is indented by `hang` columns."""
+
+    spans: tuple[Span, ...] = ()
+    hang: int = 0
+
+    def __str__(self) -> str:
+        """Return the text alone."""
+        return "".join(span.text for span in self.spans)
+
+    @property
+    def width(self) -> int:
+        """How many columns of a terminal it takes."""
+        return width_of(str(self))
+
+
+Piece = Span | str
+Lines = tuple[Line, ...]
+EMPTY = Line()
+
+
+def line(*pieces: Piece, hang: int = 0) -> Line:
+    """Return a line of spans; bare text means nothing in particular."""
+    return Line(tuple(piece if isinstance(piece, Span) else Span(piece) for piece in pieces), hang)
+
+
+def plain(lines: Iterable[Line]) -> str:
+    """Return the lines as text without any mark, each ended by a line break."""
+    return "".join(f"{str(each).rstrip()}\n" for each in lines)
+
+
+def indent(lines: Iterable[Line], by: int) -> Lines:
+    """Return the lines moved to the right."""
+    return tuple(Line((Span(" " * by), *each.spans), each.hang + by) for each in lines)
+
+
+def table(rows: Sequence[Sequence[Piece]], *, gap: int = GAP, hang_at: int | None = None) -> Lines:
+    """Return rows as aligned columns; a folded row goes on under column `hang_at`, the last one if not given."""
+    cells = [[piece if isinstance(piece, Span) else Span(piece) for piece in row] for row in rows]
+    columns = max((len(row) for row in cells), default=0)
+    widths = [max((width_of(row[at].text) for row in cells if at < len(row) - 1), default=0) for at in range(columns)]
+    starts = [sum(width + gap for width in widths[:at]) for at in range(columns)]
+    return tuple(
+        _row(row, widths, gap, starts[min(len(row) - 1, columns if hang_at is None else hang_at)]) for row in cells
+    )
+
+
+def fold(source: Line, width: int) -> Lines:
+    """Return a line folded at spaces so that it fits; a word longer than the width stays whole."""
+    if source.width <= width or width < NARROWEST:
+        return (source,)
+    hang = source.hang if source.hang <= width - NARROWEST else 4
+    rows: list[list[Span]] = [[]]
+    used, started = 0, False
+    for span in source.spans:
+        for word in _words(span.text):
+            size = width_of(word)
+            if started and used + size > width and not word.isspace():
+                rows.append([Span(" " * hang)])
+                used = hang
+            rows[-1].append(Span(word, span.mark))
+            used += size
+            started = started or not word.isspace()
+    return tuple(_trimmed(row) for row in rows)
+
+
+def width_of(text: str) -> int:
+    """Return how many columns a terminal gives the text: two for wide characters, none for combining ones."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _row(row: Sequence[Span], widths: Sequence[int], gap: int, hang: int) -> Line:
+    spans: list[Span] = []
+    for at, span in enumerate(row):
+        spans.append(span)
+        if at < len(row) - 1:
+            spans.append(Span(" " * (widths[at] - width_of(span.text) + gap)))
+    return Line(tuple(spans), hang)
+
+
+def _words(text: str) -> list[str]:
+    """Return the text cut into runs of spaces and runs of anything else."""
+    words: list[str] = []
+    for character in text:
+        if words and words[-1].isspace() == character.isspace():
+            words[-1] += character
+        else:
+            words.append(character)
+    return words
+
+
+def _trimmed(row: Sequence[Span]) -> Line:
+    kept = list(row)
+    while kept and kept[-1].text.isspace():
+        kept.pop()
+    return Line(tuple(kept))

@@ -1,0 +1,199 @@
+"""A plan as people read it before they say yes, and as scripts read it: what would change, and what forbids it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from runbook_engine.checks import describe_check, number
+from runbook_engine.model.alert import Alert
+from runbook_engine.model.check import Check
+from runbook_engine.model.duration import say_duration
+from runbook_engine.model.guardrail import Verdict
+from runbook_engine.model.plan import Plan, PlannedStep, Value
+from runbook_engine.model.runbook import Runbook
+from runbook_engine.render.lines import Line, Lines, Piece, Span, line, table
+from runbook_engine.render.wording import age, count, movement, record_change, short, subject_of
+
+ALWAYS_SHOWN = ("cooldown", "budget", "deadline")  # other guardrails are shown when they say no
+
+
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan with what a reader needs around it."""
+
+    plan: Plan
+    runbook: Runbook
+    alert: Alert
+    now: datetime
+    incident_id: str = ""
+    by_hand: bool = False
+
+
+def render_plan(proposal: Proposal) -> Lines:
+    """Return one plan: where it comes from, its steps, its verification, its guardrails, and the sum."""
+    plan = proposal.plan
+    lines = [_headline(proposal)]
+    lines += table([_step_row(at, step) for at, step in enumerate(plan.steps, start=1)])
+    verification = _verification(proposal)
+    if verification is not None:
+        lines.append(verification)
+    lines.append(_guardrails(proposal))
+    lines += [line("  ", Span("blocked", "bad"), f": {reason}", hang=11) for reason in plan.blocked]
+    lines.append(_sum(proposal))
+    return tuple(lines)
+
+
+def record_plans(proposals: Sequence[Proposal]) -> dict[str, Any]:
+    """Return plans for scripts."""
+    return {"plans": [_record(proposal) for proposal in proposals]}
+
+
+def changes_of(plan: Plan) -> tuple[PlannedStep, ...]:
+    """Return the steps that would change the world; a message changes nothing."""
+    return tuple(step for step in plan.steps if step.change is not None and step.change.field != "message")
+
+
+def _headline(proposal: Proposal) -> Line:
+    plan, runbook, alert = proposal.plan, proposal.runbook, proposal.alert
+    origin = f"{runbook.strategy}, {plan.mode}, {runbook.owner}"
+    name: list[Piece] = ["runbook ", Span(plan.runbook, "strong"), Span(f" ({origin})", "faint")]
+    if proposal.by_hand:
+        return line("by hand  ", Span(alert.name, "strong"), "   ", *name, hang=9)
+    incident = f"incident {short(proposal.incident_id)}  " if proposal.incident_id else ""
+    since = alert.starts_at or alert.received_at
+    firing = f" {alert.severity}, {alert.status} {age(since, proposal.now)}   "
+    return line(incident, Span(alert.name, "strong"), firing, *name, hang=4)
+
+
+def _step_row(number_: int, step: PlannedStep) -> list[Piece]:
+    head: list[Piece] = [f"  {number_} {step.name}", step.action]
+    if step.error:
+        return [*head, Span(f"  cannot be planned: {step.error}", "bad")]
+    if step.change is None:
+        why = f"skipped: {step.skipped}" if step.skipped else f"nothing to do: {step.unchanged}"
+        return [*head, Span(f"  {why}", "faint")]
+    sign = "> " if step.change.field == "message" else "~ "
+    row: list[Piece] = [
+        *head,
+        Span(f"{sign}{subject_of(step.change)}", "change"),
+        Span(movement(step.change), "change"),
+    ]
+    notes = [step.undo] if step.change.field != "message" else []
+    notes += [f"asks {step.approval}"] if step.approval else []
+    return [*row, Span(", ".join(notes), "faint")] if notes else row
+
+
+def _verification(proposal: Proposal) -> Line | None:
+    runbook, measured = proposal.runbook, proposal.plan.measured
+    if not runbook.verify:
+        return None
+    each = "after each" if runbook.strategy == "escalate" else "at the end"
+    values = [*measured, *[None] * len(runbook.verify)]
+    said = "; ".join(_wanted(check, values[at]) for at, check in enumerate(runbook.verify))
+    return line("  ", Span(each, "strong"), f": {said}", hang=4)
+
+
+def _wanted(check: Check, value: Value) -> str:
+    if isinstance(value, bool):
+        now = "yes" if value else "no"
+    elif isinstance(value, int | float):
+        now = number(value)
+    else:
+        now = "unknown" if value is None else str(value)
+    return f"{describe_check(check)}, at most {say_duration(check.timeout)} (now {now})"
+
+
+def _guardrails(proposal: Proposal) -> Line:
+    judged = [(step.name, verdict) for step in proposal.plan.steps for verdict in step.verdicts]
+    names = dict.fromkeys(verdict.guardrail for _, verdict in judged)
+    pieces: list[Piece] = ["  ", Span("guardrails", "strong"), ": "]
+    shown = 0
+    for name in names:
+        verdicts = [(step, verdict) for step, verdict in judged if verdict.guardrail == name]
+        refused = [(step, verdict) for step, verdict in verdicts if not verdict.ok]
+        if not refused and name not in ALWAYS_SHOWN:
+            continue
+        pieces += [", "] if shown else []
+        pieces += _verdict(name, refused or verdicts, proposal)
+        shown += 1
+    return line(*pieces, hang=4) if shown else line(*pieces, Span("no change to judge", "faint"))
+
+
+def _verdict(name: str, verdicts: Sequence[tuple[str, Verdict]], proposal: Proposal) -> list[Piece]:
+    ok = all(verdict.ok for _, verdict in verdicts)
+    if not ok:
+        passing = all(verdict.until is not None for _, verdict in verdicts)
+        said = "; ".join(dict.fromkeys(verdict.says for _, verdict in verdicts))
+        return [Span("WAIT" if passing else "NO", "warn" if passing else "bad"), f" {name} ({said})"]
+    if name == "deadline":
+        limit, worst = proposal.runbook.guardrails.deadline, proposal.plan.worst_case
+        fits = worst <= limit
+        mark = Span("ok", "good") if fits else Span("tight", "warn")
+        return [mark, f" deadline {say_duration(limit)} (worst case {say_duration(worst)})"]
+    return [Span("ok", "good"), f" {name} ({'; '.join(dict.fromkeys(verdict.says for _, verdict in verdicts))})"]
+
+
+def _sum(proposal: Proposal) -> Line:
+    plan, runbook = proposal.plan, proposal.runbook
+    changes = len(changes_of(plan))
+    up_to = "up to " if runbook.strategy == "escalate" and changes > 1 else ""
+    skipped = sum(1 for step in plan.steps if step.skipped)
+    approvals = _approvals(plan)
+    blocked = len(plan.blocked)
+    return line(
+        "Plan ",
+        Span(short(plan.plan_hash), "strong"),
+        f": {up_to}{count(changes, 'change')}, {skipped} skipped, ",
+        Span(count(approvals, "approval"), "warn" if approvals else ""),
+        ", ",
+        Span(f"{blocked} blocked", "bad" if blocked else ""),
+        ". Nothing was changed.",
+        hang=4,
+    )
+
+
+def _approvals(plan: Plan) -> int:
+    """Return how many yeses a person is asked for: one for the plan below `auto`, one for each step that asks."""
+    changes = changes_of(plan)
+    whole = 1 if changes and plan.mode in ("propose", "approve") else 0
+    return whole or sum(1 for step in changes if step.approval)
+
+
+def _record(proposal: Proposal) -> dict[str, Any]:
+    plan = proposal.plan
+    return {
+        "plan_hash": plan.plan_hash,
+        "runbook": plan.runbook,
+        "target": str(plan.target),
+        "mode": plan.mode,
+        "strategy": proposal.runbook.strategy,
+        "alert_key": "" if proposal.by_hand else proposal.alert.alert_key,
+        "incident": proposal.incident_id,
+        "steps": [_record_step(step) for step in plan.steps],
+        "verification": list(plan.verification),
+        "blocked": list(plan.blocked),
+        "worst_case_seconds": plan.worst_case.total_seconds(),
+    }
+
+
+def _record_step(step: PlannedStep) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "action": step.action,
+        "change": record_change(step.change),
+        "change_hash": step.change_hash,
+        "verdicts": [record_verdict(verdict) for verdict in step.verdicts],
+        "skipped": step.skipped,
+        "unchanged": step.unchanged,
+        "error": step.error,
+        "approval": step.approval,
+        "undo": step.undo,
+    }
+
+
+def record_verdict(verdict: Verdict) -> dict[str, Any]:
+    """Return a guardrail's answer for scripts."""
+    return {"guardrail": verdict.guardrail, "ok": verdict.ok, "says": verdict.says}

@@ -1,0 +1,121 @@
+"""Expectations: what a scenario demands at an instant, compared with what is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from runbook_engine.documents.runbook_test import ExpectationDocument, WorkloadExpectation
+from runbook_engine.model.execution import Execution
+from runbook_engine.model.target import Target
+from runbook_engine.testing.simulated_world import SimulatedWorld
+from runbook_engine.testing.stage import find_workload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What is at the instant of an expectation."""
+
+    simulated: SimulatedWorld
+    executions: Sequence[Execution]  # newest first
+    matched: frozenset[str]
+    refusals: tuple[str, ...]  # why runbooks that matched were not started
+
+
+def judge_expectation(wanted: ExpectationDocument, seen: Seen) -> tuple[str, ...]:
+    """Return one sentence for everything that is not as expected; none means that all is well."""
+    return tuple(_misses(wanted, seen))
+
+
+def _misses(wanted: ExpectationDocument, seen: Seen) -> Iterator[str]:
+    if wanted.matched is not None and frozenset(wanted.matched) != seen.matched:
+        yield _differs("matched", sorted(wanted.matched), sorted(seen.matched))
+    execution, problem = _choose(wanted, seen)
+    if execution is None:
+        if problem and _asks_of_run(wanted):
+            yield problem
+    else:
+        yield from _misses_of_run(wanted, execution)
+    if wanted.says is not None:
+        yield from _misses_of_words(wanted.says, execution, seen)
+    yield from _misses_of_world(wanted, execution.target.place if execution is not None else "", seen.simulated)
+
+
+def _choose(wanted: ExpectationDocument, seen: Seen) -> tuple[Execution | None, str]:
+    found = [run for run in seen.executions if wanted.runbook in (None, run.runbook)]
+    names = sorted({run.runbook for run in found})
+    if not found:
+        return None, f"no run{f' of {wanted.runbook}' if wanted.runbook else ''} was started"
+    if len(names) > 1:
+        return None, f"several runbooks run, so say which: runbook: {' or '.join(names)}"
+    return found[0], ""
+
+
+def _asks_of_run(wanted: ExpectationDocument) -> bool:
+    """Whether a run is needed: that nothing ran and nothing is to be undone holds without one."""
+    return bool(wanted.status or wanted.compensation not in (None, "none") or wanted.ran or wanted.skipped)
+
+
+def _misses_of_run(wanted: ExpectationDocument, execution: Execution) -> Iterator[str]:
+    ran = tuple(step.name for step in execution.steps if step.progress == "changed" and not step.message_only)
+    skipped = tuple(step.name for step in execution.steps if step.progress == "skipped")
+    if wanted.status is not None and wanted.status != execution.status:
+        reason = execution.reason or execution.waiting_for
+        yield _differs("status", wanted.status, execution.status) + (f" ({reason})" if reason else "")
+    if wanted.compensation is not None and wanted.compensation != execution.compensation:
+        yield _differs("compensation", wanted.compensation, execution.compensation)
+    if wanted.ran is not None and tuple(wanted.ran) != ran:
+        yield _differs("ran", list(wanted.ran), list(ran))
+    if wanted.skipped is not None and tuple(wanted.skipped) != skipped:
+        yield _differs("skipped", list(wanted.skipped), list(skipped))
+
+
+def _misses_of_words(words: str, execution: Execution | None, seen: Seen) -> Iterator[str]:
+    said = list(seen.refusals)
+    if execution is not None:
+        said += [execution.reason, execution.waiting_for, *(step.reason for step in execution.steps)]
+        said += [verdict.says for verdict in execution.verdicts if not verdict.ok]
+    if not any(words in sentence for sentence in said):
+        yield _differs("says", words, [sentence for sentence in dict.fromkeys(said) if sentence])
+
+
+def _misses_of_world(wanted: ExpectationDocument, place: str, simulated: SimulatedWorld) -> Iterator[str]:
+    for name, value in (wanted.parameters or {}).items():
+        live = simulated.value_of(name, place or None)
+        if live != value:
+            yield _differs(f"parameter {name}", value, live)
+    for workload in wanted.deployments or ():
+        yield from _misses_of_workload(workload, simulated)
+    for text, replicas in (wanted.replicas or {}).items():
+        live_replicas = simulated.seen(find_workload(simulated, text)).replicas
+        if live_replicas != replicas:
+            yield _differs(f"replicas of {text}", replicas, live_replicas)
+    for receiver, events in (wanted.notified or {}).items():
+        heard = [told.message.event for told in simulated.inbox.messages if told.receiver == receiver]
+        if list(events) != heard:
+            yield _differs(f"notified {receiver}", list(events), heard)
+    made = len(simulated.effects_made)
+    if wanted.changes is not None and wanted.changes != made:
+        yield _differs("changes", wanted.changes, made)
+
+
+def _misses_of_workload(wanted: WorkloadExpectation, simulated: SimulatedWorld) -> Iterator[str]:
+    live = simulated.seen(Target("deployment", wanted.cluster, wanted.namespace, wanted.name))
+    restarted = bool(live.restarted_at)
+    for what, expected, actual in (
+        ("replicas", wanted.replicas, live.replicas),
+        ("revision", wanted.revision, live.revision),
+        ("restarted", wanted.restarted, restarted),
+    ):
+        if expected is not None and expected != actual:
+            yield _differs(f"{what} of {wanted.namespace}/{wanted.name}", expected, actual)
+
+
+def _differs(what: str, wanted: object, actual: object) -> str:
+    return f"{what}: expected {_shown(wanted)}, it is {_shown(actual)}"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(str(item) for item in value)}]"
+    return "absent" if value is None else str(value)

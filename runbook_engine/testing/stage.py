@@ -1,0 +1,117 @@
+"""The stage of a scenario: the simulated world and the configuration that a test document describes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from runbook_engine.documents.runbook_test import DeploymentDocument, EditDocument, ScenarioDocument, WorldDocument
+from runbook_engine.model.configuration import Configuration, Receiver, Scope, Team
+from runbook_engine.model.observation import ChangeEvent, Pause, Revision
+from runbook_engine.model.runbook import ModeRule, Runbook
+from runbook_engine.model.target import Target
+from runbook_engine.testing.simulated_world import SimulatedWorld
+
+SCOPE = "test"
+LOCAL = "local"
+ALWAYS = timedelta(days=3650)
+
+
+def open_configuration(runbooks: Iterable[Runbook], world: WorldDocument) -> Configuration:
+    """Return the configuration of a test that names none: everything is allowed, in the simulated world."""
+    runbooks = tuple(runbooks)
+    clusters = tuple(dict.fromkeys(deployment.cluster for deployment in world.deployments)) or (LOCAL,)
+    teams = {runbook.owner: None for runbook in runbooks}
+    teams |= {step.approval.by: None for runbook in runbooks for step in runbook.steps if step.approval is not None}
+    receivers = dict.fromkeys(rule.receiver for runbook in runbooks for rule in runbook.notify)
+    told = (step.arguments.get("receiver") for runbook in runbooks for step in runbook.steps)
+    receivers |= dict.fromkeys(name for name in told if isinstance(name, str))
+    return Configuration(
+        name="test",
+        clusters=clusters,
+        scopes=(Scope(name=SCOPE),),
+        receivers=tuple(Receiver(name=name, adapter="simulated") for name in (*receivers, *teams)),
+        teams=tuple(Team(name=name, receiver=name) for name in teams),
+        targets=("*",),
+        mode_ceiling=(ModeRule(mode="auto"),),
+    )
+
+
+def set_stage(scenario: ScenarioDocument, configuration: Configuration, interval: timedelta) -> SimulatedWorld:
+    """Return the simulated world as it is at the start of the scenario."""
+    places = configuration.clusters or (LOCAL,)
+    simulated = SimulatedWorld(place=places[0])
+    for deployment in scenario.world.deployments:
+        _deploy(simulated, deployment)
+    for name, value in scenario.world.parameters.items():
+        for place in places:
+            simulated.set_parameter(name, value, place=place)
+    for query, samples in scenario.world.series.items():
+        simulated.script(query, samples, interval=interval, stays=True)
+    for workload, lines in scenario.world.logs.items():
+        simulated.logs.add(find_workload(simulated, workload), workload, lines)
+    now = simulated.clock.now()
+    for change in scenario.world.changes:
+        event = ChangeEvent(at=now - change.ago, who=change.who, what=change.what)
+        simulated.changes.add(_read_target(simulated, change.target), event)
+    if scenario.world.pause:
+        simulated.pauses.throw(Pause(until=now + ALWAYS, by="tester", reason="paused from the start"))
+    return simulated
+
+
+def edit(simulated: SimulatedWorld, document: EditDocument) -> None:
+    """Change the world as others do."""
+    for name, value in document.parameters.items():
+        simulated.set_parameter(name, value, by=document.who)
+    for change in document.deployments:
+        target = Target("deployment", change.cluster, change.namespace, change.name)
+        if change.released is not None:
+            simulated.release(target, by=document.who, summary=change.released)
+        if change.replicas is not None:
+            simulated.edit_replicas(target, change.replicas, by=document.who)
+        if change.ready is not None:
+            workload = simulated.cluster.state(target)
+            workload.broken = max(0, workload.wanted - change.ready)
+
+
+def find_workload(simulated: SimulatedWorld, text: str) -> Target:
+    """Return the target of a workload written as `apps/checkout`. Raises ValueError."""
+    namespace, _, name = text.rpartition("/")
+    for target in simulated.cluster.targets():
+        if (target.namespace, target.name) == (namespace, name):
+            return target
+    raise ValueError(f"no deployment {text!r} in this test's world (add it under world.deployments)")
+
+
+def _deploy(simulated: SimulatedWorld, document: DeploymentDocument) -> None:
+    now = simulated.clock.now()
+    revisions = tuple(
+        Revision(
+            number=revision.number,
+            released_at=None if revision.released_ago is None else now - revision.released_ago,
+            healthy=revision.healthy,
+            summary=revision.summary,
+        )
+        for revision in document.revisions
+    )
+    released_ago = document.rolled_out_ago
+    if released_ago is None and document.revisions:
+        released_ago = document.revisions[0].released_ago
+    simulated.deploy(
+        document.namespace,
+        document.name,
+        place=document.cluster,
+        replicas=document.replicas,
+        broken=0 if document.ready is None else max(0, document.replicas - document.ready),
+        service=document.service,
+        released_ago=released_ago,
+        revisions=revisions,
+    )
+
+
+def _read_target(simulated: SimulatedWorld, text: str) -> Target:
+    kind, _, rest = text.partition("=")
+    if kind == "parameter":
+        return simulated.parameter(rest)
+    namespace, _, name = rest.rpartition("/")
+    return Target(kind, simulated.place, namespace, name)

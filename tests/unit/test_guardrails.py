@@ -1,0 +1,372 @@
+"""Each guardrail says yes, no, or no until when, in a sentence that an on-call understands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from runbook_engine.errors import Unreadable
+from runbook_engine.guardrails import (
+    Case,
+    blast_radius,
+    budget,
+    budget_key,
+    claims_of,
+    cooldown,
+    deadline,
+    effective_mode,
+    judge,
+    judge_undo,
+    kill_switch,
+    minimum_fault_age,
+    one_execution,
+    refusals,
+    step_cap,
+    target_allow_list,
+    wait_for,
+)
+from runbook_engine.model.configuration import Scope
+from runbook_engine.model.guardrail import (
+    BlastRadius,
+    Budget,
+    BudgetRule,
+    Cooldown,
+    Guardrails,
+    LastChange,
+    Lock,
+    Verdict,
+)
+from runbook_engine.model.observation import Pause
+from runbook_engine.model.plan import Change
+from runbook_engine.model.runbook import Mode, ModeRule, Runbook
+from runbook_engine.model.target import Target
+from tests.scenario.rig import FLAG, MINUTE, SECOND, Rig, configuration, runbook
+
+HOUR = timedelta(hours=1)
+PARAMETER = Target("parameter", "local", "", FLAG)
+CHANGE = Change(target=PARAMETER, field="value", before="false", after="true")
+RULES = Guardrails(cooldown=30 * MINUTE, deadline=40 * MINUTE, budget=BudgetRule(changes=5, per="service", window=HOUR))
+
+
+@dataclass
+class Books:
+    """A ledger that says what a test wants."""
+
+    holder: str | None = None
+    last: LastChange | None = None
+    count: int = 0
+
+    def lock_holder(self, key: str) -> str | None:
+        return self.holder
+
+    def last_change(self, key: str) -> LastChange | None:
+        return self.last
+
+    def changes_within(self, key: str, since: object, *, other_than: str) -> int:
+        return self.count
+
+
+def case(
+    *,
+    books: Books | None = None,
+    change: Change = CHANGE,
+    rules: Guardrails = RULES,
+    age: timedelta = MINUTE,
+    **settings: object,
+) -> tuple[Case, Rig]:
+    """Return a case a while after the alert, with the rig that it lives in."""
+    book: Runbook = runbook(guardrails=rules)
+    rig = Rig(book, settings=configuration(**settings))
+    rig.fire()
+    rig.simulated.push(age)
+    return (
+        Case(
+            execution=rig.execution(),
+            runbook=book,
+            configuration=rig.engine.bundle.configuration,
+            change=change,
+            world=rig.simulated.world,
+            ledger=books or Books(),
+            now=rig.now,
+            fill=str,
+        ),
+        rig,
+    )
+
+
+def replicas(before: int, after: int) -> Change:
+    """Return a change of the checkout deployment's replicas."""
+    return Change(
+        target=Target("deployment", "local", "apps", "checkout"), field="replicas", before=before, after=after
+    )
+
+
+def test_all_guardrails_are_judged_and_say_yes_on_a_fresh_world() -> None:
+    """Each of them answers, and none refuses."""
+    judged, _ = case()
+
+    verdicts = judge(judged)
+
+    assert () == refusals(verdicts)
+    assert [
+        "pause", "mode", "targets", "minimumFaultAge", "stepCap", "deadline", "lock", "cooldown", "budget",
+        "blastRadius", "doNoHarm",
+    ] == [verdict.guardrail for verdict in verdicts]  # fmt: skip
+
+
+def test_pause_says_until_when() -> None:
+    """A thrown kill switch is a passing no."""
+    judged, rig = case()
+    rig.simulated.pauses.throw(Pause(until=rig.now + 30 * MINUTE, by="ann", reason="migration"))
+
+    verdict = kill_switch(judged)
+
+    assert (False, "paused by ann until 09:31:00 UTC: migration", rig.now + 30 * MINUTE) == (
+        verdict.ok, verdict.says, verdict.until,
+    )  # fmt: skip
+
+
+def test_a_pause_that_cannot_be_read_says_no() -> None:
+    """Unreadable counts as paused."""
+    judged, rig = case()
+    rig.simulated.fail_next("pauses.pause", Unreadable("the pause file is corrupt"))
+
+    verdict = kill_switch(judged)
+
+    assert (False, "the kill switch cannot be read: the pause file is corrupt") == (verdict.ok, verdict.says)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        pytest.param({}, "parameter=/checkout/degraded_mode is allowed", id="on the list"),
+        pytest.param({"targets": ("deployment=apps/*",)}, "parameter=/checkout/degraded_mode is not in the targets of engine.yaml", id="not on the list"),
+        pytest.param(
+            {"targets": ("deployment=apps/*", "parameter=/billing/*")},
+            "parameter=/checkout/degraded_mode is not in the targets of engine.yaml",
+            id="another prefix",
+        ),
+        pytest.param(
+            {"scopes": (Scope(name="local", targets=("deployment=apps/*",)),)},
+            "scope local may not touch parameter=/checkout/degraded_mode",
+            id="not this scope's",
+        ),
+    ],
+)  # fmt: skip
+def test_targets(settings: dict[str, object], says: str) -> None:
+    """Only what the installation and the scope allow is touched."""
+    judged, _ = case(**settings)
+
+    verdict = target_allow_list(judged)
+
+    assert (says.endswith("is allowed"), says) == (verdict.ok, verdict.says)
+
+
+def test_a_young_fault_may_still_heal_by_itself() -> None:
+    """A passing no: until the fault is old enough."""
+    judged, rig = case(rules=replace(RULES, minimum_fault_age=90 * SECOND))
+
+    verdict = minimum_fault_age(judged)
+
+    assert (False, "firing for 1m, wanted 1m30s before a change", rig.now + 30 * SECOND) == (
+        verdict.ok, verdict.says, verdict.until,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "ok", "says"),
+    [
+        pytest.param(replicas(4, 6), True, "+50%", id="half more"),
+        pytest.param(replicas(4, 8), True, "+100%", id="twice as many is the limit"),
+        pytest.param(replicas(4, 9), False, "replicas 4 -> 9 is +125%, at most +100% or -50% at once", id="more than twice"),
+        pytest.param(replicas(4, 2), True, "-50%", id="half as many is the limit"),
+        pytest.param(replicas(4, 1), False, "replicas 4 -> 1 is -75%, at most +100% or -50% at once", id="less than half"),
+        pytest.param(replicas(0, 1), False, "replicas 0 -> 1 is +inf%, at most +100% or -50% at once", id="from nothing"),
+        pytest.param(CHANGE, True, "not a number", id="not a number"),
+    ],
+)  # fmt: skip
+def test_step_cap(change: Change, ok: bool, says: str) -> None:
+    """One change moves a number only so far."""
+    judged, _ = case(change=change)
+
+    verdict = step_cap(judged)
+
+    assert (ok, says) == (verdict.ok, verdict.says)
+
+
+@pytest.mark.parametrize(
+    ("age", "ok", "says"),
+    [
+        pytest.param(MINUTE, True, "39m of 40m left", id="time left"),
+        pytest.param(40 * MINUTE, False, "the deadline of 40m has passed", id="exactly at the deadline"),
+    ],
+)
+def test_deadline(age: timedelta, ok: bool, says: str) -> None:
+    """No change starts after the deadline."""
+    judged, _ = case(age=age)
+
+    verdict = deadline(judged)
+
+    assert (ok, says) == (verdict.ok, verdict.says)
+
+
+def test_a_lock_held_by_another_execution_is_waited_for() -> None:
+    """A passing no, looked at again in five seconds."""
+    judged, rig = case(books=Books(holder="e2"))
+
+    verdict = one_execution(judged)
+
+    assert (False, f"execution e2 is changing {FLAG}", rig.now + 5 * SECOND) == (
+        verdict.ok,
+        verdict.says,
+        verdict.until,
+    )
+
+
+def test_a_lock_of_our_own_is_no_obstacle() -> None:
+    """The execution holds it already."""
+    books = Books()
+    judged, _ = case(books=books)
+    books.holder = judged.execution.id
+
+    assert one_execution(judged).ok
+
+
+@pytest.mark.parametrize(
+    ("age", "mine", "ok", "says"),
+    [
+        pytest.param(10 * MINUTE, False, False, f"last change of {FLAG} 10m ago by execution e2, cooldown 30m", id="too fresh"),
+        pytest.param(30 * MINUTE, False, True, f"last change of {FLAG} 30m ago by execution e2", id="exactly the period"),
+        pytest.param(10 * MINUTE, True, True, "no change by another run", id="our own does not count"),
+    ],
+)  # fmt: skip
+def test_cooldown(age: timedelta, mine: bool, ok: bool, says: str) -> None:
+    """A target that another run just changed is left alone."""
+    books = Books()
+    judged, rig = case(books=books)
+    books.last = LastChange(execution_id=judged.execution.id if mine else "e2", at=rig.now - age)
+
+    verdict = cooldown(judged)
+
+    assert (ok, says) == (verdict.ok, verdict.says)
+    assert verdict.until is None
+
+
+@pytest.mark.parametrize(("count", "ok"), [pytest.param(4, True, id="one left"), pytest.param(5, False, id="used up")])
+def test_budget(count: int, ok: bool) -> None:
+    """Only so many changes in a window."""
+    judged, _ = case(books=Books(count=count))
+
+    verdict = budget(judged)
+
+    assert (ok, f"{count} of 5 changes per service in 1h") == (verdict.ok, verdict.says)
+
+
+def test_a_budget_whose_service_cannot_be_read_says_no() -> None:
+    """It cannot count, so it forbids."""
+    judged, rig = case()
+    rig.simulated.fail_next("cluster.workload", Unreadable("the API server does not answer"))
+
+    verdict = budget(judged)
+
+    assert (False, "the service to count for cannot be read: the API server does not answer") == (
+        verdict.ok,
+        verdict.says,
+    )
+
+
+@pytest.mark.parametrize(
+    ("per", "key"),
+    [
+        pytest.param("target", f"target:local/parameter//{FLAG}", id="the change's own target"),
+        pytest.param("service", "service:local/checkout", id="the service of the run's workload"),
+        pytest.param("fleet", "fleet", id="everything"),
+    ],
+)
+def test_budget_key(per: str, key: str) -> None:
+    """What is counted together."""
+    rules = replace(RULES, budget=BudgetRule(changes=5, per=per, window=HOUR))  # type: ignore[arg-type]
+    judged, _ = case(rules=rules)
+
+    assert key == budget_key(judged)
+
+
+def test_a_blast_radius_that_nothing_can_count_says_no() -> None:
+    """A limit without a count forbids."""
+    judged, _ = case(rules=replace(RULES, blast_radius=BlastRadius(limits={"podsEvicted": {"max": 60}})))
+
+    verdict = blast_radius(judged)
+
+    assert (False, "blast radius: no installed adapter can count the victims") == (verdict.ok, verdict.says)
+
+
+def test_claims_are_keyed_by_the_changes_own_target() -> None:
+    """Two runbooks that flip one parameter meet."""
+    judged, _ = case()
+
+    claims = claims_of(judged)
+
+    key = f"local/parameter//{FLAG}"
+    assert (Lock(key), Cooldown(key, 30 * MINUTE), Budget("service:local/checkout", HOUR, 5)) == claims
+
+
+def test_an_undo_obeys_the_kill_switch_and_the_lock_only() -> None:
+    """Cooldown, budget, freeze and deadline do not hold back an undo."""
+    judged, rig = case(books=Books(count=99, last=LastChange(execution_id="e2", at=rig_now())), age=2 * HOUR)
+    rig.simulated.pauses.throw(Pause(until=rig.now + MINUTE, by="ann"))
+
+    verdicts = judge_undo(judged)
+
+    assert ["pause", "lock"] == [verdict.guardrail for verdict in verdicts]
+    assert ["pause"] == [verdict.guardrail for verdict in refusals(verdicts)]
+
+
+def rig_now() -> object:
+    """Return the instant at which every rig starts."""
+    return Rig().now
+
+
+NO = Verdict(guardrail="cooldown", ok=False, says="no")
+
+
+@pytest.mark.parametrize(
+    ("untils", "wait"),
+    [
+        pytest.param((5 * SECOND,), 5 * SECOND, id="a passing no is waited for"),
+        pytest.param((5 * SECOND, 9 * SECOND), 9 * SECOND, id="until the last of them passes"),
+        pytest.param((5 * SECOND, None), None, id="one that never passes blocks"),
+        pytest.param((10 * MINUTE,), None, id="past the deadline blocks"),
+    ],
+)
+def test_wait_for(untils: tuple[timedelta | None, ...], wait: timedelta | None) -> None:
+    """A no that passes in time is waited for; any other ends the run."""
+    now = Rig().now
+    verdicts = tuple(
+        replace(NO, guardrail=str(index), until=now + until if until is not None else None)
+        for index, until in enumerate(untils)
+    )
+
+    answer = wait_for(verdicts, now + 5 * MINUTE)
+
+    assert (now + wait if wait is not None else None) == answer
+
+
+@pytest.mark.parametrize(
+    ("mode", "ceiling", "effective"),
+    [
+        pytest.param("auto", "auto", "auto", id="both let it act"),
+        pytest.param("auto", None, "propose", id="no ceiling means propose"),
+        pytest.param("auto", "approve", "approve", id="the ceiling is lower"),
+        pytest.param("observe", "auto", "observe", id="the runbook is lower"),
+    ],
+)
+def test_effective_mode(mode: Mode, ceiling: Mode | None, effective: Mode) -> None:
+    """The lower of what the runbook says and what the installation allows."""
+    settings = configuration(mode_ceiling=(ModeRule(mode=ceiling),) if ceiling else ())
+    always: Callable[[ModeRule], bool] = lambda rule: True  # noqa: E731
+
+    assert effective == effective_mode(runbook(mode=(ModeRule(mode=mode),)), settings, always)
