@@ -21,6 +21,7 @@ from runbook_engine.matching.meta import labels_of
 from runbook_engine.matching.placement import Entry
 from runbook_engine.model.alert import Alert
 from runbook_engine.model.bundle import Bundle
+from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.delivery import Parsed, Rejected, Request, SourceSettings
 from runbook_engine.model.directive import Directive
 from runbook_engine.model.execution import Approved, Execution
@@ -55,6 +56,21 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
 
     runbook: str
     explanation: Explanation
+
+
+def parse_request(request: Request, configuration: Configuration, registry: Registry) -> Parsed:
+    """Return the alerts of a delivery, without a journal. Raises InvalidAlert when nothing in it can be used."""
+    scope = next((scope for scope in configuration.scopes if scope.name == request.scope), None)
+    settings = SourceSettings(
+        drop_labels=configuration.drop_labels,
+        severities=scope.severities if scope is not None else {},
+        max_body_bytes=configuration.limits.max_body,
+        max_decoded_bytes=configuration.limits.max_inflated,
+    )
+    parsed = registry.source(request.source).parse(request, settings)
+    if not parsed.alerts and parsed.rejected:
+        raise InvalidAlert("schema", "no alert of the delivery is valid: " + parsed.rejected[0].reason)
+    return parsed
 
 
 class Engine:
@@ -103,18 +119,7 @@ class Engine:
 
     def parse(self, request: Request) -> Parsed:
         """Return the alerts of a delivery. Raises InvalidAlert when nothing in it can be used."""
-        configuration = self.bundle.configuration
-        scope = next((scope for scope in configuration.scopes if scope.name == request.scope), None)
-        settings = SourceSettings(
-            drop_labels=configuration.drop_labels,
-            severities=scope.severities if scope is not None else {},
-            max_body_bytes=configuration.limits.max_body,
-            max_decoded_bytes=configuration.limits.max_inflated,
-        )
-        parsed = self._registry.source(request.source).parse(request, settings)
-        if not parsed.alerts and parsed.rejected:
-            raise InvalidAlert("schema", "no alert of the delivery is valid: " + parsed.rejected[0].reason)
-        return parsed
+        return parse_request(request, self.bundle.configuration, self._registry)
 
     def ingest(self, request: Request) -> Receipt:
         """Take one delivery in. When this returns, what it meant is durable.

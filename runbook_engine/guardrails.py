@@ -66,7 +66,8 @@ def kill_switch(case: Case) -> Verdict:
         return Verdict(guardrail="pause", ok=True, says="not paused")
     why = f": {pause.reason}" if pause.reason else ""
     says = f"paused by {pause.by} until {pause.until:%H:%M:%S} UTC{why}"
-    return Verdict(guardrail="pause", ok=False, says=says, until=pause.until)
+    until = min(pause.until, case.now + LOOK_AGAIN)  # a pause may be lifted early
+    return Verdict(guardrail="pause", ok=False, says=says, until=until)
 
 
 def mode(case: Case) -> Verdict:

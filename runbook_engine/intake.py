@@ -57,6 +57,10 @@ class _Draft:
     signals: list[tuple[str, Signal]] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
 
+    def follow(self, alert_key: str, execution_id: str) -> None:
+        """Let an execution hear of what else this delivery says of its alert."""
+        self.followers[alert_key] = tuple(dict.fromkeys((*self.followers.get(alert_key, ()), execution_id)))
+
     def intake(self) -> Intake:
         return Intake(
             episodes=tuple(self.touched.values()),
@@ -224,11 +228,13 @@ class IntakeBuilder:
         holder = self._holder(slot, draft)
         if holder:
             self._join(slot, holder, member, draft)
+            draft.follow(alert.alert_key, holder)
             return Decision(runbook=runbook.name, outcome="joined", execution_id=holder)
         execution = self._open(matched, alert, (member,), target, inputs, incident_id=incident.id, now=now)
         draft.opened[slot] = execution
         draft.holders[slot] = execution.id
         draft.runbooks[runbook.digest] = runbook
+        draft.follow(alert.alert_key, execution.id)
         return Decision(
             runbook=runbook.name, outcome="opened", execution_id=execution.id, reason=f"mode {matched.mode}"
         )

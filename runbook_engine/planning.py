@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from runbook_engine.checks import Subject, judge_checks
-from runbook_engine.errors import InvalidTarget, NoAdapter, Permanent, RunbookError, TemplateError, Unreadable
+from runbook_engine.errors import InvalidTarget, NoAdapter, Permanent, Retryable, RunbookError, TemplateError, Unreadable
 from runbook_engine.guardrails import Case, judge, refusals
 from runbook_engine.machine.events import Prepared, PrepareFailed, Skipped, Unchanged
 from runbook_engine.model.check import Reading
@@ -77,7 +77,7 @@ def prepare_step(execution: Execution, runbook: Runbook, index: int, sight: Sigh
         if reason:
             return Skipped(step=index, reason=reason, at=now)
         change = _prepare_change(step, spec, execution, target, sight)
-    except Unreadable as error:
+    except (Unreadable, Retryable) as error:
         return PrepareFailed(step=index, reason=str(error), passing=True, at=now)
     except (Permanent, InvalidTarget, TemplateError, NoAdapter, RunbookError) as error:
         return PrepareFailed(step=index, reason=str(error), at=now)

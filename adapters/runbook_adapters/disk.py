@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -37,8 +38,19 @@ def locked(path: Path, time_limit: timedelta = LOCK_TIME_LIMIT) -> Iterator[None
         os.close(descriptor)
 
 
+def make_folder(path: Path) -> None:
+    """Make the folder that a file will be in. Raises Retryable, Permanent."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_written(path, error) from error
+
+
 def replace(path: Path, content: bytes) -> None:
-    """Replace a file whole; when this returns the content is on disk. Raises Retryable, Permanent, EffectUnknown."""
+    """Replace a file whole; when this returns the content is on disk. Raises Retryable, Permanent, EffectUnknown.
+
+    Who may read it stays as it was; a new file is its owner's alone.
+    """
     try:
         temporary = _write_beside(path, content)
         temporary.replace(path)
@@ -61,6 +73,8 @@ def _write_beside(path: Path, content: bytes) -> Path:
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as stream:
+            if path.exists():
+                os.fchmod(stream.fileno(), stat.S_IMODE(path.stat().st_mode))
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
@@ -83,7 +97,7 @@ def _sync_folder(path: Path) -> None:
 
 
 def _not_written(path: Path, error: OSError) -> ActionFailed:
-    if isinstance(error, FileNotFoundError | PermissionError | NotADirectoryError):
+    if isinstance(error, FileNotFoundError | FileExistsError | PermissionError | NotADirectoryError):
         return Permanent(f"{path} cannot be written: {error.strerror} (the engine must own its folder)")
     return Retryable(f"{path} cannot be written: {error.strerror}")
 

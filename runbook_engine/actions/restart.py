@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from runbook_engine.actions.params import ActionParams
-from runbook_engine.actions.rollout import find_workload, observe_rollout
+from runbook_engine.actions.rollout import find_workload, is_observed, observe_rollout
 from runbook_engine.actions.wording import not_ours, written
-from runbook_engine.errors import Conflict, Permanent
+from runbook_engine.errors import Conflict, Permanent, Retryable
+from runbook_engine.model.observation import Workload
 from runbook_engine.model.plan import Change, Outcome, Progress, Value
 from runbook_engine.model.target import Target
 from runbook_engine.ports import ActionSpec, Effects, World
@@ -31,11 +32,17 @@ def prepare(params: RestartParams, target: Target, world: World) -> Change | Non
     if workload.paused:
         raise Permanent(f"cannot restart {target}: its rollouts are paused (resume them first)")
     if workload.rollout == "progressing":
-        raise Permanent(f"cannot restart {target}: a rollout is in progress (wait until it has ended)")
+        raise Retryable(f"cannot restart {target}: a rollout is in progress (wait until it has ended)")
     if workload.replicas == 0:
         return None
     before = workload.restarted_at
-    return Change(target=workload.target, field="restartedAt", before=before, after=next_mark(before))
+    return Change(
+        target=workload.target,
+        field="restartedAt",
+        before=before,
+        after=next_mark(before),
+        guard={"ready": workload.ready},  # flickers while replicas crash, so no approval may bind it
+    )
 
 
 def next_mark(before: str) -> str:
@@ -55,13 +62,25 @@ def apply(change: Change, key: str, effects: Effects) -> Outcome:
 
 
 def observe(change: Change, receipt: Mapping[str, Value], world: World) -> Progress:
-    """Look whether every replica is new and ready."""
+    """Look whether every replica is new, and as many are ready as before: whether that is enough, verify says."""
     workload = find_workload(change, world)
     if isinstance(workload, Progress):
         return workload
     if workload.restarted_at != change.after:
         return not_ours(change, workload.restarted_at, receipt)
-    return observe_rollout(workload, receipt)
+    seen = observe_rollout(workload, receipt)
+    if seen.status == "done" or not _replaced(workload, receipt, change.guard.get("ready")):
+        return seen
+    return Progress.done(
+        f"{workload.updated} of {workload.replicas} replicas replaced, and {workload.ready} ready: no fewer than before"
+    )
+
+
+def _replaced(workload: Workload, receipt: Mapping[str, Value], ready_before: Value) -> bool:
+    """Whether a restart that mends nothing is over all the same, so that the next step may have its turn."""
+    if not is_observed(workload, receipt) or workload.updated != workload.replicas:
+        return False
+    return isinstance(ready_before, int) and workload.replicas > ready_before and workload.ready >= ready_before
 
 
 ACTION = ActionSpec(

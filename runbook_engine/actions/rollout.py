@@ -30,8 +30,8 @@ def find_workload(change: Change, world: World) -> Workload | Progress:
 
 def observe_rollout(workload: Workload, receipt: Mapping[str, Value]) -> Progress:
     """Return how far the rollout of our write has come."""
-    if unseen := _unseen(workload, receipt):
-        return unseen
+    if not is_observed(workload, receipt):
+        return _unseen(workload)
     if workload.paused:
         return Progress.failed(f"{workload.target} is paused, so nothing rolls out (resume it)")
     if workload.rollout == "failed":
@@ -50,16 +50,19 @@ def observe_count(workload: Workload, receipt: Mapping[str, Value]) -> Progress:
     """Return how far a change of the count has come; a paused workload scales, but is never updated."""
     if not workload.paused:
         return observe_rollout(workload, receipt)
-    if unseen := _unseen(workload, receipt):
-        return unseen
+    if not is_observed(workload, receipt):
+        return _unseen(workload)
     if workload.ready == workload.replicas:
         return Progress.done(f"{workload.ready} of {workload.replicas} replicas ready; the rollout itself is paused")
     return Progress.progressing(f"{workload.ready} ready of {workload.replicas} replicas", LOOK_AGAIN)
 
 
-def _unseen(workload: Workload, receipt: Mapping[str, Value]) -> Progress | None:
+def is_observed(workload: Workload, receipt: Mapping[str, Value]) -> bool:
+    """Whether the controller has seen our write, so that the counts speak of it."""
     written = receipt.get("generation")
     wanted = max(workload.generation, written if isinstance(written, int) else 0)
-    if workload.observed_generation >= wanted:
-        return None
+    return workload.observed_generation >= wanted
+
+
+def _unseen(workload: Workload) -> Progress:
     return Progress.progressing(f"{workload.target} has not been looked at by its controller yet", LOOK_AGAIN)

@@ -8,7 +8,9 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from runbook_engine.documents.document import Document, exactly_one
-from runbook_engine.documents.field_types import Count, Duration, Flag, Number, Percent, Text, refuse
+from runbook_engine.documents.field_types import Count, Duration, Flag, Number, Percent, Span, Text, refuse
+from runbook_engine.model.check import DEFAULT_TIMEOUT
+from runbook_engine.model.quantity import duration_text
 
 SUBJECTS: Final = ("query", "alert", "ready", "changedWithin", "nodeReady", "evictablePods", "gitops")
 COMPARISONS: Final = ("below", "above", "equals")
@@ -44,7 +46,7 @@ class CheckDocument(Document):
     """Whether a GitOps tool owns the target."""
     hold_for: Duration | None = Field(default=None, alias="for")
     """How long the check must hold without a break."""
-    timeout: Duration | None = None
+    timeout: Span | None = None
     """How long the check may take before it counts as failed; 2m when absent."""
     no_data: Literal["hold", "stop"] = "hold"
     """What no answer means: hold waits for one until the timeout, stop ends the run as unresolved at once."""
@@ -63,6 +65,11 @@ class CheckDocument(Document):
         stray = [name for name in _QUERY_ONLY if name in written and subjects != ["query"]]
         if stray:
             raise refuse("check-stray", f'"{stray[0]}" belongs to "query", not to "{subjects[0]}"', "", stray[0])
+        timeout = self.timeout or DEFAULT_TIMEOUT
+        if self.hold_for is not None and self.hold_for > timeout:
+            longer = f"{duration_text(self.hold_for)} within {duration_text(timeout)}"
+            message = f"this can never pass: it must hold for {longer}"
+            raise refuse("check-never-passes", message, "raise the timeout", "for")
         return self
 
 

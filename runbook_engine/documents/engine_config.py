@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from runbook_engine.documents.document import Document, Envelope, exactly_one
-from runbook_engine.documents.field_types import Count, Duration, Name, Number, Size, Text, Url, refuse
+from runbook_engine.documents.field_types import Count, Name, Number, Size, Span, Text, Url, refuse
 from runbook_engine.documents.runbook import ModeField
 from runbook_engine.model.alert import Severity
 from runbook_engine.model.configuration import Role
@@ -158,7 +158,7 @@ class SeriesDocument(Document):
     """ratio: the labels of the metric to divide by."""
     quantile: Annotated[Number, Field(gt=0, lt=1)] | None = None
     """quantile: which one, as in 0.99."""
-    window: Duration | None = None
+    window: Span | None = None
     """Over which time; 30s when absent."""
 
     @model_validator(mode="after")
@@ -182,7 +182,7 @@ class LimitsDocument(Document):
     """Above this, new webhooks are answered 503; 1000 when absent."""
     threads: Annotated[Count, Field(ge=1, le=256)] | None = None
     """Executions driven at once by one worker; 8 when absent."""
-    lease: Duration | None = None
+    lease: Span | None = None
     """How long a worker may be silent before another takes over; 60s when absent."""
 
 
@@ -191,9 +191,9 @@ class CorrelationDocument(Document):
 
     keys: tuple[Annotated[tuple[Text, ...], Field(min_length=1)], ...] | None = None
     """Lists of labels, tried in order; the first whose labels all exist groups alerts."""
-    window: Duration | None = None
+    window: Span | None = None
     """How long an incident takes in new alerts after its last one; 30m when absent."""
-    expire_after: Duration | None = None
+    expire_after: Span | None = None
     """An alert without news for this long is expired, not resolved; 9h when absent."""
 
 

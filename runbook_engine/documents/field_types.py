@@ -52,6 +52,12 @@ def _signed(value: object) -> timedelta:
     return parse_duration(value)
 
 
+def _longer_than_nothing(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise refuse("span", "this must be longer than 0s")
+    return value
+
+
 def _name(value: str) -> str:
     if _NAME.fullmatch(value):
         return value
@@ -84,6 +90,7 @@ Offset = Annotated[
     timedelta,
     BeforeValidator(_quantity(_signed, "s"), json_schema_input_type=_pattern(DURATION_PATTERN.replace("^", "^-?", 1))),
 ]
+Span = Annotated[Duration, AfterValidator(_longer_than_nothing)]
 Percent = Annotated[
     float,
     BeforeValidator(_quantity(parse_percent, "%"), json_schema_input_type=_pattern(PERCENT_PATTERN)),

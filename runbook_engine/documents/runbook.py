@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
 from runbook_engine.documents.check import ChecksField, DoNoHarmDocument
 from runbook_engine.documents.document import Document, Envelope
-from runbook_engine.documents.field_types import Count, Duration, Name, Percent, Text, Url, refuse
+from runbook_engine.documents.field_types import Count, Duration, Name, Percent, Span, Text, Url, refuse
 from runbook_engine.documents.target import TargetField
 from runbook_engine.model.runbook import EventName, InputType, Mode, Strategy
 
@@ -71,6 +71,12 @@ class CompensateDocument(Document):
     on_refire: Literal["keep"] = "keep"
     """What an alert does that comes back meanwhile: the change is kept and handed over."""
 
+    @model_validator(mode="after")
+    def _holds_for_a_reason(self) -> Self:
+        if self.hold_for is not None and self.when != "resolved":
+            raise refuse("hold-for", '"holdFor" belongs to "when: resolved"', "remove it", "holdFor")
+        return self
+
 
 def _as_compensate(value: Any) -> Any:
     if not isinstance(value, str):
@@ -96,7 +102,7 @@ class ApprovalDocument(Document):
 
     by: Name
     """The team of engine.yaml whose members may."""
-    timeout: Duration
+    timeout: Span
     """How long we wait for the answer."""
     on_timeout: Literal["stop", "abort", "next"] = "stop"
     """No answer: stop keeps what was done and ends, abort undoes, next goes to the next step."""
@@ -143,7 +149,7 @@ class BudgetDocument(Document):
     """At most this many."""
     per: Literal["target", "service", "zone", "fleet"]
     """What is counted together."""
-    window: Duration
+    window: Span
     """The rolling window."""
 
 
@@ -188,7 +194,7 @@ class GuardrailsDocument(Document):
 
     cooldown: Duration
     """No second change of the same target by another run within this time."""
-    deadline: Duration
+    deadline: Span
     """How long the whole run may take, approvals included."""
     budget: BudgetDocument | None = None
     """How many changes in a rolling window."""

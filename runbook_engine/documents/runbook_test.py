@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, Self, TypeVar
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from runbook_engine.documents.document import Document, Envelope, exactly_one
-from runbook_engine.documents.field_types import Count, Duration, Flag, Name, Offset, Text, refuse
+from runbook_engine.documents.field_types import Count, Duration, Flag, Name, Offset, Span, Text, refuse
 from runbook_engine.documents.series import InvalidSeries, parse_series
 from runbook_engine.model.execution import Compensation, Status
 
@@ -289,7 +289,7 @@ class RunbookTestDocument(Envelope):
     """The files of the runbooks, relative to this file."""
     config: Text | None = None
     """The engine configuration, relative to this file; everything allowed in the simulated world when absent."""
-    interval: Duration = timedelta(seconds=15)
+    interval: Span = timedelta(seconds=15)
     """The time between two samples of a series."""
     tests: Annotated[tuple[ScenarioDocument, ...], Field(min_length=1)]
     """The tests."""

@@ -42,6 +42,8 @@ class Keyring:
     def sender(self, authorization: str | None, scope: str) -> Bearer:
         """Return who posts to a scope. Raises Unauthenticated, with the same words whatever was wrong."""
         bearer = self.bearer(authorization)
+        if self.is_open and scope not in self.known_scopes:
+            raise Unauthenticated("engine.yaml has no such scope")
         if "ingest" not in bearer.roles or scope not in self.known_scopes or not _covers(bearer, scope):
             raise Unauthenticated("no valid credential")
         return bearer

@@ -11,19 +11,23 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
 Level = Literal["debug", "info", "warning", "error"]
+LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
 LONGEST_VALUE = 2000
 
 
 class EventLog:
     """Writes events to one stream, whole lines only, from any thread."""
 
-    def __init__(self, stream: TextIO | None = None, **fields: Any) -> None:
+    def __init__(self, stream: TextIO | None = None, *, least: Level = "info", **fields: Any) -> None:
         self._stream = stream if stream is not None else sys.stderr
+        self._least = LEVELS.index(least)
         self._fields: Mapping[str, Any] = fields
         self._lock = threading.Lock()
 
     def event(self, name: str, level: Level = "info", **fields: Any) -> None:
         """Write one event. A log that cannot be written stops nobody."""
+        if LEVELS.index(level) < self._least:
+            return
         line = render_event(name, level, datetime.now(UTC), {**self._fields, **fields})
         try:
             with self._lock:

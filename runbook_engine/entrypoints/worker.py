@@ -18,7 +18,6 @@ from typing import Protocol
 from runbook_engine.engine import EXPIRE_BATCH, Engine
 from runbook_engine.entrypoints.heartbeat import Heartbeat, write_heartbeat
 from runbook_engine.entrypoints.logs import EventLog, say_error
-from runbook_engine.errors import RunbookError
 from runbook_engine.model.directive import Directive, Done, Next
 from runbook_engine.ports import Clock
 
@@ -29,6 +28,7 @@ BEAT = 1.0
 EXPIRE_PERIOD = 60.0
 MOST_EXPIRIES = 20  # batches a round
 FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
+REMEMBERED = 600.0  # trouble longer ago than this starts to be counted anew
 STILL = 0.02  # an execution that is due again at once is not looked at more often
 
 
@@ -94,12 +94,12 @@ class Worker:
             self._say_problem(error)
             return FIRST_BACKOFF
         self._problem = ""
-        return POLL
+        return STILL if self._again else POLL
 
     def _start_due(self, pool: ThreadPoolExecutor) -> None:
         now = time.monotonic()
-        self._again = {key: until for key, until in self._again.items() if until > now}
         with self._guard:
+            self._forget(now)
             busy = set(self._busy)
             held = busy | {key for key, trouble in self._troubles.items() if trouble.until > now} | set(self._again)
         free = self.threads - len(busy)
@@ -112,14 +112,18 @@ class Worker:
                 self._busy[execution_id] = future
             pool.submit(self._work, execution_id, future)
 
+    def _forget(self, now: float) -> None:
+        self._again = {key: until for key, until in self._again.items() if until > now}
+        self._troubles = {key: trouble for key, trouble in self._troubles.items() if trouble.until + REMEMBERED > now}
+
     def _work(self, execution_id: str, future: Future[None]) -> None:
         try:
             self._drive(execution_id)
         except Exception as error:  # noqa: BLE001 - the edge: one execution's surprise must not stop the others
             self._back_off(execution_id, error)
         finally:
-            self._again[execution_id] = time.monotonic() + STILL
             with self._guard:
+                self._again[execution_id] = time.monotonic() + STILL
                 del self._busy[execution_id]
             future.set_result(None)
             self._wake.set()

@@ -19,8 +19,8 @@ from runbook_engine.guardrails import claims_of, judge, judge_undo, refusals, un
 from runbook_engine.machine.events import Applied, ApplyPutOff, Asked, Blocked, Event, Intended, Prepared, PutOff
 from runbook_engine.machine.moves import Begin
 from runbook_engine.machine.narration import show
-from runbook_engine.model.execution import Direction, Execution
-from runbook_engine.model.guardrail import Claim, Lock, Verdict
+from runbook_engine.model.execution import Execution
+from runbook_engine.model.guardrail import Budget, Claim, Lock, Verdict
 from runbook_engine.model.plan import Change, Outcome
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.planning import case_of, prepare_step
@@ -37,7 +37,7 @@ def begin(turn: Turn, move: Begin, now: datetime) -> None:
     change = _change_to_make(turn, move, now)
     if change is None:
         return
-    verdicts, claims = _judged(turn, change, move.direction, now)
+    verdicts, claims = _judged(turn, change, move, now)
     if refusals(verdicts):
         turn.happen(_refusal(turn.execution, move, verdicts, now))
         return
@@ -94,7 +94,7 @@ def _apply(execution: Execution, runbook: Runbook, index: int, tools: Tools, *, 
     try:
         outcome = spec.apply(effect.change, effect.key, tools.effects)
     except Retryable as error:
-        event: Event = ApplyPutOff(step=index, reason=str(error), after=error.after, at=tools.now())
+        event: Event = ApplyPutOff(step=index, reason=str(error), after=error.after, resumed=resumed, at=tools.now())
     except EffectUnknown as error:
         event = _in_doubt(index, spec, str(error), tools)
     except Conflict as error:
@@ -150,17 +150,20 @@ def _ask_again(turn: Turn, index: int, event: Prepared, now: datetime) -> None:
     turn.happen(Asked(request=request, at=now))
 
 
-def _judged(
-    turn: Turn, change: Change, direction: Direction, now: datetime
-) -> tuple[tuple[Verdict, ...], tuple[Claim, ...]]:
+def _judged(turn: Turn, change: Change, move: Begin, now: datetime) -> tuple[tuple[Verdict, ...], tuple[Claim, ...]]:
     """Return the verdicts on a change, and what its commit must hold. A message is not judged."""
     if change.target.kind == "receiver":
         return (), ()
     case = case_of(change, turn.execution, turn.runbook, turn.tools.sight, now)
-    if direction != "do":
+    if move.direction != "do":
         return judge_undo(case), undo_claims(change)
     verdicts = judge(case)
-    return verdicts, () if refusals(verdicts) else claims_of(case)
+    if refusals(verdicts):
+        return verdicts, ()
+    effect = turn.execution.steps[move.step].effect
+    again = effect is not None and effect.status == "retrying"
+    # The next try, or the next batch, of a change that has spent its budget already.
+    return verdicts, tuple(claim for claim in claims_of(case) if not (again and isinstance(claim, Budget)))
 
 
 def _refusal(execution: Execution, move: Begin, verdicts: tuple[Verdict, ...], now: datetime) -> Event:

@@ -50,7 +50,8 @@ def check_against(findings: Findings, configuration: Configuration, catalogue: C
     _check_cluster(findings, ("target",), content.get("target"), configuration)
     for index, step in steps_of(findings):
         path: Path = ("steps", index)
-        _check_known(findings, (*path, "approval", "by"), "team", as_map(step.get("approval")).get("by"), teams)
+        approver = as_map(step.get("approval")).get("by")
+        _check_known(findings, (*path, "approval", "by"), "team", approver, teams)
         if step.get("target") is not None:
             _check_cluster(findings, (*path, "target"), step["target"], configuration)
         spec = catalogue.actions.get(str(step.get("action")))
@@ -118,4 +119,5 @@ def _check_settings(findings: Findings) -> None:
             continue
         literal = isinstance(node.value, str | int | float) and not isinstance(node.value, bool)
         if literal and _SECRET.search(str(path[-1])) and len(path) > 2:
+            findings.explained.add(path)
             findings.error(path, "literal-secret", "a secret itself must not stand in a file", _WRITE)

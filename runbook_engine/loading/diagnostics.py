@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from runbook_engine.loading.yaml_tree import Place
 from runbook_engine.model.diagnostic import Diagnostic, Severity
 
+_LONGEST_LINE = 1000
+_LONGEST_SENTENCE = 400
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -24,18 +26,25 @@ class Source:
     ) -> Diagnostic:
         """Return one finding at a place of this file."""
         line = self.lines[place.line - 1] if 0 < place.line <= len(self.lines) else ""
+        line = line if len(line) <= _LONGEST_LINE else ""
         width = max(1, min(place.width, len(line) - place.column + 1))
         return Diagnostic(
             file=self.file,
             line=place.line,
             column=place.column,
             code=code,
-            message=message,
+            message=_printable(message),
             severity=severity,
-            hint=hint,
+            hint=_printable(hint),
             source_line=_UNPRINTABLE.sub("\ufffd", line.replace("\t", " ")).rstrip(),
             width=width,
         )
+
+
+def _printable(text: str) -> str:
+    """Return a sentence in one line of bounded length, whatever an author's text in it holds."""
+    escaped = _UNPRINTABLE.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+    return escaped if len(escaped) <= _LONGEST_SENTENCE else f"{escaped[: _LONGEST_SENTENCE - 3]}..."
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -14,11 +14,11 @@ from runbook_engine.errors import InvalidRunbook
 from runbook_engine.loading.compile import compile_runbook
 from runbook_engine.loading.compile_config import compile_config
 from runbook_engine.loading.config_rules import check_against
-from runbook_engine.loading.diagnostics import Source, ordered
+from runbook_engine.loading.diagnostics import Source, did_you_mean, ordered
 from runbook_engine.loading.rules import Catalogue
 from runbook_engine.loading.validate import Judged, judge_document
 from runbook_engine.loading.yaml_source import parse_yaml
-from runbook_engine.loading.yaml_tree import Place
+from runbook_engine.loading.yaml_tree import Path, Place
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.diagnostic import Diagnostic
@@ -66,6 +66,7 @@ def load_files(
     configuration, configured = _configuration(judged)
     runbooks = tuple(_compile(judged, configuration if configured else None, catalogue))
     for entry in judged:
+        _check_named_files(entry)
         found.extend(entry.findings.diagnostics)
     tests = tuple(
         LoadedTest(entry.findings.source.file, entry.document)
@@ -158,6 +159,21 @@ def _compile(judged: Sequence[Judged], configuration: Configuration | None, cata
             del findings.diagnostics[before:]  # compiling reads the matchers a second time
             _warn_of_deadline(entry, runbook, catalogue)
             yield runbook
+
+
+def _check_named_files(entry: Judged) -> None:
+    """Report the files that a test names and that are not there."""
+    document, folder = entry.document, FilePath(entry.findings.source.file).parent
+    if not isinstance(document, RunbookTestDocument):
+        return
+    named: list[tuple[Path, str]] = [(("runbooks", index), name) for index, name in enumerate(document.runbooks)]
+    named += [(("config",), document.config)] if document.config else []
+    for path, name in named:
+        if not (folder / name).is_file():
+            siblings = [file.name for file in folder.iterdir() if file.suffix in SUFFIXES]
+            hint = did_you_mean(name, siblings)
+            message = f'there is no file "{name}" beside this one'
+            entry.findings.error(path, "no-such-file", message, hint if hint.startswith("did") else "")
 
 
 def _check_unique(entry: Judged, names: dict[str, str]) -> None:

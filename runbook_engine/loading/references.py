@@ -20,9 +20,17 @@ _INPUT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 def check_templates(findings: Findings, inputs: Collection[str]) -> None:
     """Report templates that stand in the wrong place, do not parse, or name an input that is not declared."""
+    read: set[str] = set()
     for path, node in walk(findings.root):
         if isinstance(node, Scalar) and isinstance(node.value, str) and is_template(node.value):
-            _check(findings, path, node.value, inputs)
+            variables = _check(findings, path, node.value, inputs)
+            read.update(variable[1] for variable in variables if variable[0] == "inputs" and len(variable) > 1)
+    for name in inputs:
+        if name not in read and not findings.failed:
+            message = f'the input "{name}" is never used, and yet a run without it is refused'
+            findings.warning(
+                ("inputs", name), "unused-input", message, f"remove it, or use it: {{{{ inputs.{name} }}}}"
+            )
 
 
 def check_inputs(findings: Findings) -> None:
@@ -52,21 +60,23 @@ def _check_origin(findings: Findings, path: Path, origin: str) -> None:
         findings.error(path, "input-origin", f'an alert has no "{name}"', did_you_mean(name, ALERT_FIELDS))
 
 
-def _check(findings: Findings, path: Path, text: str, inputs: Collection[str]) -> None:
+def _check(findings: Findings, path: Path, text: str, inputs: Collection[str]) -> tuple[tuple[str, ...], ...]:
+    """Report what is wrong with one template, and return what it reads."""
     if not _may_be_template(path):
         hint = "templates are filled in: target, with, where and the texts of diagnostics"
         if path[-1] == "query":
             hint = "restrict it with where: {LABEL: ...}, which may hold templates"
         findings.explained.add(path)
         findings.error(path, "template-place", f'"{_name(path)}" is never filled in', hint)
-        return
+        return ()
     try:
         variables = variables_of(text)
     except TemplateError as error:
         findings.error(path, "template", f"{error}", "")
-        return
+        return ()
     for variable in variables:
         _check_variable(findings, path, variable, inputs)
+    return variables
 
 
 def _check_variable(findings: Findings, path: Path, variable: tuple[str, ...], inputs: Collection[str]) -> None:

@@ -10,13 +10,13 @@ from runbook_engine.loading.arguments import check_arguments
 from runbook_engine.loading.diagnostics import did_you_mean
 from runbook_engine.loading.findings import Findings
 from runbook_engine.loading.yaml_tree import Path
-from runbook_engine.ports import ActionSpec, CollectorSpec
+from runbook_engine.ports import ActionSpec, AdapterSpec, CollectorSpec
 
 _UNSUPPORTED_ACTIONS: Final = frozenset({"http", "kubernetesJob", "ssmAutomation", "cordon", "uncordon", "drain"})
 
 
 class Catalogue(Protocol):
-    """What the registry knows of actions and collectors."""
+    """What the registry knows of actions, collectors, sources and adapters."""
 
     @property
     def actions(self) -> Mapping[str, ActionSpec]:
@@ -31,6 +31,10 @@ class Catalogue(Protocol):
     @property
     def sources(self) -> Mapping[str, Any]:
         """Every alert source by name."""
+        ...
+
+    def adapter(self, name: str) -> AdapterSpec:
+        """Return one adapter. Raises NoAdapter."""
         ...
 
 

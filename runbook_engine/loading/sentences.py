@@ -28,8 +28,7 @@ UNSUPPORTED: Final[Mapping[type[BaseModel], Mapping[str, str]]] = {
     TargetDocument: {
         "workloadOf": "name the workload: {namespace: ..., deployment: ...}",
         "nodeOf": "name the node: {node: ...}",
-        "function": "use a parameter, a node or a workload",
-        "queue": "use a parameter, a node or a workload",
+        **dict.fromkeys(("account", "region", "function", "alias", "queue"), "use a parameter, a node or a workload"),
     },
     CheckDocument: {"metric": "use query, which the installation's metric reader answers"},
     EngineConfigDocument: {

@@ -12,6 +12,7 @@ from runbook_engine.documents.document import API_VERSION, Envelope
 from runbook_engine.documents.engine_config import EngineConfigDocument
 from runbook_engine.documents.runbook import RunbookDocument
 from runbook_engine.documents.runbook_test import RunbookTestDocument
+from runbook_engine.loading.adapter_rules import check_adapters
 from runbook_engine.loading.config_rules import check_config_rules
 from runbook_engine.loading.diagnostics import Source, did_you_mean
 from runbook_engine.loading.findings import Findings
@@ -99,6 +100,7 @@ def _judge_config(findings: Findings, catalogue: Catalogue) -> None:
     for index in range(len(as_list(as_map(findings.content).get("modeCeiling")))):
         check_matchers(findings, ("modeCeiling", index, "matchers"))
     check_config_rules(findings, catalogue)
+    check_adapters(findings, catalogue)
 
 
 def _judge_test(findings: Findings, catalogue: Catalogue) -> None:

@@ -28,6 +28,7 @@ def intended(execution: Execution, event: Intended) -> Execution:
         status="intended",
         attempt=earlier.attempt + 1 if earlier else 1,
         written=earlier.written if earlier else False,
+        doubtful=earlier.doubtful if earlier else False,
         receipt=earlier.receipt if earlier else {},
         begun_at=earlier.begun_at if earlier else event.at,
         deadline=earlier.deadline if earlier else event.deadline,
@@ -63,6 +64,9 @@ def applied(execution: Execution, event: Applied, runbook: Runbook) -> Execution
                 not_before=at + (outcome.after or timedelta(0)),
             )  # fmt: skip
             return _set(execution, event.step, batch)
+        case "conflict" | "failed" if event.resumed or effect.doubtful:
+            # an earlier call may have done it, so a refusal of this one proves nothing
+            return _unknown(execution, event.step, outcome.reason, runbook, at)
         case "conflict":
             return _conflict(execution, event, runbook)
         case "failed":
@@ -73,11 +77,12 @@ def applied(execution: Execution, event: Applied, runbook: Runbook) -> Execution
 
 def put_off(execution: Execution, event: ApplyPutOff, runbook: Runbook) -> Execution:
     """The call is to be made again, or looked for first; past the last attempt it has failed or is in doubt."""
-    effect = _newest(execution, event.step)
+    newest = _newest(execution, event.step)
+    effect = replace(newest, doubtful=newest.doubtful or event.look_first or event.resumed)
     retry = runbook.steps[event.step].retry
     if effect.attempt >= retry.attempts:
         reason = f"{event.reason} (attempt {effect.attempt} of {retry.attempts})"
-        if event.look_first:
+        if effect.doubtful:
             return _unknown(execution, event.step, reason, runbook, event.at)
         return _failed(execution, event.step, reason, runbook, event.at)
     backoff = min(LONGEST_BACKOFF, retry.backoff * 2 ** max(0, effect.attempt - 1))
@@ -126,7 +131,7 @@ def _done(execution: Execution, index: int, reason: str, runbook: Runbook, at: d
         if execution.stage == "ended" and runbook.verify:
             checking = verification.begin("undo", runbook.verify, at, runbook.steps[index].settle)
             return replace(execution, verification=checking)
-        return execution
+        return back_again(execution, runbook, at)
     if effect.direction == "redo":
         reason = f"{step.name} was made again, since verification failed after it was undone"
         return hand_over(execution, runbook, reason, at)
@@ -177,7 +182,8 @@ def _superseded(execution: Execution, index: int, reason: str, runbook: Runbook,
         execution = with_step(execution, index, replace(step, progress="failed"))
         return conclude(execution, runbook, "failed", f"{step.name} was superseded: {reason}", at)
     execution = with_step(execution, index, step)
-    return tell_owner(execution, runbook, at, f"{step.name} was not undone, somebody changed it since: {reason}")
+    said = f"{step.name} was not undone, somebody changed it since: {reason}"
+    return back_again(tell_owner(execution, runbook, at, said), runbook, at)
 
 
 def _conflict(execution: Execution, event: Applied, runbook: Runbook) -> Execution:
@@ -198,7 +204,14 @@ def _not_undone(execution: Execution, index: int, reason: str, runbook: Runbook,
     step = replace(execution.steps[index], released=True, reason=reason)
     effect = _newest(execution, index)
     said = f"could not {effect.direction} {step.name} ({_arrow(effect)}): {reason}"
-    return tell_owner(with_step(execution, index, step), runbook, at, said)
+    return back_again(tell_owner(with_step(execution, index, step), runbook, at, said), runbook, at)
+
+
+def back_again(execution: Execution, runbook: Runbook, at: datetime) -> Execution:
+    """Hand over when an alert came back while its change was being undone: it has joined us, nobody else has it."""
+    if execution.stage != "ended" or not execution.firing or execution.status == "handed_over":
+        return execution
+    return hand_over(execution, runbook, "the alert came back while its change was being undone", at)
 
 
 def _newest(execution: Execution, index: int) -> Effect:

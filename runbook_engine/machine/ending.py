@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from runbook_engine.machine.compensation import active_step, unwinding_step
 from runbook_engine.machine.notices import announce, tell_owner
-from runbook_engine.model.execution import Execution, FinalStatus, Unwind
+from runbook_engine.model.execution import Execution, FinalStatus, StepProgress, StepState, Unwind
 from runbook_engine.model.runbook import Runbook
 
 UndoScope = Literal["nothing", "failure", "all"]
@@ -22,12 +22,13 @@ def conclude(
     scope: UndoScope = "nothing" if status in ("succeeded", "unknown") else undo
     stopped = replace(
         execution,
+        steps=tuple(_not_tried_again(step, reason) for step in execution.steps),
         verification=None,
         approval=None,
         resume_at=None,
         first_refused_at=None,
         waiting_for="",
-        unwind=Unwind(scope=scope, status=status, reason=reason),
+        unwind=_decided(execution.unwind, Unwind(scope=scope, status=status, reason=reason)),
         stage="unwinding",
     )
     if active_step(stopped) is not None or unwinding_step(stopped, runbook) is not None:
@@ -57,6 +58,23 @@ def close(execution: Execution, runbook: Runbook, at: datetime) -> Execution:
     if unwind.status != "succeeded":
         ended = announce(ended, runbook, "notFixed", at, text)
     return announce(ended, runbook, "ended", at, text)
+
+
+def _decided(earlier: Unwind | None, latest: Unwind) -> Unwind:
+    """Return the end that was decided first, and what was to be undone with it; only a doubt is worse news."""
+    if earlier is None:
+        return latest
+    return replace(earlier, status="unknown", reason=latest.reason) if latest.status == "unknown" else earlier
+
+
+def _not_tried_again(step: StepState, reason: str) -> StepState:
+    """Return the step without a change that waits for its next try: a run that is over makes no more of them."""
+    effect = step.effect
+    if effect is None or effect.status != "retrying" or effect.direction != "do":
+        return step
+    given_up = replace(effect, status="failed", reason=f"not tried again: {reason}")
+    progress: StepProgress = "changed" if effect.written else "failed"
+    return replace(step, effects=(*step.effects[:-1], given_up), progress=progress, reason=given_up.reason)
 
 
 def hand_over(execution: Execution, runbook: Runbook, reason: str, at: datetime) -> Execution:

@@ -133,7 +133,8 @@ class ApplyPutOff(_Event, frozen=True, kw_only=True):
     step: int
     reason: str
     after: timedelta | None = None
-    look_first: bool = False
+    look_first: bool = False  # the answer was lost
+    resumed: bool = False  # an earlier call may have done it
 
 
 class Observed(_Event, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from runbook_engine.machine import effects, verification
 from runbook_engine.machine.compensation import compensation_of
-from runbook_engine.machine.ending import UndoScope, close, conclude, hand_over
+from runbook_engine.machine.ending import UndoScope, close, conclude
 from runbook_engine.machine.events import (
     Applied,
     ApplyPutOff,
@@ -277,15 +277,12 @@ def _undo_verified(execution: Execution, answer: verification.Answer, runbook: R
         return execution
     over = replace(execution, verification=None)
     if answer == "fixed":
-        return (
-            hand_over(over, runbook, "the alert came back while its change was being undone", at)
-            if over.firing
-            else over
-        )
+        return effects.back_again(over, runbook, at)
     index = _newest_undone(over)
     step = over.steps[index]
     if answer == "cannot tell":
-        return tell_owner(over, runbook, at, f"{step.name} was undone, and verification cannot be read since")
+        told = tell_owner(over, runbook, at, f"{step.name} was undone, and verification cannot be read since")
+        return effects.back_again(told, runbook, at)
     return effects.with_step(over, index, replace(step, put_back=True))
 
 

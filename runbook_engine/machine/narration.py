@@ -45,7 +45,7 @@ def narrate(execution: Execution, event: Event) -> str:
         case Signalled():
             return _signal(event.signal)
         case Required():
-            return "required: " + ("; ".join(reading.says for reading in event.readings) or "nothing")
+            return "; ".join(reading.says for reading in event.readings) or "nothing is required first"
         case Collected():
             failed = f"; not captured: {'; '.join(event.failures)}" if event.failures else ""
             return f"captured {len(event.evidence)} piece(s) of evidence{failed}"
@@ -73,7 +73,8 @@ def narrate(execution: Execution, event: Event) -> str:
             return f"{_name(execution, event.step)}: is about to {VERBS[event.direction]} {arrow(event.change)}"
         case Applied():
             reason = f", {event.outcome.reason}" if event.outcome.reason else ""
-            return f"{_name(execution, event.step)}: {event.outcome.status}{reason}"
+            status = "written" if event.outcome.status == "done" else event.outcome.status
+            return f"{_name(execution, event.step)}: {status}{reason}"
         case ApplyPutOff():
             return f"{_name(execution, event.step)}: to be tried again, {event.reason}"
         case Observed():

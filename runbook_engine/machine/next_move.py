@@ -53,7 +53,7 @@ def next_move(execution: Execution, runbook: Runbook, now: datetime) -> Move | P
 def _next_work(execution: Execution, runbook: Runbook, now: datetime) -> Move | Pause:
     in_flight = active_step(execution)
     if in_flight is not None:
-        return _effect_move(execution, in_flight, now)
+        return _not_wanted_now(execution, in_flight) or _effect_move(execution, in_flight, now)
     if execution.verification is not None:
         not_before = execution.verification.not_before
         if execution.stage == "steps" and now >= execution.deadline_at:
@@ -73,9 +73,7 @@ def _next_work(execution: Execution, runbook: Runbook, now: datetime) -> Move | 
 
 def _before_the_end(execution: Execution, runbook: Runbook, now: datetime) -> Move | Pause:
     if execution.all_resolved:
-        if execution.changed:
-            return Finish("succeeded", "every alert resolved")
-        return Finish("cancelled", "every alert resolved before anything was changed")
+        return _resolved(execution)
     if now >= execution.deadline_at and execution.approval is None:
         return _deadline(execution, runbook)
     if execution.approval is not None:
@@ -83,6 +81,22 @@ def _before_the_end(execution: Execution, runbook: Runbook, now: datetime) -> Mo
             return Lapse()
         return Pause(kind="approval", until=execution.approval.until, reason=f"approval by {execution.approval.by}")
     return _when_allowed(execution, now, _stage_move(execution, runbook))
+
+
+def _resolved(execution: Execution) -> Finish:
+    if execution.changed:
+        return Finish("succeeded", "every alert resolved")
+    return Finish("cancelled", "every alert resolved before anything was changed")
+
+
+def _not_wanted_now(execution: Execution, index: int) -> Finish | None:
+    """Return the end of a run whose change waits for another try, did nothing yet, and is not wanted any more."""
+    effect = execution.steps[index].effect
+    if effect is None or effect.status != "retrying" or effect.direction != "do" or effect.written:
+        return None
+    if execution.unwind is not None:
+        return Finish(execution.unwind.status, execution.unwind.reason, execution.unwind.scope)
+    return _resolved(execution) if execution.all_resolved else None
 
 
 def _stage_move(execution: Execution, runbook: Runbook) -> Move:
@@ -145,7 +159,7 @@ def _effect_move(execution: Execution, index: int, now: datetime) -> Move | Paus
         case "intended":
             return Apply(index)
         case "retrying":
-            return Begin(index, effect.direction)
+            return _when_allowed(execution, now, Begin(index, effect.direction))
         case _:
             return Observe(index)
 

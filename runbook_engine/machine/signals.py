@@ -53,18 +53,22 @@ def _joined(execution: Execution, signal: Signal, runbook: Runbook, at: datetime
         return execution
     member = Member(alert_key=signal.alert_key, episode_id=signal.episode_id, name=signal.name, since=signal.at)
     joined = replace(execution, members=(*execution.members, member))
-    if joined.ended and joined.compensation == "held" and joined.status != "handed_over":
+    if joined.stage == "ended" and joined.compensation == "held" and joined.status != "handed_over":
         return hand_over(joined, runbook, f"{signal.name} came back within the hold time; our changes are kept", at)
     return joined
 
 
 def _mark(execution: Execution, signal: Signal, state: MemberState) -> Execution:
-    members = tuple(
+    """Mark the episode that the signal names, and those of its alert before it; what began later goes on."""
+    named = [index for index, member in enumerate(execution.members) if member.episode_id == signal.episode_id]
+    over = execution.members[: named[-1] + 1] if named else execution.members
+    marked = tuple(
         replace(member, state=state, since=signal.at)
-        if member.alert_key == signal.alert_key and member.state != state
+        if member.alert_key == signal.alert_key and member.state not in (state, "resolved")
         else member
-        for member in execution.members
+        for member in over
     )
+    members = (*marked, *execution.members[len(over) :])
     return replace(execution, members=members, resume_at=None)
 
 
@@ -89,6 +93,8 @@ def _approved(execution: Execution, signal: Signal, at: datetime) -> Execution:
 def _stopped(execution: Execution, signal: Signal, runbook: Runbook, status: FinalStatus, at: datetime) -> Execution:
     verb = "cancelled" if status == "cancelled" else "taken over"
     reason = f"{verb} by {signal.by}{_because(signal)}, {'undoing' if signal.undo else 'keeping'} what was changed"
+    if not execution.absorbing and not (signal.undo and _anything_left(execution, runbook)):
+        return execution
     settled = _let_go(execution, undo=signal.undo)
     if not settled.ended:
         return conclude(settled, runbook, status, reason, at, undo="all" if signal.undo else "nothing")
@@ -100,6 +106,12 @@ def _stopped(execution: Execution, signal: Signal, runbook: Runbook, status: Fin
     if active_step(unwinding) is None and unwinding_step(unwinding, runbook) is None:
         return close(unwinding, runbook, at)
     return unwinding
+
+
+def _anything_left(execution: Execution, runbook: Runbook) -> bool:
+    """Whether something of ours still stands that a person may have undone."""
+    asked = replace(execution, unwind=Unwind(scope="all", status="cancelled", reason=""))
+    return active_step(execution) is not None or unwinding_step(_let_go(asked, undo=True), runbook) is not None
 
 
 def _let_go(execution: Execution, *, undo: bool) -> Execution:

@@ -14,8 +14,9 @@ from runbook_engine.matching.patterns import finite, read_branches
 from runbook_engine.matching.regexes import Predicate, compile_pattern
 from runbook_engine.model.matcher import Matcher
 
-_BEGINNING = re.compile(r"([-A-Za-z0-9_:/ ]*)\.([*+])")
-_ENDING = re.compile(r"\.([*+])([-A-Za-z0-9_:/ ]+)")
+_LITERAL = r"((?:[-A-Za-z0-9_:/ ]|\\[-.+*?()|\[\]{}^$/])*)"
+_BEGINNING = re.compile(_LITERAL + r"\.([*+])")
+_ENDING = re.compile(r"\.([*+])" + _LITERAL)
 
 
 def condition(matcher: Matcher) -> Predicate:
@@ -34,15 +35,21 @@ def pattern_test(pattern: str) -> Predicate:
     if texts is not None:
         return texts.__contains__
     if shape := _BEGINNING.fullmatch(pattern):
-        return partial(_begins, shape[1], len(shape[1]) + (shape[2] == "+"))
+        return partial(_begins, *_literal(shape[1], shape[2]))
     if shape := _ENDING.fullmatch(pattern):
-        return partial(_ends, shape[2], len(shape[2]) + (shape[1] == "+"))
+        return partial(_ends, *_literal(shape[2], shape[1]))
     return compile_pattern(pattern)
 
 
 def holds(matcher: Matcher, value: str) -> bool:
     """Whether the matcher holds for this value of its label."""
     return bool(condition(matcher)(value))
+
+
+def _literal(written: str, repeat: str) -> tuple[str, int]:
+    """Return the text without its escapes, and how long a value must be at least."""
+    text = written.replace("\\", "")
+    return text, len(text) + (repeat == "+")
 
 
 def _begins(text: str, least: int, value: str) -> bool:

@@ -42,7 +42,10 @@ class Index:
         return tuple([name for _, name in found])
 
     def with_added(self, entry: Entry) -> Index:
-        """Return an index that has this entry too, or instead of the one of the same name."""
+        """Return an index that has this entry too, or instead of the one of the same name.
+
+        What was added since the index was built is looked up apart, so build anew after some dozens of changes.
+        """
         kept = tuple(other for other in self._added if other.name != entry.name)
         return Index(self._tables, (*kept, entry), self._hidden | {entry.name})
 
@@ -52,31 +55,10 @@ class Index:
 
 
 def _find(tables: Tables, labels: Mapping[str, str]) -> list[tuple[int, str]]:
-    """Look the labels up in every table, and test what is found. Inlined throughout: this is the hot path."""
+    """Look the labels up, and test what is found on the conditions that its key did not prove."""
     get = labels.get
     found: list[tuple[int, str]] = []
-    candidates: list[tuple[Rule, ...]] = []
-    for label, values in tables.pivots:
-        value = get(label)
-        if value is not None and (filed := values.get(value)) is not None:
-            direct, signatures = filed
-            if direct:
-                candidates.append(direct)
-            for names, rules in signatures:
-                if (bucket := rules.get(tuple([get(name) for name in names]))) is not None:
-                    candidates.append(bucket)
-    for label, lengths in tables.beginnings:
-        if value := get(label):
-            candidates += [bucket for size, texts in lengths if (bucket := texts.get(value[:size])) is not None]
-    for label, lengths in tables.endings:
-        if value := get(label):
-            candidates += [bucket for size, texts in lengths if (bucket := texts.get(value[-size:])) is not None]
-    for label, grams in tables.inner:
-        if value := get(label):
-            windows = {value[start : start + GRAM] for start in range(len(value) - GRAM + 1)}
-            candidates += [bucket for gram in windows if (bucket := grams.get(gram)) is not None]
-    candidates += [rules for label, rules in tables.rest if not label or label in labels]
-    for bucket in candidates:
+    for bucket in _look_up(tables, labels):
         for order, rule, tests in bucket:
             for name, test in tests:
                 if not test(get(name, "")):
@@ -84,3 +66,37 @@ def _find(tables: Tables, labels: Mapping[str, str]) -> list[tuple[int, str]]:
             else:
                 found.append((order, rule))
     return found
+
+
+def _look_up(tables: Tables, labels: Mapping[str, str]) -> list[tuple[Rule, ...]]:
+    """Return what is filed under the labels. Plain loops throughout: this is the hot path."""
+    get = labels.get
+    pivots, beginnings, endings, inner, rest = tables
+    buckets: list[tuple[Rule, ...]] = []
+    for label, values in pivots:
+        if (value := get(label)) is not None and (filed := values.get(value)) is not None:
+            direct, signatures = filed
+            if direct:
+                buckets.append(direct)
+            for names, rules in signatures:
+                if (bucket := rules.get(tuple(map(get, names)))) is not None:
+                    buckets.append(bucket)
+    for label, lengths in beginnings:
+        if value := get(label):
+            for size, texts in lengths:
+                if (bucket := texts.get(value[:size])) is not None:
+                    buckets.append(bucket)
+    for label, lengths in endings:
+        if value := get(label):
+            for size, texts in lengths:
+                if (bucket := texts.get(value[-size:])) is not None:
+                    buckets.append(bucket)
+    for label, grams in inner:
+        if value := get(label):
+            for gram in {value[start : start + GRAM] for start in range(len(value) - GRAM + 1)}:
+                if (bucket := grams.get(gram)) is not None:
+                    buckets.append(bucket)
+    for label, always in rest:
+        if not label or label in labels:
+            buckets.append(always)
+    return buckets

@@ -60,7 +60,7 @@ class Links(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     source: str | None = None
 
 
-class Alert(msgspec.Struct, frozen=True, kw_only=True):
+class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One alert after normalisation; the fields are the contract of every source."""
 
     scope: str

@@ -12,6 +12,7 @@ import msgspec
 from runbook_engine.model.alert import Alert, Severity
 
 MEBIBYTE = 1024 * 1024
+JSON_TYPES = ("application/json", "application/*+json", "")  # "" = none named
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -55,4 +56,4 @@ class SourceSpec(msgspec.Struct, frozen=True):
 
     name: str
     parse: Callable[[Request, SourceSettings], Parsed]
-    content_types: tuple[str, ...] = ("application/json", "application/*+json", "")
+    content_types: tuple[str, ...] = JSON_TYPES

@@ -5,11 +5,6 @@ from __future__ import annotations
 import hashlib
 
 
-def hash_parts(*parts: str | bytes) -> str:
+def hash_parts(*parts: str) -> str:
     """Return the SHA-256 of the parts, each behind its length, as 64 hexadecimal digits."""
-    prefixed = bytearray()
-    for part in parts:
-        encoded = part.encode() if isinstance(part, str) else part
-        prefixed += b"%d:" % len(encoded)
-        prefixed += encoded
-    return hashlib.sha256(prefixed).hexdigest()
+    return hashlib.sha256("".join([f"{len(part)}:{part}" for part in parts]).encode()).hexdigest()

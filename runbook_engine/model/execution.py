@@ -70,6 +70,7 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int = 1
     reason: str = ""
     written: bool = False  # some call of it reached the world
+    doubtful: bool = False  # the answer of some call was lost: it may have reached the world
     receipt: Mapping[str, Value] = {}
     begun_at: datetime
     deadline: datetime
@@ -239,10 +240,13 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     def absorbing(self) -> bool:
         """Whether further episodes of this runbook and target join it instead of opening another.
 
-        Active and holding executions do; one that a person has taken does until its alerts are resolved.
+        Active and holding executions do; one that a person has taken does until its alerts are resolved. One that
+        a person has undone after its end does not: an alert that fires meanwhile opens an execution of its own.
         """
         if not self.ended:
             return True
+        if self.stage == "unwinding":
+            return False
         if self.status == "handed_over" and self.compensation == "held":
             return self.firing
         return self.compensation in ("held", "undoing")
@@ -250,4 +254,4 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def finished(self) -> bool:
         """Whether nothing is left to do: ended, nothing to undo, everybody told."""
-        return self.ended and not self.absorbing and not self.outbox
+        return self.stage == "ended" and not self.absorbing and not self.outbox

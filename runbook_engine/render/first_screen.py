@@ -12,51 +12,18 @@ from typing import Any
 
 import msgspec
 
-from runbook_engine.checks import number
-from runbook_engine.diagnostics.sparkline import sparkline
 from runbook_engine.machine.compensation import undo_time
-from runbook_engine.model.check import Check, QueryCheck, Reading
-from runbook_engine.model.duration import say_duration
-from runbook_engine.model.execution import Execution, StepState
+from runbook_engine.model.execution import Execution
 from runbook_engine.model.incident import ExecutionReport, IncidentReport
 from runbook_engine.model.observation import Pause
-from runbook_engine.model.runbook import Runbook
+from runbook_engine.render.card import Card, needs_person, render_card
 from runbook_engine.render.execution import record_execution, say_outcome
 from runbook_engine.render.incident import record_incident, say_where
 from runbook_engine.render.lines import Line, Lines, Piece, Span, line, table
-from runbook_engine.render.wording import (
-    age,
-    clock,
-    difference,
-    movement,
-    record_time,
-    say_status,
-    short,
-    subject_of,
-    when,
-)
+from runbook_engine.render.wording import age, clock, movement, record_time, say_status, short, subject_of, when
 
-NOT_FIXED = ("unresolved", "blocked", "failed", "unknown", "handed_over")
 RECENT = timedelta(days=1)
 MOST_RECENT = 5
-BARS = 12
-
-
-class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """What was just read of one check of a runbook: its answer, and how its signal went lately."""
-
-    check: Check
-    reading: Reading
-    points: tuple[tuple[datetime, float], ...] = ()
-
-
-class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """One execution with its incident, and what was just looked at for it."""
-
-    incident: IncidentReport
-    execution: ExecutionReport
-    looks: tuple[Look, ...] = ()
-    why: str = ""  # what others changed before the alert
 
 
 class Screen(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +43,7 @@ def render_first_screen(screen: Screen) -> Lines:
     lines: list[Line] = []
     needing = [card for card in screen.cards if needs_person(card)]
     for card in needing:
-        lines += [*_card(card, screen.now), line()]
+        lines += [*render_card(card, screen.now), line()]
     for report in screen.unmatched:
         lines += [_unmatched(report, screen.now), line()]
     if not needing and not screen.unmatched:
@@ -100,158 +67,6 @@ def record_first_screen(screen: Screen) -> dict[str, Any]:
         "paused_until": record_time(screen.paused.until) if screen.paused is not None else None,
         "overdue": screen.overdue,
     }
-
-
-def needs_person(card: Card) -> bool:
-    """Whether an execution waits for a person: it asks, or it ended without a fix while its alert still fires."""
-    execution = card.execution.execution
-    if execution.approval is not None or execution.compensation == "failed":
-        return True
-    return execution.status in NOT_FIXED and bool(card.incident.incident.open_alerts)
-
-
-def _card(card: Card, now: datetime) -> Lines:
-    execution, runbook = card.execution.execution, card.execution.runbook
-    rows: list[tuple[str, list[Piece]]] = [("Now", _now(look, execution, now)) for look in _readable(card)]
-    if card.why:
-        rows.append(("Why?", [card.why]))
-    rows += [("Did", pieces) for pieces in _did(execution)]
-    rows += [("Asks", pieces) for pieces in _asks(execution)]
-    if execution.approval is None:
-        rows.append(("Since", [say_status(execution.status), f": {say_outcome(execution)}"]))
-    lines = [_headline(card, now)]
-    previous = ""
-    for label, pieces in rows:
-        lines.append(line(Span(f"{'' if label == previous else label:<6}", "strong"), *pieces, hang=6))
-        previous = label
-    lines.append(line(Span("If you do nothing", "strong"), f": {say_default(execution, runbook)}", hang=6))
-    lines += _commands(card)
-    return tuple(lines)
-
-
-def _headline(card: Card, now: datetime) -> Line:
-    execution, incident = card.execution.execution, card.incident.incident
-    pieces: list[Piece] = [Span("NEEDS YOU", "bad")]
-    if execution.approval is not None:
-        until = execution.approval.until
-        pieces.append(Span(f" by {clock(until)} UTC ({say_duration(max(until - now, timedelta(0)))})", "bad"))
-    place = say_where(incident) or str(execution.target)
-    since = execution.alert.starts_at or incident.opened_at
-    state = f"firing {age(since, now)}" if incident.open_alerts else "not firing"
-    by_hand = f"started by {execution.started_by}" if execution.started_by else state
-    return line(*pieces, "   ", Span(" · ".join((place, incident.title, by_hand)), "strong"), hang=6)
-
-
-def _readable(card: Card) -> list[Look]:
-    return [look for look in card.looks if isinstance(look.check, QueryCheck)]
-
-
-def _now(look: Look, execution: Execution, now: datetime) -> list[Piece]:
-    check = look.check
-    assert isinstance(check, QueryCheck), "only queries are shown as figures"
-    goal = f" (goal {check.comparison} {number(check.value)})"
-    if not isinstance(look.reading.value, int | float):
-        return [Span(look.reading.says, "warn"), goal]
-    figure = Span(number(look.reading.value), "good" if look.reading.ok else "bad")
-    pieces: list[Piece] = [f"{check.query} ", figure, goal, _was(look, execution)]
-    if look.points:
-        pieces.append(Span(f"   {sparkline([value for _, value in look.points], BARS)}", "change"))
-        pieces.append(Span(f"   data {age(look.points[-1][0], now)} old", "faint"))
-    return pieces
-
-
-def _was(look: Look, execution: Execution) -> str:
-    """Return what the check read before our first change, if anybody looked."""
-    for step in execution.steps:
-        for before in step.before:
-            same = isinstance(look.check, QueryCheck) and before.says.startswith(f"{look.check.query} ")
-            if same and isinstance(before.value, int | float):
-                return f", was {number(before.value)}"
-    return ""
-
-
-def _did(execution: Execution) -> list[list[Piece]]:
-    """Return what was changed, with what it did to the signal; the columns are aligned."""
-    made = [step for step in execution.steps if step.progress in ("changing", "changed", "unknown")]
-    rows = [row for step in made if step.change is not None for row in (_did_row(step),)]
-    widths = [max((len(row[at]) for row in rows), default=0) for at in range(2)]
-    return [
-        [Span(row[0].ljust(widths[0]), "faint"), "  ", Span(row[1].ljust(widths[1]), "change"), "   ", row[2]]
-        for row in rows
-    ]
-
-
-def _did_row(step: StepState) -> tuple[str, str, str]:
-    assert step.change is not None
-    at = clock(step.effects[0].begun_at) if step.effects else ""
-    moved = f"{subject_of(step.change)} {movement(step.change)}"
-    if step.message_only:
-        return at, moved, ""
-    if step.effect is not None and step.effect.direction == "undo":
-        return at, moved, "undone" if step.effect.status == "done" else f"undo {step.effect.status}"
-    verdict = "" if not step.after else ", fixed" if all(reading.ok for reading in step.after) else ", not fixed"
-    return at, moved, f"{difference(step) or step.progress}{verdict}"
-
-
-def _asks(execution: Execution) -> list[list[Piece]]:
-    asked = execution.approval
-    if asked is None:
-        return []
-    rows: list[list[Piece]] = []
-    for step in asked.steps:
-        if step.change is not None and step.change.field != "message":
-            final = step.undo == "never undone"
-            tail = Span("cannot be undone", "bad") if final else Span(step.undo, "faint")
-            moved = Span(f"{subject_of(step.change)} {movement(step.change)}", "change")
-            rows.append([f"{step.name}: ", moved, "   ", tail])
-    if asked.again_because:
-        rows.append([Span(f"asked again: {asked.again_because}", "warn")])
-    return rows
-
-
-def say_default(execution: Execution, runbook: Runbook) -> str:
-    """Return what happens when nobody answers."""
-    asked = execution.approval
-    stands = any(step.stands for step in execution.steps)
-    keep = "keep what was changed" if stands else "nothing is changed"
-    told = ", ".join(dict.fromkeys(rule.receiver for rule in runbook.notify if "notFixed" in rule.events))
-    page = f", tell {told}" if told else ""
-    if asked is None:
-        return f"{keep}; the alert goes on firing" if execution.compensation != "failed" else keep
-    if asked.kind == "plan":
-        return f"the run ends at {clock(asked.until)}, {keep}{page}"
-    approval = runbook.steps[asked.step].approval
-    match approval.on_timeout if approval is not None else "stop":
-        case "abort":
-            return f"stop and undo what was changed{page}"
-        case "next":
-            return "leave this step out and go on"
-        case _:
-            return f"stop, {keep}{page}"
-
-
-def _commands(card: Card) -> Lines:
-    execution = card.execution.execution
-    identity = short(execution.id)
-    rows: list[list[Piece]] = []
-    if execution.approval is not None:
-        rows.append(_command("approve", f"runbook approve {identity} --plan {short(execution.approval.hash)}"))
-        rows.append(_command("deny", f"runbook deny {identity}"))
-    if any(step.stands for step in execution.steps) or not execution.ended:
-        rows.append(_command("take over", f"runbook takeover {identity} --keep", "or --undo"))
-    rows.append(_command("pause all", "runbook pause --for 30m"))
-    rows.append(_command("look", f"runbook incidents {short(card.incident.incident.id)}", _evidence(card)))
-    return table(rows)
-
-
-def _command(name: str, typed: str, note: str = "") -> list[Piece]:
-    row: list[Piece] = [f"  {name}", Span(typed, "link")]
-    return [*row, Span(note, "faint")] if note else row
-
-
-def _evidence(card: Card) -> str:
-    collected = list(dict.fromkeys(piece.collector for piece in card.execution.evidence))
-    return f"evidence: {' · '.join([*collected, *card.execution.runbook.links])}" if collected else ""
 
 
 def _unmatched(report: IncidentReport, now: datetime) -> Line:

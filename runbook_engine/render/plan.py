@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from runbook_engine.checks import describe_check, number
+from runbook_engine.guardrails import refusals
 from runbook_engine.model.alert import Alert
 from runbook_engine.model.check import Check
 from runbook_engine.model.duration import say_duration
@@ -71,7 +72,7 @@ def _headline(proposal: Proposal) -> Line:
 def _step_row(number_: int, step: PlannedStep) -> list[Piece]:
     head: list[Piece] = [f"  {number_} {step.name}", step.action]
     if step.error:
-        return [*head, Span(f"  cannot be planned: {step.error}", "bad")]
+        return [*head, Span("  cannot be planned", "bad")]
     if step.change is None:
         why = f"skipped: {step.skipped}" if step.skipped else f"nothing to do: {step.unchanged}"
         return [*head, Span(f"  {why}", "faint")]
@@ -107,33 +108,30 @@ def _wanted(check: Check, value: Value) -> str:
 
 
 def _guardrails(proposal: Proposal) -> Line:
-    judged = [(step.name, verdict) for step in proposal.plan.steps for verdict in step.verdicts]
-    names = dict.fromkeys(verdict.guardrail for _, verdict in judged)
+    """Return every guardrail that says no, and of the others those that an on-call asks about."""
+    judged: dict[str, list[Verdict]] = {}
+    for step in proposal.plan.steps:
+        for verdict in step.verdicts:
+            judged.setdefault(verdict.guardrail, []).append(verdict)
+    refused = [name for name, verdicts in judged.items() if refusals(tuple(verdicts))]
+    shown = [*refused, *(name for name in ALWAYS_SHOWN if name in judged and name not in refused)]
     pieces: list[Piece] = ["  ", Span("guardrails", "strong"), ": "]
-    shown = 0
-    for name in names:
-        verdicts = [(step, verdict) for step, verdict in judged if verdict.guardrail == name]
-        refused = [(step, verdict) for step, verdict in verdicts if not verdict.ok]
-        if not refused and name not in ALWAYS_SHOWN:
-            continue
-        pieces += [", "] if shown else []
-        pieces += _verdict(name, refused or verdicts, proposal)
-        shown += 1
+    for at, name in enumerate(shown):
+        pieces += [", "] if at else []
+        pieces += _verdict(name, judged[name], proposal)
     return line(*pieces, hang=4) if shown else line(*pieces, Span("no change to judge", "faint"))
 
 
-def _verdict(name: str, verdicts: Sequence[tuple[str, Verdict]], proposal: Proposal) -> list[Piece]:
-    ok = all(verdict.ok for _, verdict in verdicts)
-    if not ok:
-        passing = all(verdict.until is not None for _, verdict in verdicts)
-        said = "; ".join(dict.fromkeys(verdict.says for _, verdict in verdicts))
-        return [Span("WAIT" if passing else "NO", "warn" if passing else "bad"), f" {name} ({said})"]
+def _verdict(name: str, verdicts: Sequence[Verdict], proposal: Proposal) -> list[Piece]:
+    refused = refusals(tuple(verdicts))
+    if refused:  # why stands below, under blocked
+        passing = all(verdict.until is not None for verdict in refused)
+        return [Span("WAIT" if passing else "NO", "warn" if passing else "bad"), f" {name}"]
     if name == "deadline":
         limit, worst = proposal.runbook.guardrails.deadline, proposal.plan.worst_case
-        fits = worst <= limit
-        mark = Span("ok", "good") if fits else Span("tight", "warn")
+        mark = Span("ok", "good") if worst <= limit else Span("tight", "warn")
         return [mark, f" deadline {say_duration(limit)} (worst case {say_duration(worst)})"]
-    return [Span("ok", "good"), f" {name} ({'; '.join(dict.fromkeys(verdict.says for _, verdict in verdicts))})"]
+    return [Span("ok", "good"), f" {name} ({'; '.join(dict.fromkeys(verdict.says for verdict in verdicts))})"]
 
 
 def _sum(proposal: Proposal) -> Line:

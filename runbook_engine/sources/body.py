@@ -9,9 +9,8 @@ import zlib
 from collections.abc import Mapping
 
 from runbook_engine.errors import InvalidAlert
-from runbook_engine.model.delivery import Request, SourceSettings
+from runbook_engine.model.delivery import JSON_TYPES, Request, SourceSettings
 
-JSON_TYPES = ("application/json", "application/*+json", "")
 GZIP_WINDOW = 31  # zlib's spelling of "gzip with the largest window"
 CHUNK = 64 * 1024
 

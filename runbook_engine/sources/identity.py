@@ -13,7 +13,7 @@ import msgspec
 
 from runbook_engine.model.digest import hash_parts
 
-_ENCODE = msgspec.json.Encoder().encode
+_ENCODE = msgspec.json.Encoder(order="deterministic").encode  # names in order
 FNV_OFFSET = 0xCBF29CE484222325
 FNV_PRIME = 0x100000001B3
 UINT64 = 0xFFFFFFFFFFFFFFFF
@@ -30,7 +30,7 @@ def label_key(scope: str, source: str, labels: Mapping[str, str], dropped: Itera
         if name in labels:
             fingerprint = ""
             counted = {kept: value for kept, value in counted.items() if kept != name}
-    return hash_parts(scope, source, _ENCODE(sorted(counted.items())), fingerprint)
+    return hash_parts(scope, source, _ENCODE(counted).decode(), fingerprint)
 
 
 def label_fingerprint(labels: Mapping[str, str]) -> str:

@@ -14,7 +14,6 @@ CLUSTER = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,98}[A-Za-z0-9])?")
 ACCOUNT = re.compile(r"[0-9]{12}")
 REGION = re.compile(r"[a-z]{2}(?:-[a-z]+){1,3}-[0-9]{1,2}")
 ARN = re.compile(r"arn:aws[-a-z]*:[-a-z0-9]+:[-a-z0-9]*:[0-9]{0,12}:[!-~]{1,1024}")
-URL = re.compile(r"https?://[^/?#\s]+[!-~]*", re.IGNORECASE)
 
 # Workloads before pods: a pod label often names the exporter that saw the fault, not the pod that has it.
 _SUBJECTS = (
@@ -39,11 +38,10 @@ _NOTHING = Resource()
 
 def read_resource(labels: Mapping[str, str]) -> Resource:
     """Return what the labels name, each value checked against the grammar of its type."""
-    found = {
-        field: labels[label]
-        for field, label, grammar in _PLACES
-        if label in labels and grammar.fullmatch(labels[label])
-    }
+    found: dict[str, str] = {}
+    for field, label, grammar in _PLACES:
+        if label in labels and grammar.fullmatch(labels[label]):
+            found[field] = labels[label]
     for label, kind in _SUBJECTS:
         if label in labels and DNS_SUBDOMAIN.fullmatch(labels[label]):
             return Resource(kind=kind, name=labels[label], **found)
@@ -59,5 +57,13 @@ def read_links(candidates: Mapping[str, str], warnings: list[str]) -> Links:
 
 
 def is_link(url: str) -> bool:
-    """Whether the text is a plain http or https address without anything that could break out of a page."""
-    return len(url) <= MAX_URL and url.isascii() and URL.fullmatch(url) is not None
+    """Whether the text is a plain http or https address, on one line and without space."""
+    scheme, _, rest = url.partition("://")
+    return (
+        scheme.lower() in ("http", "https")
+        and len(url) <= MAX_URL
+        and url.isascii()
+        and url.isprintable()
+        and " " not in url
+        and rest[:1] not in ("", "/", "?", "#")
+    )

@@ -10,22 +10,22 @@ import threading
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import TypeVar, assert_never
+from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 
 from runbook_engine.errors import StaleVersion, UnknownExecution, UnknownIncident, UnknownRunbook
 from runbook_engine.model.audit import AuditRecord
-from runbook_engine.model.claims import Holder, Refusal, refuse_budget, refuse_cooldown, refuse_lock
 from runbook_engine.model.due import due_after_commit, due_after_signal
 from runbook_engine.model.episode import Episode
 from runbook_engine.model.execution import Execution
-from runbook_engine.model.guardrail import Budget, Claim, Cooldown, LastChange, Lock
+from runbook_engine.model.guardrail import Claim, LastChange
 from runbook_engine.model.incident import Arrival, Evidence, Incident, Intake
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.model.signal import Signal
 from runbook_engine.ports import Committed, Refused
+from runbook_engine.testing.memory_claims import MemoryClaims
 
 Kept = TypeVar("Kept", bound=msgspec.Struct)
 
@@ -49,10 +49,7 @@ class MemoryJournal:
         self._entries: dict[str, _Entry] = {}
         self._slots: dict[str, str] = {}
         self._followers: set[tuple[str, str]] = set()  # alert key, execution id
-        self._locks: dict[str, Holder] = {}
-        self._cooldowns: dict[str, LastChange] = {}
-        self._budgets: dict[str, list[LastChange]] = {}
-        self._windows: dict[str, timedelta] = {}
+        self._claims = MemoryClaims()
         self._episodes: dict[str, Episode] = {}
         self._incidents: dict[str, Incident] = {}
         self._arrivals: list[Arrival] = []
@@ -80,14 +77,13 @@ class MemoryJournal:
         with self._lock:
             entry = self._entry(following.id)
             _refuse_stale(entry, following, expected_version, records)
+            refused = self._claims.first_refusal(claims, following.id, now)
+            if refused is not None:
+                return refused
             for claim in claims:
-                refusal = self._judge(claim, following.id, now)
-                if refusal is not None:
-                    return Refused(claim, refusal.says, refusal.until)
-            for claim in claims:
-                self._take(claim, following.id, now)
+                self._claims.take(claim, following.id, now)
             if release_locks:
-                self._locks = {key: held for key, held in self._locks.items() if held.execution_id != following.id}
+                self._claims.release_locks(following.id)
             if entry.execution.absorbing and not following.absorbing:
                 self._give_up(following)
             entry.execution = following
@@ -148,17 +144,17 @@ class MemoryJournal:
     def lock_holder(self, key: str) -> str | None:
         """Return the id of the execution that holds the lock, None when it is free."""
         with self._lock:
-            return self._locks[key].execution_id if key in self._locks else None
+            return self._claims.lock_holder(key)
 
     def last_change(self, key: str) -> LastChange | None:
         """Return the newest change under a cooldown key."""
         with self._lock:
-            return self._cooldowns.get(key)
+            return self._claims.last_change(key)
 
     def changes_within(self, key: str, since: datetime, *, other_than: str) -> int:
         """Return how many changes of other executions stand under a budget key after `since`."""
         with self._lock:
-            return len(self._changes_after(key, since, other_than))
+            return len(self._claims.changes_after(key, since, other_than))
 
     def record(self, intake: Intake) -> None:
         """Store one delivery. Raises StaleVersion when an episode, incident or slot has moved."""
@@ -255,34 +251,6 @@ class MemoryJournal:
         if execution_id not in self._entries:
             raise UnknownExecution(f"no execution {execution_id} (`runbook executions` lists them)")
         return self._entries[execution_id]
-
-    def _judge(self, claim: Claim, execution_id: str, now: datetime) -> Refusal | None:
-        match claim:
-            case Lock(key):
-                return refuse_lock(claim, execution_id, self._locks.get(key))
-            case Cooldown(key):
-                return refuse_cooldown(claim, execution_id, self._cooldowns.get(key), now)
-            case Budget(key, window):
-                return refuse_budget(claim, self._changes_after(key, now - window, execution_id), now)
-            case _:
-                assert_never(claim)
-
-    def _take(self, claim: Claim, execution_id: str, now: datetime) -> None:
-        match claim:
-            case Lock(key):
-                self._locks.setdefault(key, Holder(execution_id=execution_id, since=now))
-            case Cooldown(key):
-                self._cooldowns[key] = LastChange(execution_id=execution_id, at=now)
-            case Budget(key, window):
-                longest = self._windows[key] = max(window, self._windows.get(key, window))
-                standing = [entry for entry in self._budgets.get(key, ()) if entry.at > now - longest]
-                self._budgets[key] = [*standing, LastChange(execution_id=execution_id, at=now)]
-            case _:
-                assert_never(claim)
-
-    def _changes_after(self, key: str, since: datetime, other_than: str) -> tuple[datetime, ...]:
-        entries = self._budgets.get(key, ())
-        return tuple(entry.at for entry in entries if entry.at > since and entry.execution_id != other_than)
 
     def _give_up(self, execution: Execution) -> None:
         if self._slots.get(execution.slot) == execution.id:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
@@ -99,14 +100,17 @@ def test_exactly_one_wins_when_many_write_at_once(tmp_path):
     assert serve("flags", tmp_path).reader.flag(DEGRADED) == Flag(value=f"writer-{won.index(True)}", version=4)
 
 
-def increment(folder: str, times: int) -> None:
-    """Count a flag up by compare-and-set, in a process of its own."""
+def increment(folder: str, who: str, times: int) -> None:
+    """Count a flag up by compare-and-set, in a process of its own.
+
+    The value says who wrote it: writing what is live already is no write, so two equal values would be one.
+    """
     served = serve("flags", Path(folder))
     for _ in range(times):
         while True:
             live = served.reader.flag(DEGRADED)
             try:
-                served.writer.write(DEGRADED, str(int(live.value) + 1), expected=live.value)
+                served.writer.write(DEGRADED, f"{int(live.value.split()[0]) + 1} {who}", expected=live.value)
             except Conflict:
                 continue
             break
@@ -114,16 +118,17 @@ def increment(folder: str, times: int) -> None:
 
 def test_no_write_is_lost_when_two_processes_count(tmp_path):
     """Compare-and-set across processes: every increment arrives once."""
-    (tmp_path / "store.json").write_text('{"flags": {"/checkout/degraded_mode": {"value": "0", "version": 1}}}')
+    (tmp_path / "store.json").write_text('{"flags": {"/checkout/degraded_mode": {"value": "0 nobody", "version": 1}}}')
     fork = get_context("fork")
-    processes = [fork.Process(target=increment, args=(str(tmp_path), 15)) for _ in range(2)]
+    processes = [fork.Process(target=increment, args=(str(tmp_path), who, 15)) for who in ("alice", "bob")]
 
     for process in processes:
         process.start()
     for process in processes:
         process.join()
 
-    assert serve("flags", tmp_path).reader.flag(DEGRADED) == Flag(value="30", version=31)
+    flag = serve("flags", tmp_path).reader.flag(DEGRADED)
+    assert (flag.value.split()[0], flag.version) == ("30", 31)
 
 
 def test_sentence_says_what_is_live_when_somebody_else_wrote(flags):
@@ -178,8 +183,8 @@ def test_store_is_unreadable_when_it_is(tmp_path, content, says):
 
 
 def test_first_write_creates_the_store_when_settings_allow_it(tmp_path):
-    """With create: true a missing file has no flags."""
-    served = serve("flags", tmp_path, create=True)
+    """With create: true a missing file has no flags, and its folder is made."""
+    served = serve("flags", tmp_path / "new" / "folder", create=True)
     before = served.reader.flag(DEGRADED)
 
     receipt = served.writer.write(DEGRADED, "true", expected=None)
@@ -230,9 +235,21 @@ def test_lock_gives_up_when_it_stays_taken(tmp_path):
     )
 
 
-def test_write_is_refused_when_the_folder_is_missing(tmp_path):
+def test_write_is_refused_when_the_folder_cannot_be_there(tmp_path):
     """A path that cannot be written says so."""
+    (tmp_path / "nowhere").write_text("a file")
     served = serve("flags", tmp_path / "nowhere", create=True)
+
+    with pytest.raises(Permanent) as refusal:
+        served.writer.write(DEGRADED, "true", expected=None)
+
+    path = tmp_path / "nowhere" / "store.json"
+    assert str(refusal.value) == f"{path} cannot be written: File exists (the engine must own its folder)"
+
+
+def test_nothing_is_created_when_settings_do_not_say_so(tmp_path):
+    """A mistyped path makes no second store."""
+    served = serve("flags", tmp_path / "nowhere")
 
     with pytest.raises(Permanent) as refusal:
         served.writer.write(DEGRADED, "true", expected=None)
@@ -241,6 +258,16 @@ def test_write_is_refused_when_the_folder_is_missing(tmp_path):
     assert str(refusal.value) == (
         f"{path} cannot be written: No such file or directory (the engine must own its folder)"
     )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_permissions_stay_when_a_file_is_replaced(flags, tmp_path):
+    """The application that polls the store may be another user."""
+    (tmp_path / "store.json").chmod(0o644)
+
+    flags.writer.write(DEGRADED, "true", expected="false")
+
+    assert stat.S_IMODE((tmp_path / "store.json").stat().st_mode) == 0o644
 
 
 def test_pause_is_in_force_until_it_expires(tmp_path):
@@ -291,12 +318,15 @@ def test_pause_counts_as_unreadable_when_the_file_is_corrupt(tmp_path, content, 
 
 
 def test_pause_is_unreadable_when_its_folder_is_missing(tmp_path):
-    """A volume that is not mounted is not the absence of a pause."""
+    """A volume that is not mounted is not the absence of a pause; lifting it says that this is meant."""
+    pauses = serve("pause", tmp_path / "nowhere")
     with pytest.raises(Unreadable) as refusal:
-        serve("pause", tmp_path / "nowhere").reader.pause(NOW)
+        pauses.reader.pause(NOW)
+    pauses.writer.lift()
 
     path = tmp_path / "nowhere" / "store.json"
-    assert str(refusal.value) == f"the folder of the pause file {path} does not exist (create it)"
+    assert str(refusal.value) == (f"the folder of the pause file {path} does not exist (runbook resume creates it)")
+    assert pauses.reader.pause(NOW) is None
 
 
 def test_other_ports_are_refused_when_asked(tmp_path):

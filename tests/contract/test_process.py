@@ -6,6 +6,8 @@ import http.client
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,10 +19,19 @@ import msgspec
 import pytest
 
 from runbook_adapters import process
-from runbook_adapters.process import ADAPTER, ProcessSettings, Server
+from runbook_adapters.process import ADAPTER, ProcessSettings, Server, hooks
+from runbook_adapters.process.deployment import next_release, released
 from runbook_adapters.process.folder import load_deployment
-from runbook_adapters.process.master import live_workers, master_pid
-from runbook_engine.errors import Conflict, InvalidTarget, NoAdapter, Permanent, Unreadable
+from runbook_adapters.process.master import live_workers, master_pid, reload
+from runbook_engine.errors import (
+    Conflict,
+    EffectUnknown,
+    InvalidTarget,
+    NoAdapter,
+    Permanent,
+    Retryable,
+    Unreadable,
+)
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.observation import Workload
 from runbook_engine.model.target import Target
@@ -390,6 +401,67 @@ def test_pid_of_a_stranger_is_not_believed_when_the_master_was_killed(rig):
     assert master_pid(rig.folder) is None
 
 
+def test_second_master_is_refused_when_one_serves_the_folder(rig):
+    """Neither by our own hand nor by somebody who runs gunicorn on the file."""
+    with pytest.raises(Conflict) as refusal:
+        process.start_master(rig.folder)
+    by_hand = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "--config", rig.folder / "gunicorn.conf.py"],
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+    )
+
+    assert str(refusal.value) == "apps/deployment/checkout is running already; stop it first"
+    assert by_hand.stderr.splitlines()[-1] == f"another gunicorn master serves {rig.folder}; stop it first"
+    assert rig.settled().ready == 2
+
+
+def test_start_is_refused_when_gunicorn_is_too_old(monkeypatch):
+    """Older ones reset connections at HUP, and every change of ours is a HUP."""
+    monkeypatch.setattr("gunicorn.version_info", (26, 2, 0))
+    monkeypatch.setattr("gunicorn.__version__", "26.2.0")
+
+    with pytest.raises(SystemExit) as refusal:
+        hooks.on_starting(None)
+
+    assert str(refusal.value) == "gunicorn 26.2.0 resets connections when it reloads; install 27 or newer"
+
+
+def test_service_lives_on_when_its_workers_cannot_be_counted(rig):
+    """A folder that cannot be written costs the engine its sight, never the service its workers."""
+    (rig.folder / "workers").rename(rig.folder / "elsewhere")
+    os.kill(min(int(mark.name.split("-")[1]) for mark in (rig.folder / "elsewhere").iterdir()), signal.SIGKILL)
+    time.sleep(0.3)
+
+    with pytest.raises(Unreadable) as refusal:
+        rig.workload()
+
+    assert str(refusal.value) == (
+        f"the workers in {rig.folder / 'workers'} cannot be listed: No such file or directory"
+    )
+    assert rig.get().startswith("r1 hello")
+
+
+def test_address_is_refused_when_it_is_no_host_and_port():
+    """A socket file could not be asked whether the service is ready."""
+    with pytest.raises(ValueError, match=r"^bind is host:port, not unix:/run/app.sock$"):
+        Server(application="echo:app", bind="unix:/run/app.sock", source=".")
+
+
+def test_service_returns_when_its_master_was_killed(rig):
+    """Orphaned workers leave by themselves; the next master waits for their port and counts only its own."""
+    orphans = rig.pids()
+    os.kill(rig.master, signal.SIGKILL)
+    os.waitpid(rig.master, 0)
+
+    rig.start()
+
+    assert rig.settled().ready == 2
+    assert not orphans & rig.pids()
+
+
 def test_wanted_state_is_kept_when_the_master_starts_again(rig):
     """What was scaled stays scaled over a restart of the master."""
     rig.writer.scale(CHECKOUT, 3, expected=2)
@@ -554,6 +626,43 @@ def test_workload_is_unreadable_when_the_state_is_corrupt(idle, content, says):
     assert str(refusal.value) == f"{idle.folder / 'deployment.json'} {says}"
 
 
+def test_deployments_are_unreadable_when_their_folder_is_missing(idle):
+    """A wrong path is not an empty machine."""
+    with pytest.raises(Unreadable) as looked:
+        idle.workload()
+    with pytest.raises(Retryable) as touched:
+        idle.writer.restart(CHECKOUT, "mark-1")
+
+    said = f"the folder of the deployments, {idle.root}, does not exist (set folder of adapter process)"
+    assert (str(looked.value), str(touched.value)) == (said, said)
+
+
+def test_effect_is_unknown_when_the_master_ends_before_the_signal(idle):
+    """What is wanted is written already, so nobody can say that nothing was done."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+
+    with pytest.raises(EffectUnknown) as refusal:
+        reload(idle.folder, ended.pid, 2)
+
+    assert str(refusal.value) == (
+        f"{idle.folder} says what is wanted, but its gunicorn master (pid {ended.pid}) has just ended; start it again"
+    )
+
+
+def test_log_is_unreadable_when_there_is_none(idle):
+    """A deployment that never ran has no log."""
+    idle.create()
+
+    with pytest.raises(Unreadable) as refusal:
+        idle.log.logs(CHECKOUT, 10)
+
+    path = idle.folder / "gunicorn.log"
+    assert str(refusal.value) == (
+        f"the log of apps/deployment/checkout, {path}, cannot be read: No such file or directory"
+    )
+
+
 def test_folder_is_not_taken_over_when_it_is_a_deployment_already(idle):
     """Creating twice does not forget the history."""
     idle.create()
@@ -577,6 +686,50 @@ def test_rollout_counts_as_failed_when_the_deadline_has_passed(rig):
         "failed",
         "generation 2 was not taken in yet, the master runs 1 after 0s (see gunicorn.log)",
     )
+
+
+@pytest.mark.parametrize(
+    ("deadline", "rollout", "reason"),
+    [
+        pytest.param(
+            60.0, "progressing", "1 of 2 workers run generation 1", id="within the deadline it may be starting"
+        ),
+        pytest.param(0.0, "complete", "", id="after it a worker has died, which is no rollout"),
+    ],
+)
+def test_missing_worker_is_judged_by_time_when_none_is_old(rig, deadline, rollout, reason):
+    """Ready says that one is missing; whether the rollout is to blame depends on how long ago it began."""
+    min((rig.folder / "workers").iterdir()).unlink()
+
+    seen = rig.serve("cluster", rollout_deadline=deadline).reader.workload(CHECKOUT)
+
+    assert (seen.ready, seen.rollout, seen.rollout_reason) == (1, rollout, reason)
+
+
+def test_rollout_counts_old_workers_when_they_have_not_left(rig):
+    """A worker of an older generation is ready, and not updated."""
+    (rig.folder / "workers" / f"0-{os.getpid()}").touch()
+
+    seen = rig.workload()
+
+    assert (seen.ready, seen.updated, seen.rollout) == (3, 2, "progressing")
+    assert seen.rollout_reason == "2 of 2 workers run generation 1, 1 of an older one are left"
+
+
+def test_history_is_bounded_and_numbers_are_never_reused_when_much_is_released(idle):
+    """Twenty revisions are kept, two hundred events, and a number means one release for ever."""
+    idle.create()
+    for number in range(2, 230):
+        live = load_deployment(idle.folder)
+        release = next_release(live, f"r{number}", {}, now=idle.clock.now())
+        store = released(live, release, f"release r{number}", by="ci")
+        (idle.folder / "deployment.json").write_bytes(msgspec.json.encode(store))
+
+    live = load_deployment(idle.folder)
+
+    assert [release.number for release in live.revisions] == list(range(229, 209, -1))
+    assert len(live.events) == 200
+    assert live.generation == 229
 
 
 def test_readers_cannot_write_by_type(rig):

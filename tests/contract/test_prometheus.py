@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -240,6 +241,33 @@ def test_query_is_unreadable_when_the_answer_takes_too_long(service):
 
     assert str(refusal.value) == f"{service.url} cannot answer x: no answer within the time limit"
     assert len(service.asked) == 1
+
+
+def test_query_is_unreadable_when_the_answer_drips():
+    """Bytes that keep coming do not stretch the time limit."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        dripping = threading.Thread(target=drip, args=(server,))
+        dripping.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(Unreadable) as refusal:
+            PrometheusReader(Web(read_time_limit=0.2), url, lambda: "").query("x", {}, NOW)
+        dripping.join()
+
+    assert str(refusal.value) == f"{url} cannot answer x: the answer took longer than 0.2s"
+
+
+def drip(server: socket.socket) -> None:
+    """Answer one request with a byte now and then, until the other side has had enough."""
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        try:
+            while True:
+                connection.sendall(b"1\r\n \r\n")
+                time.sleep(0.05)
+        except OSError:
+            return
 
 
 def test_secret_stays_out_of_the_sentence_when_no_header_can_hold_it(service):

@@ -55,11 +55,12 @@ class Rig:
         self.clock = PushedClock()
         self.reader = self.build()
 
-    def build(self, port="metrics", **settings):
+    def build(self, port="metrics", *, place="", clusters=(), **settings):
         """Build the adapter, as each process does for itself."""
         context = AdapterContext(
             clock=self.clock,
-            configuration=Configuration(series=RULES),
+            configuration=Configuration(series=RULES, clusters=clusters),
+            place=place,
             base=Path(),
             state=Path(),
             secret=lambda _reference: "s3cret",
@@ -232,6 +233,25 @@ def test_cluster_is_matched_when_the_endpoint_is_given_labels(rig, where, expect
     rig.shows("errors_total 15\nrequests_total 120\n")
 
     assert rig.ask(**where) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        pytest.param({"place": "prod-eu", "clusters": ("local", "prod-eu")}, [0.25], id="the place of the adapter"),
+        pytest.param({"clusters": ("prod-eu",)}, [0.25], id="the only cluster there is"),
+        pytest.param({"clusters": ("prod-eu", "prod-us")}, [], id="one of two is a guess"),
+        pytest.param({"place": "prod-eu", "labels": {"cluster": "other"}}, [], id="the settings have the last word"),
+    ],
+)
+def test_cluster_is_known_when_nobody_says_it(rig, settings, expected):
+    """A runbook that asks for its own cluster gets an answer from an installation that has one."""
+    rig.reader = rig.build(**settings)
+    rig.shows("errors_total 10\nrequests_total 100\n")
+    rig.ask()
+    rig.shows("errors_total 15\nrequests_total 120\n")
+
+    assert rig.ask(cluster="prod-eu") == expected
 
 
 def test_endpoint_is_spared_when_asked_often(rig):

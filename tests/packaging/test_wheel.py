@@ -11,7 +11,7 @@ from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 
 ROOT = Path(__file__).parents[2]
-ADAPTERS = {"console", "files", "process", "prometheus", "receivers", "scrape", "sqlite"}
+ADAPTERS = {"console", "files", "process", "prometheus", "scrape", "sqlite", "webhook"}
 
 
 def build(version: str, folder: Path) -> Path:

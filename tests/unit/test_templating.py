@@ -90,12 +90,18 @@ def test_render_fills_in_values_when_they_are_there(text: str, expected: str) ->
             'a template looks up by a fixed key, as in alert.labels["name"]',
             id="a key that is looked up",
         ),
+        pytest.param(
+            "{{ inputs | upper }}", "a filter takes text, a number or a list, not a map", id="a map in a filter"
+        ),
         pytest.param("{% set a = 1 %}", "a template has no statements ({%), only {{ ... }}", id="a statement"),
         pytest.param("{{ 1 }}{# x #}", "a template has no comments ({#), only {{ ... }}", id="a comment"),
         pytest.param(
             "{{ inputs.cluster",
             "not a template: unexpected end of template, expected 'end of print statement'.",
             id="a template that is never closed",
+        ),
+        pytest.param(
+            f"{{{{ {'(' * 490}1{')' * 490} }}}}", "a template that is nested too deeply", id="a template of parentheses"
         ),
         pytest.param("{{ 1 }}" + "a" * 1018, "the template has 1025 characters, more than 1024", id="a long template"),
     ],

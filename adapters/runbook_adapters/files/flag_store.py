@@ -72,6 +72,8 @@ class FlagFileWriter:
         """Set (or with None remove) a flag, if its value still is `expected`; writing the live value does nothing."""
         if target.kind != "parameter":
             raise Permanent(f"{target} is a {target.kind}; a flag store holds parameters only")
+        if self._create:
+            disk.make_folder(self._path)
         with disk.locked(self._path):
             try:
                 store = load_store(self._path, create=self._create)

@@ -37,7 +37,9 @@ class PauseFileReader:
         except FileNotFoundError as error:
             if self._path.parent.is_dir():
                 return None
-            raise Unreadable(f"the folder of the pause file {self._path} does not exist (create it)") from error
+            raise Unreadable(
+                f"the folder of the pause file {self._path} does not exist (runbook resume creates it)"
+            ) from error
         except OSError as error:
             raise Unreadable(f"the pause file {self._path} cannot be read: {error.strerror} ({remedy})") from error
         except msgspec.MsgspecError as error:
@@ -58,10 +60,12 @@ class PauseFileWriter:
     def throw(self, pause: Pause) -> None:
         """Pause every change until then; a pause in force is replaced."""
         stored = Stored(pause.until, pause.by, pause.reason)
+        disk.make_folder(self._path)
         with disk.locked(self._path):
             disk.replace(self._path, msgspec.json.encode(stored) + b"\n")
 
     def lift(self) -> None:
         """End the pause; nothing happens when there is none."""
+        disk.make_folder(self._path)
         with disk.locked(self._path):
             disk.remove(self._path)

@@ -55,6 +55,12 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ready_path: str = ""  # asked over HTTP when workers are counted; empty = not asked
     graceful_timeout: int = 30
 
+    def __post_init__(self) -> None:
+        """Refuse an address that cannot be asked whether the service is ready."""
+        host, _, port = self.bind.rpartition(":")
+        if not host or not port.isdigit():
+            raise ValueError(f"bind is host:port, not {self.bind}")
+
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The wanted state of one deployment. `generation` rises with every change that the master must take in."""

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from msgspec import structs
+
 from runbook_adapters import disk
 from runbook_adapters.process import master
 from runbook_adapters.process.deployment import (
@@ -53,7 +55,7 @@ def create_deployment(
         namespace=namespace,
         name=name,
         service=service or name,
-        server=server,
+        server=structs.replace(server, source=str(Path(server.source).resolve())),
         replicas=replicas,
         generation=1,
         changed_at=now,

@@ -2,7 +2,8 @@
 
 The endpoint must speak for the whole service (prometheus_client's multiprocess mode does for one machine). Scrapes
 are kept in memory by each process for itself: server and worker do not share them. `where` is compared with
-`labels`, which stand for what Prometheus would attach to its target (cluster, for one), then with the series' own.
+`labels`, which stand for what Prometheus would attach to its target, then with the series' own. `cluster` need not
+be said: it is the adapter's place, or the only cluster of engine.yaml.
 """
 
 from __future__ import annotations
@@ -37,10 +38,15 @@ def build(port: Port, settings: ScrapeSettings, context: AdapterContext) -> Serv
         checked_address(settings.url, "scrape"),
         lambda: context.secret(reference) if reference else "",
         rules=context.configuration.series,
-        labels=settings.labels,
+        labels={**_cluster(context), **settings.labels},
         clock=context.clock,
     )
     return Served(reader=reader)
+
+
+def _cluster(context: AdapterContext) -> dict[str, str]:
+    clusters = (context.place,) if context.place else context.configuration.clusters
+    return {"cluster": clusters[0]} if len(clusters) == 1 else {}
 
 
 ADAPTER = AdapterSpec(name="scrape", provides=("metrics",), settings=ScrapeSettings, build=build)

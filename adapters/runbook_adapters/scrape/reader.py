@@ -115,6 +115,8 @@ class ScrapeReader:
         rest = {name: value for name, value in where.items() if name not in self._labels}
         last = bisect_right(scrapes, at, key=lambda scrape: scrape.at)
         first = bisect_right(scrapes, at - rule.window, key=lambda scrape: scrape.at)
+        if last - first == 1 and first and scrapes[first - 1].at >= at - 2 * rule.window:
+            first -= 1  # asked about as seldom as the window is long: the scrape just before it will do
         return evaluate(rule, rest, scrapes[first:last], self._labels)
 
     def _look(self, at: datetime) -> tuple[Scrape, ...]:

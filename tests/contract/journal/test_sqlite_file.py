@@ -95,6 +95,24 @@ def test_journal_works_in_parent_and_child_when_the_process_forks(tmp_path: Path
     journal.close()
 
 
+def test_child_borrows_none_of_its_parents_connections_when_the_process_forks(tmp_path: Path) -> None:
+    """SQLite's locks break when a connection crosses a fork, even when it seems to work."""
+    database = Database(tmp_path / "j.sqlite3", timedelta(seconds=1))
+    with database.reading() as inherited:
+        pass
+    child = os.fork()
+    if child == 0:
+        with database.reading() as borrowed:
+            os._exit(0 if borrowed is not inherited else 1)
+
+    _, status = os.waitpid(child, 0)
+
+    assert 0 == os.waitstatus_to_exitcode(status)
+    with database.reading() as again:
+        assert inherited is again
+    database.close()
+
+
 def open_files() -> int:
     """How many files this process has open."""
     return sum(1 for _ in Path("/dev/fd").iterdir())

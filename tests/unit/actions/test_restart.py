@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from runbook_engine.actions.restart import ACTION, RestartParams, next_mark
-from runbook_engine.errors import Permanent
-from runbook_engine.model.plan import Change, Progress
+from runbook_engine.errors import Permanent, Retryable
+from runbook_engine.model.plan import Change, Progress, hash_change
 from runbook_engine.model.target import Target
 from runbook_engine.testing import SimulatedWorld
 
@@ -74,7 +74,7 @@ def test_prepare_is_refused_when_a_rollout_is_in_progress() -> None:
     target = simulated.deploy("apps", "checkout", replicas=3)
     simulated.release(target)
 
-    with pytest.raises(Permanent) as caught:
+    with pytest.raises(Retryable) as caught:
         prepare(simulated, target)
 
     assert str(caught.value) == (
@@ -119,16 +119,47 @@ def test_observe_says_each_stage_when_time_passes() -> None:
     assert superseded.status == "superseded"
 
 
-def test_observe_keeps_waiting_when_replicas_stay_broken() -> None:
-    """A restart that mends nothing is not done: only its time limit ends it."""
+def test_observe_is_done_when_replicas_stay_broken() -> None:
+    """A restart that mends nothing is over too: whether it helped is for verify, and the next step gets its turn."""
     simulated = SimulatedWorld()
     target = simulated.deploy("apps", "checkout", replicas=3, broken=1)
     change = prepare(simulated, target)
     assert change is not None
 
     receipt = ACTION.apply(change, "key", simulated.effects).receipt
-    simulated.push(timedelta(minutes=5))
+    replacing = ACTION.observe(change, receipt, simulated.world)
+    simulated.settle()
+
+    assert replacing.status == "progressing"
+    assert ACTION.observe(change, receipt, simulated.world) == Progress.done(
+        "3 of 3 replicas replaced, and 2 ready: no fewer than before"
+    )
+
+
+def test_observe_waits_when_fewer_are_ready_than_before() -> None:
+    """A restart that makes it worse is not over."""
+    simulated = SimulatedWorld()
+    target = simulated.deploy("apps", "checkout", replicas=3, broken=1)
+    change = prepare(simulated, target)
+    assert change is not None
+
+    receipt = ACTION.apply(change, "key", simulated.effects).receipt
+    simulated.cluster.state(target).broken = 2
+    simulated.settle()
 
     assert ACTION.observe(change, receipt, simulated.world) == Progress.progressing(
-        "2 ready and 3 updated of 3 replicas", timedelta(seconds=2)
+        "1 ready and 3 updated of 3 replicas", timedelta(seconds=2)
     )
+
+
+def test_approval_stays_valid_when_readiness_flickers() -> None:
+    """How many are ready while they crash is no part of what a person says yes to."""
+    simulated = SimulatedWorld()
+    target = simulated.deploy("apps", "checkout", replicas=3, broken=1)
+    first = prepare(simulated, target)
+    simulated.cluster.state(target).broken = 2
+    second = prepare(simulated, target)
+    assert first is not None
+    assert second is not None
+
+    assert hash_change("digest", "restart", first) == hash_change("digest", "restart", second)

@@ -13,12 +13,6 @@ BAD = Path(__file__).parents[2] / "data" / "bad"
 NAMES = sorted(path.name for path in BAD.glob("*.yaml"))
 
 
-@pytest.fixture(scope="module")
-def registry() -> Registry:
-    """Return the registry of what ships with the engine."""
-    return Registry()
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_load_files_says_what_is_wrong_when_a_document_is_bad(
     name: str, registry: Registry, monkeypatch: pytest.MonkeyPatch

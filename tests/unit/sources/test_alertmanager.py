@@ -121,17 +121,16 @@ def without_delivery(alert: Alert) -> dict[str, Any]:
     return {name: getattr(alert, name) for name in Alert.__struct_fields__ if name != "delivery_id"}
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(st.data())
 def test_a_changed_body_is_read_the_same_both_ways(data: st.DataObject) -> None:
     """Whatever is replaced in a real body, the quick way never means something else than the strict one."""
     body = copy.deepcopy(json.loads((CAPTURES / "alertmanager-firing-mixed.json").read_bytes()))
     values = st.sampled_from(["", "x", None, 1, 1.5, True, [], {}, {"a": "b"}, "4", '":', "9999-99-99", "resolved"])
+    holders = st.sampled_from([body, *body["alerts"], body["alerts"][0]["labels"]])
     for _ in range(data.draw(st.integers(0, 3))):
-        holder = data.draw(st.sampled_from([body, *body["alerts"], body["alerts"][0]["labels"]]))
+        holder = data.draw(holders)
         holder[data.draw(st.sampled_from([*holder, "new"]))] = data.draw(values)
-        if not isinstance(body.get("alerts"), list) or not isinstance(body["alerts"][0].get("labels"), dict):
-            break
     text = json.dumps(body).encode()
     quick = alertmanager._by_schema(text)
     if quick is None:

@@ -152,10 +152,12 @@ def run(folder: Path, *scenarios: str) -> tuple[TestResult, ...]:
             scenario(
                 "a lost answer",
                 errors=HEALED_BY_SHEDDING,
+                alerts=f"{FIRES}\n{RESOLVES}",
                 more="failures:\n  - {step: shed, fails: unknown}",
-                expect="- {at: 5m, status: succeeded, ran: [shed], changes: 1}",
+                expect="- {at: 5m, status: succeeded, ran: [shed], changes: 1}\n"
+                "- {at: 20m, compensation: undone, changes: 2, parameters: {/checkout/degraded_mode: 'false'}}",
             ),
-            id="an effect in doubt is not made twice",
+            id="an effect in doubt is made once, and undone",
         ),
         pytest.param(
             scenario(
@@ -221,6 +223,59 @@ def test_scenario_passes_when_all_is_as_expected(tmp_path: Path, written: str) -
 
     assert (result.ok, str(result)) == (True, f"ok  {tmp_path / 'errors.test.yaml'}: {result.name}")
     assert result.timeline
+
+
+HAND_OVER = """
+apiVersion: runbook-engine/v1
+kind: Runbook
+metadata: {name: checkout-crashes, owner: team-checkout, summary: Restart or hand over}
+matchers:
+  - alertname = CheckoutErrors
+target: {namespace: apps, deployment: checkout}
+mode: approve
+strategy: escalate
+verify:
+  - {ready: 100%, timeout: 1m}
+guardrails: {cooldown: 30m, deadline: 2h}
+steps:
+  - {name: tell, action: notify, with: {receiver: chat, text: "look at {{ alert.labels.alertname }}"}}
+  - {name: restart-it, action: restart, compensate: never}
+  - {name: hand-over, action: ticket, with: {receiver: tickets, text: nothing helped}}
+notify:
+  - {receiver: chat, events: [approval, ended]}
+"""
+CRASHES = "deployments: [{namespace: apps, name: checkout, replicas: 3, ready: 1}]"
+
+
+@pytest.mark.parametrize(
+    ("edits", "expect"),
+    [
+        pytest.param(
+            "edits: [{at: 6m, deployments: [{namespace: apps, name: checkout, ready: 3}]}]",
+            "{at: 9m, status: succeeded, ran: [restart-it], notified: {chat: [approval, notify, ended], tickets: []}}",
+            id="the restart helps",
+        ),
+        pytest.param(
+            "edits: []",
+            "{at: 9m, status: handed_over, ran: [restart-it], notified: {tickets: [ticket]}, changes: 1}",
+            id="nothing helps, and a person gets it",
+        ),
+    ],
+)
+def test_restart_is_made_once_when_approved_minutes_later(tmp_path: Path, edits: str, expect: str) -> None:
+    """A plan that was approved is carried out as it was shown, and messages are no changes."""
+    written = f"""\
+  - name: it
+    world: {{{CRASHES}}}
+    alerts: [{FIRES.removeprefix("- ")}]
+    signals: [{{at: 5m, approve: restart-it, by: alice}}]
+    {edits}
+    expect: [{{at: 4m, status: awaiting_approval, changes: 0}}, {expect}]"""
+    path = write(tmp_path, written, runbook=HAND_OVER)
+
+    [result] = run_test_file(path, load_valid_files([path], Registry()))
+
+    assert (result.ok, result.reason) == (True, "")
 
 
 @pytest.mark.parametrize(
@@ -316,6 +371,40 @@ def test_tests_are_independent_when_in_one_file(tmp_path: Path) -> None:
     )
 
     assert [(result.name, result.ok) for result in results] == [("first", True), ("second", False), ("third", True)]
+
+
+def test_runs_are_told_apart_when_several_runbooks_run(tmp_path: Path) -> None:
+    """With two runbooks an expectation says which it means, and is told so when it does not."""
+    twin = RUNBOOK.replace("checkout-errors", "checkout-twin").replace("degraded_mode", "other_mode")
+    expect = "- {at: 3m, runbook: checkout-twin, ran: [shed]}\n- {at: 4m, status: succeeded}"
+    path = write(
+        tmp_path,
+        scenario("both", errors=HEALED_BY_SHEDDING, expect=expect),
+        runbook=f"{RUNBOOK}---{twin}",
+    )
+
+    [result] = run_test_file(path, load_valid_files([path], Registry()))
+
+    assert result.reason == ("at 4m: several runbooks run, so say which: runbook: checkout-errors or checkout-twin")
+
+
+def test_configuration_of_the_test_decides_when_it_names_one(tmp_path: Path) -> None:
+    """With an installation's own configuration, its ceiling holds in the simulated world as well."""
+    (tmp_path / "engine.yaml").write_text(
+        "apiVersion: runbook-engine/v1\nkind: EngineConfig\nmetadata: {name: quiet}\n"
+        "scopes: {prod: {source: alertmanager}}\n"
+        "teams: {team-checkout: {members: [alice]}}\n"
+        "receivers: {chat: {adapter: console}}\n"
+        "targets: [deployment=apps/checkout, parameter=/checkout/*]\n"
+    )
+    path = write(
+        tmp_path, scenario("it", errors=HEALED_BY_SHEDDING, expect="- {at: 3m, status: awaiting_approval, changes: 0}")
+    )
+    path.write_text(path.read_text().replace("interval:", "config: engine.yaml\ninterval:"))
+
+    [result] = run_test_file(path, load_valid_files([path], Registry()))
+
+    assert (result.ok, result.reason) == (True, "")
 
 
 def test_runbook_with_errors_is_refused_when_named(tmp_path: Path) -> None:

@@ -1,36 +1,21 @@
-"""Adapter `webhook`: a receiver that is told by an HTTP POST of one JSON object.
-
-The address comes from engine.yaml, never from an alert. Delivering twice is harmless for a receiver that looks at
-`Idempotency-Key`, which is the message's id.
-"""
+"""Telling a receiver by an HTTP POST of one JSON object."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import msgspec
 
-from runbook_engine.errors import NoAdapter, Permanent, Retryable
-from runbook_engine.model.configuration import SecretReference
+from runbook_adapters.web import Answer, NoAnswer, Web
+from runbook_engine.errors import Permanent, Retryable
 from runbook_engine.model.observation import Message
-from runbook_engine.ports import AdapterContext, AdapterSpec, Clock, Port, Served
-
-if TYPE_CHECKING:
-    from runbook_adapters.web import Answer, Web
+from runbook_engine.ports import Clock
 
 LONGEST_WAIT = timedelta(minutes=15)  # whatever the other side asks for
 TRY_AGAIN = frozenset({408, 425, 429})
-
-
-class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where to POST: an address, or where to find one that is itself a secret; and a bearer token."""
-
-    url: str | SecretReference
-    token: SecretReference | None = None
 
 
 class Webhook:
@@ -46,8 +31,6 @@ class Webhook:
 
     def send(self, receiver: str, message: Message) -> None:
         """Deliver one message. Raises Retryable, or Permanent when it would be refused again."""
-        from runbook_adapters.web import NoAnswer
-
         body = msgspec.json.encode({"receiver": receiver, **msgspec.to_builtins(message)})
         key = {"Content-Type": "application/json", "Idempotency-Key": quote(message.id, safe=":-_.")}
         try:
@@ -64,27 +47,6 @@ class Webhook:
         raise Permanent(f"{said} (correct the url or token of receiver {receiver} in engine.yaml)")
 
 
-def build(port: Port, settings: WebhookSettings, context: AdapterContext) -> Served:
-    """Serve one receiver."""
-    from runbook_adapters.web import Web, bearer, checked_address
-
-    if port != "receiver":
-        raise NoAdapter(f"webhook does not serve {port}", "it serves receiver")
-    url, token = settings.url, settings.token
-    if isinstance(url, str):
-        checked_address(url, "webhook")
-
-    def address() -> str:
-        found = url if isinstance(url, str) else context.secret(url)
-        checked_address(found, "webhook")
-        return found
-
-    def headers() -> dict[str, str]:
-        return bearer(context.secret(token)) if token else {}
-
-    return Served(writer=Webhook(Web(most_bytes=64 * 1024), address, headers, context.clock))
-
-
 def _wait(answer: Answer, now: datetime) -> timedelta | None:
     """Return how long the other side asks us to wait, in either form that HTTP knows."""
     asked = answer.headers.get("retry-after", "").strip()
@@ -96,6 +58,3 @@ def _wait(answer: Answer, now: datetime) -> timedelta | None:
         return None
     aware = until if until.tzinfo else until.replace(tzinfo=UTC)
     return min(max(aware - now, timedelta(0)), LONGEST_WAIT)
-
-
-ADAPTER = AdapterSpec(name="webhook", provides=("receiver",), settings=WebhookSettings, build=build)

@@ -1,0 +1,33 @@
+"""Run all benchmarks, or those that are named: `python -m benchmarks [--quick] [NAME ...]`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pkgutil
+
+import benchmarks
+
+
+def names() -> list[str]:
+    """Return the benchmarks there are: every module of the package that has a `run`."""
+    found = [module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name != "__main__"]
+    return [name for name in found if hasattr(importlib.import_module(f"benchmarks.{name}"), "run")]
+
+
+def main() -> None:
+    """Print the figures of the benchmarks that were asked for."""
+    known = names()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measurements as ratios in one run.")
+    parser.add_argument("name", nargs="*", help=f"which to run, all if none is named: {', '.join(known)}")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes and fewer rounds")
+    asked = parser.parse_args()
+    unknown = sorted(set(asked.name) - set(known))
+    if unknown:
+        parser.error(f"no benchmark is named {', '.join(unknown)} (there are: {', '.join(known)})")
+    for name in asked.name or known:
+        print(f"== {name}\n{importlib.import_module(f'benchmarks.{name}').run(quick=asked.quick)}\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""Matching: our index beside a naive loop, a loop of compiled conditions, and a dictionary by alert name.
+
+Every matcher answers the same alerts in the same run, and its answers are compared with those of the naive loop (of
+our index, where the naive loop would take too long).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from benchmarks.counting import count
+from benchmarks.mixes import Labels, alerts, runbooks
+from benchmarks.timing import seconds, table
+from runbook_engine.matching.conditions import condition
+from runbook_engine.matching.index import Index
+from runbook_engine.matching.placement import Entry
+
+Find = Callable[[Mapping[str, str]], tuple[str, ...]]
+SIZES = (10, 1_000, 100_000)
+QUICK_SIZES = (10, 1_000)
+LOOP_BUDGET = 2_000_000  # rules that a loop may try in one round
+LOOP_ROUNDS = 2
+ANNOTATIONS = msgspec.Raw(
+    b'{"summary":"the service burns its budget 14 times too fast","runbook_url":"https://rb.example/x"}'
+)
+
+
+class _Told(msgspec.Struct):
+    """An alert of the usual size, as a sender tells it."""
+
+    labels: dict[str, str]
+    annotations: msgspec.Raw = ANNOTATIONS
+    status: str = "firing"
+    starts_at: str = "2026-05-11T07:40:12.318472911Z"
+    ends_at: str = "0001-01-01T00:00:00Z"
+    generator_url: str = "https://prometheus.example/graph?g0.expr=sum%28rate%28errors%5B5m%5D%29%29&g0.tab=1"
+    fingerprint: str = "95e27c3cd3ada7d7"
+
+
+def naive_loop(entries: Sequence[Entry]) -> Find:
+    """Read every matcher of every runbook at every alert."""
+
+    def find(labels: Mapping[str, str]) -> tuple[str, ...]:
+        found = []
+        for entry in entries:
+            for matcher in entry.matchers:
+                value = labels.get(matcher.name, "")
+                if matcher.op in ("=", "!="):
+                    holds = (value == matcher.value) == (matcher.op == "=")
+                else:
+                    holds = bool(re.fullmatch(matcher.value, value)) == (matcher.op == "=~")
+                if not holds:
+                    break
+            else:
+                found.append(entry.name)
+        return tuple(found)
+
+    return find
+
+
+def compiled_loop(entries: Sequence[Entry]) -> Find:
+    """Compile every pattern once and compare equal labels first, then try every runbook at every alert."""
+    rules = [
+        (
+            entry.name,
+            [(matcher.name, matcher.value) for matcher in entry.matchers if matcher.op == "="],
+            [
+                (matcher.name, condition(matcher))
+                for matcher in entry.matchers
+                if matcher.op != "=" or not matcher.value
+            ],
+        )
+        for entry in entries
+    ]
+
+    def find(labels: Mapping[str, str]) -> tuple[str, ...]:
+        found = []
+        for name, wanted, tests in rules:
+            for label, value in wanted:
+                if labels.get(label, "") != value:
+                    break
+            else:
+                if all(test(labels.get(label, "")) for label, test in tests):
+                    found.append(name)
+        return tuple(found)
+
+    return find
+
+
+def by_alert_name(entries: Sequence[Entry]) -> Find:
+    """Look the alert's name up, and loop over what is under it and over the rest."""
+    named: dict[str, list[Entry]] = defaultdict(list)
+    rest: list[Entry] = []
+    for entry in entries:
+        name = next(
+            (matcher.value for matcher in entry.matchers if (matcher.name, matcher.op) == ("alertname", "=")), ""
+        )
+        (named[name] if name else rest).append(entry)
+    loops = {name: compiled_loop(under) for name, under in named.items()}
+    loop_rest = compiled_loop(rest)
+    order = {entry.name: entry.order for entry in entries}
+
+    def find(labels: Mapping[str, str]) -> tuple[str, ...]:
+        loop = loops.get(labels.get("alertname", ""))
+        return tuple(sorted((*(loop(labels) if loop else ()), *loop_rest(labels)), key=order.__getitem__))
+
+    return find
+
+
+def run(*, quick: bool = False) -> str:
+    """Return the figures of all sizes and mixes."""
+    sizes = QUICK_SIZES if quick else SIZES
+    return "\n\n".join(_mix(skewed, sizes) for skewed in (False, True))
+
+
+def _mix(skewed: bool, sizes: Sequence[int]) -> str:
+    rows = [_row(size, skewed) for size in sizes]
+    head = ("runbooks", "us an alert", "x naive", "x compiled", "x by name", "of a decode", "build us a rule")
+    return f"{'skewed' if skewed else 'uniform'} mix\n" + table((*head, "look-ups", "tried", "matched", "wrong"), rows)
+
+
+def _row(size: int, skewed: bool) -> tuple[object, ...]:
+    entries = runbooks(size, skewed=skewed)
+    asked = alerts(1_000, entries)
+    few = asked[: max(5, min(len(asked), LOOP_BUDGET // size // 10))]
+    built = seconds(lambda: Index.build(entries), rounds=2)
+    index = Index.build(entries)
+    ours = _each(index.match, asked)
+    loops = [make(entries) for make in (naive_loop, compiled_loop, by_alert_name)]
+    wrong = sum(index.match(labels) != loop(labels) for loop in loops for labels in few)
+    ratios = [_each(loop, few, LOOP_ROUNDS) / ours for loop in loops]
+    counts = count(entries, asked)
+    return (size, ours * 1e6, *ratios, ours / _decode(asked), built / size * 1e6, *counts, wrong)
+
+
+def _each(find: Find, asked: Sequence[Labels], rounds: int = 5) -> float:
+    """Return the seconds that one alert takes."""
+    return seconds(lambda: [find(labels) for labels in asked], rounds) / len(asked)
+
+
+def _decode(asked: Sequence[Labels]) -> float:
+    """Return the seconds that decoding one alert takes, the least that any engine must spend."""
+    body = msgspec.json.encode([_Told(labels) for labels in asked[:100]])
+    decoder = msgspec.json.Decoder(list[_Told])
+    return seconds(lambda: decoder.decode(body), rounds=20) / 100

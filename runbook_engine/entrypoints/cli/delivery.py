@@ -1,0 +1,48 @@
+"""A delivery from a file: a whole webhook body, or one alert as it stands in such a body."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from pathlib import Path
+
+from runbook_engine.entrypoints.cli.desk import Desk
+from runbook_engine.entrypoints.cli.failure import UsageError
+from runbook_engine.model.configuration import Configuration
+from runbook_engine.model.delivery import Request
+
+NO_SCOPE = "local"
+NO_SOURCE = "alertmanager"
+
+
+def read_delivery(arguments: Namespace, configuration: Configuration, desk: Desk) -> Request:
+    """Return the delivery that --alert names, as if its scope had sent it now. Raises UsageError."""
+    scopes = {scope.name: scope for scope in configuration.scopes}
+    name = arguments.scope or next(iter(scopes), NO_SCOPE)
+    if arguments.scope and scopes and arguments.scope not in scopes:
+        raise UsageError(f"unknown scope {name!r}: engine.yaml names {', '.join(scopes)}")
+    source = scopes[name].source if name in scopes else NO_SOURCE
+    body = _whole(_read(arguments.alert, desk))
+    return Request(name, source, {"content-type": "application/json"}, body, desk.now())
+
+
+def _read(file: str, desk: Desk) -> bytes:
+    if file == "-":
+        return desk.stdin.read().encode("utf-8", "surrogateescape")
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"the alert file {file} cannot be read: {error.strerror} (- reads standard input)") from error
+
+
+def _whole(body: bytes) -> bytes:
+    """Return a lone alert as a webhook body of one; anything else as it is, for its source to judge."""
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return body
+    if not isinstance(content, dict) or "labels" not in content or "alerts" in content:
+        return body
+    if "status" in content:
+        return b'{"alerts": [' + body + b"]}"
+    return json.dumps({"alerts": [{"status": "firing", **content}]}).encode()

@@ -1,0 +1,73 @@
+"""The desk: where a person or a script sits. Streams, time, and the way to the engine, handed to every command."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TextIO
+
+from runbook_engine.entrypoints.cli.failure import UsageError
+from runbook_engine.entrypoints.cli.installation import Installation, open_installation, open_records
+from runbook_engine.entrypoints.clock import SystemClock
+from runbook_engine.entrypoints.settings import Settings, read_settings
+from runbook_engine.ports import Clock
+
+Opener = Callable[[Settings, Clock], Installation]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What a command is given besides its arguments."""
+
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    environment: Mapping[str, str]
+    clock: Clock = field(default_factory=SystemClock)
+    sleep: Callable[[float], None] = time.sleep
+    opens: Opener = open_installation  # everything: runbooks, eyes, hands
+    opens_records: Opener = open_records  # the journal and the kill switch alone, whatever is broken beside them
+
+    @classmethod
+    def of_process(cls) -> Desk:
+        """Return the desk of this process."""
+        return cls(stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr, environment=os.environ)
+
+    def settings(self, arguments: Namespace, *, server: str | None = None) -> Settings:
+        """Return the settings that the arguments and the environment give."""
+        return read_settings(
+            runbooks=arguments.runbooks,
+            config=arguments.config,
+            state=arguments.state,
+            server=server,
+            environment=self.environment,
+        )
+
+    def installation(self, arguments: Namespace) -> Installation:
+        """Return the whole installation. Raises InvalidRunbook with every error of every file."""
+        return self.opens(self.settings(arguments), self.clock)
+
+    def records(self, arguments: Namespace) -> Installation:
+        """Return the journal and the kill switch, so that a broken runbook never keeps a person from stopping a run."""
+        return self.opens_records(self.settings(arguments), self.clock)
+
+    def now(self) -> datetime:
+        """Return the present."""
+        return self.clock.now()
+
+    @property
+    def at_terminal(self) -> bool:
+        """Whether a person sits here, who can be asked."""
+        return self.stdin.isatty() and self.stdout.isatty()
+
+
+def operator_of(installation: Installation) -> str:
+    """Return who acts. Raises UsageError when nobody is named: what a person does is recorded with a name."""
+    if not installation.settings.operator:
+        raise UsageError("nobody is named as the one who acts: set RUNBOOK_OPERATOR to your name")
+    return installation.settings.operator

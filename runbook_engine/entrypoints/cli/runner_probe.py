@@ -1,0 +1,73 @@
+"""A look at the local runner over HTTP: does it answer, does it go round, does it ask who posts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from urllib.parse import urlsplit
+
+from runbook_engine.entrypoints.cli.installation import is_driven
+from runbook_engine.entrypoints.settings import Settings
+from runbook_engine.model.configuration import Configuration
+from runbook_engine.ports import Clock
+from runbook_engine.render.checkup import Finding
+
+TIMEOUT = 3.0  # seconds
+NOT_AN_ALERT = b"{}"  # valid JSON, and no delivery of any source: refused after the credential was looked at
+
+
+def examine_runner(settings: Settings, configuration: Configuration, clock: Clock) -> Iterator[Finding]:
+    """Yield what can be said of the runner from outside, and of its worker from its heartbeat."""
+    if is_driven(settings, clock.now()):
+        yield Finding(name="worker", health="ok", says="goes round")
+    else:
+        yield Finding(name="worker", health="broken", says="nobody drives executions", remedy="runbook serve")
+    try:
+        status = _ask(settings, "GET", "/healthz")
+    except (OSError, HTTPException) as error:
+        says = f"{settings.server} does not answer: {error}"
+        yield Finding(name="webhook", health="broken", says=says, remedy="runbook serve")
+        return
+    if status != 200:
+        remedy = "another program may be listening there: choose --port, and name it with --server"
+        says = f"{settings.server}/healthz answers {status}"
+        yield Finding(name="webhook", health="broken", says=says, remedy=remedy)
+        return
+    yield from (_hook(settings, scope.name, bool(configuration.tokens)) for scope in configuration.scopes)
+
+
+def _hook(settings: Settings, scope: str, guarded: bool) -> Finding:
+    """Post something that is no delivery: what the answer is tells who may post."""
+    name, path = f"webhook {scope}", f"/hooks/{scope}"
+    try:
+        stranger = _ask(settings, "POST", path, token="")
+        known = _ask(settings, "POST", path, token=settings.token) if settings.token else stranger
+    except (OSError, HTTPException) as error:
+        return Finding(name=name, health="broken", says=f"does not answer: {error}", remedy="runbook serve")
+    if guarded and stranger != 401:
+        says = f"a stranger is answered {stranger}, not 401"
+        return Finding(name=name, health="broken", says=says, remedy="restart runbook serve with this engine.yaml")
+    if settings.token and known == 401:
+        remedy = "give RUNBOOK_TOKEN a secret of a token with the role ingest"
+        return Finding(name=name, health="broken", says="the token of RUNBOOK_TOKEN is refused", remedy=remedy)
+    if guarded and not settings.token:
+        remedy = "set RUNBOOK_TOKEN to try one"
+        return Finding(name=name, health="ok", says="strangers are refused; no token was tried", remedy=remedy)
+    if known != 400:
+        remedy = "restart runbook serve with this engine.yaml"
+        return Finding(name=name, health="broken", says=f"answers {known}", remedy=remedy)
+    return Finding(name=name, health="ok", says=f"{settings.server}{path} takes deliveries")
+
+
+def _ask(settings: Settings, method: str, path: str, token: str = "") -> int:
+    address = urlsplit(settings.server)
+    kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
+    connection = kind(address.hostname or "", address.port, timeout=TIMEOUT)
+    headers = {"Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    try:
+        connection.request(method, path, body=NOT_AN_ALERT if method == "POST" else None, headers=headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()

@@ -1,0 +1,213 @@
+"""`runbook serve`: the local runner. Checks everything first, then keeps a web and a worker process running."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from types import FrameType
+
+from runbook_engine.entrypoints.clock import SystemClock
+from runbook_engine.entrypoints.composition import build_engine, build_pause, load_bundle_of
+from runbook_engine.entrypoints.credentials import demand_credentials, load_keyring
+from runbook_engine.entrypoints.launch import FOLDER, Launch, write_launch
+from runbook_engine.entrypoints.logs import EventLog
+from runbook_engine.entrypoints.settings import InvalidSettings, Settings, read_settings
+from runbook_engine.entrypoints.supervisor import Child, stop_all, supervise
+from runbook_engine.errors import RunbookError
+from runbook_engine.model.bundle import Bundle
+from runbook_engine.registry import Registry
+
+HOST, PORT = "127.0.0.1", 8930
+GRACE = 10.0  # seconds
+START_LIMIT = 30.0  # seconds until the first answer
+OK, FAILED, WRONG = 0, 3, 2
+
+
+def serve(
+    settings: Settings,
+    *,
+    host: str = HOST,
+    port: int = PORT,
+    web_workers: int = 1,
+    web_threads: int = 8,
+    grace: float = GRACE,
+    started: Callable[[str], None] = lambda address: None,
+) -> int:
+    """Run until SIGTERM or SIGINT; return the exit code. `started` hears the address once it answers.
+
+    Raises what is wrong with runbooks, settings, credentials or the journal before anything is started.
+    """
+    log = EventLog(process="supervisor", pid=os.getpid())
+    bundle = check(settings, host)
+    with _alone(settings.state / FOLDER), _listening(host, port) as listening:
+        launch = Launch(
+            runbooks=str(settings.runbooks.absolute()),
+            config=str(settings.config.absolute()) if settings.config is not None else "",
+            state=str(settings.state),
+            parent=os.getpid(),
+            descriptor=listening.fileno(),
+            host=host,
+            web_workers=web_workers,
+            web_threads=web_threads,
+            grace=grace,
+        )
+        write_launch(launch, bundle)
+        address = _address(listening)
+        if load_keyring(bundle.configuration, settings.secret).is_open:
+            log.event("serve.open", "warning", says="no tokens are configured: every process of this machine may act")
+        return _run(launch, settings, address, log, started)
+
+
+def check(settings: Settings, host: str) -> Bundle:
+    """Return the bundle, once everything that can be wrong before a start was looked at."""
+    registry, clock = Registry(), SystemClock()
+    bundle = load_bundle_of(settings, registry)
+    demand_credentials(bundle.configuration, host)
+    load_keyring(bundle.configuration, settings.secret)
+    build_pause(bundle.configuration, settings, registry, clock)
+    build_engine(settings, registry=registry, clock=clock, bundle=bundle).journal.counts()
+    return bundle
+
+
+def _run(launch: Launch, settings: Settings, address: str, log: EventLog, started: Callable[[str], None]) -> int:
+    web, worker = _children(launch, settings, log)
+    children = (web, worker)
+    with _stop_signals() as stopping:
+        try:
+            web.start()
+            worker.start()
+            if not _answers(launch, address, web, stopping):
+                if stopping():
+                    return OK
+                log.event("serve.failed", "error", says="the web process did not come up; see the lines above")
+                return FAILED
+            log.event("serve.started", address=address)
+            started(address)
+            supervise(children, stopping, grace=launch.grace + 2)
+            log.event("serve.stopped")
+            return OK
+        finally:
+            stop_all(children, launch.grace + 2)
+
+
+def _children(launch: Launch, settings: Settings, log: EventLog) -> tuple[Child, Child]:
+    environment = {
+        **settings.environment,
+        "PROMETHEUS_MULTIPROC_DIR": str(launch.metrics_folder),
+        "PYTHONUNBUFFERED": "1",
+    }
+    for name in ("LISTEN_FDS", "LISTEN_PID", "GUNICORN_FD", "GUNICORN_PID", "GUNICORN_CMD_ARGS"):
+        environment.pop(name, None)  # gunicorn obeys these, and they are not meant for it
+    python = (sys.executable, "-m")
+    file = str(launch.file)
+    web = (*python, "runbook_engine.entrypoints.web_process", file)
+    worker = (*python, "runbook_engine.entrypoints.worker_process", file)
+    return (
+        Child("web", web, environment, (launch.descriptor,), log),
+        Child("worker", worker, environment, (), log),
+    )
+
+
+def _answers(launch: Launch, address: str, web: Child, stopping: Callable[[], bool]) -> bool:
+    """Whether the web process answers in time; it is not started twice, since its first words say what is wrong."""
+    host, _, port = address.removeprefix("http://").rpartition(":")
+    limit = time.monotonic() + START_LIMIT
+    while time.monotonic() < limit and not stopping():
+        if web.process is None or web.process.poll() is not None:
+            return False
+        connection = HTTPConnection(host.strip("[]"), int(port), timeout=1)
+        try:
+            connection.request("GET", "/healthz")
+            if connection.getresponse().status == 200:
+                return True
+        except (OSError, HTTPException):
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.05)
+    return False
+
+
+@contextmanager
+def _stop_signals() -> Iterator[Callable[[], bool]]:
+    """Yield a question: was this process asked to stop? Puts the old handlers back."""
+    heard: list[int] = []
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
+
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = {number: signal.signal(number, hear) for number in numbers}
+    try:
+        yield lambda: bool(heard)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder for one runner. Raises InvalidSettings when another one has it."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (folder / "lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InvalidSettings(
+                f"another runbook serve uses {folder.parent} (stop it, or give this one its own with --state)"
+            ) from error
+        yield
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Yield the listening socket: held by the supervisor, so a restart of the web process refuses nobody."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host.strip("[]"), port))
+            listening.listen(2048)
+        except OSError as error:
+            raise InvalidSettings(
+                f"cannot listen on {host}:{port}: {error.strerror} (choose another with --host and --port)"
+            ) from error
+        yield listening
+
+
+def _address(listening: socket.socket) -> str:
+    """Return where this machine reaches the socket."""
+    host, port = listening.getsockname()[:2]
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve, from the command line; the lines on standard error are JSON, one event each."""
+    parser = argparse.ArgumentParser(prog="runbook serve", description="The local runner.")
+    parser.add_argument("--runbooks")
+    parser.add_argument("--config")
+    parser.add_argument("--state")
+    parser.add_argument("--host", default=HOST)
+    parser.add_argument("--port", type=int, default=PORT)
+    parser.add_argument("--grace", type=float, default=GRACE)
+    given = parser.parse_args(arguments)
+    try:
+        settings = read_settings(runbooks=given.runbooks, config=given.config, state=given.state)
+        return serve(settings, host=given.host, port=given.port, grace=given.grace)
+    except RunbookError as error:
+        sys.stderr.write(f"{error}\n")
+        return WRONG
+
+
+if __name__ == "__main__":
+    sys.exit(main())

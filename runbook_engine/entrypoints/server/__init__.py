@@ -1,0 +1,92 @@
+"""The server: webhooks in, reports out, and what people may do, over HTTP. The only package that knows Flask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask, Request, Response, request
+from werkzeug.exceptions import HTTPException
+
+from runbook_engine.engine import Engine
+from runbook_engine.entrypoints.credentials import Keyring, is_loopback
+from runbook_engine.entrypoints.logs import EventLog, Level, say_error
+from runbook_engine.entrypoints.metrics import Metrics
+from runbook_engine.entrypoints.server.answers import answer_error, answer_http_error
+from runbook_engine.entrypoints.server.health import Health, health_routes
+from runbook_engine.entrypoints.server.hooks import hook_routes
+from runbook_engine.entrypoints.server.operating import operating_routes
+from runbook_engine.entrypoints.server.reading import reading_routes
+from runbook_engine.errors import Forbidden, RunbookError
+from runbook_engine.ports import Clock, PauseReader, PauseWriter
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def create_app(
+    engine: Engine,
+    *,
+    keyring: Keyring,
+    pause: tuple[PauseReader, PauseWriter],
+    clock: Clock,
+    metrics: Metrics,
+    log: EventLog,
+    beat_file: Path,
+) -> Flask:
+    """Return the application: nothing of it is global, so a test may have as many as it likes."""
+    app = Flask("runbook_engine", static_folder=None)
+    app.url_map.strict_slashes = False  # a redirect would turn a sender's POST into a GET
+    app.url_map.merge_slashes = False
+    app.config["MAX_CONTENT_LENGTH"] = engine.bundle.configuration.limits.max_body
+    if keyring.is_open:
+        app.before_request(_refuse_browsers)
+    app.register_blueprint(hook_routes(engine, keyring, clock, metrics, log))
+    app.register_blueprint(reading_routes(engine, keyring, pause[0], clock))
+    app.register_blueprint(operating_routes(engine, keyring, pause, clock, log))
+    app.register_blueprint(health_routes(Health(engine, clock, beat_file), metrics))
+    _answer_errors(app, log)
+    app.after_request(_harden)
+    return app
+
+
+def _answer_errors(app: Flask, log: EventLog) -> None:
+    @app.errorhandler(RunbookError)
+    def on_runbook_error(error: RunbookError) -> Response:
+        answer = answer_error(error)
+        level: Level = "warning" if answer.status_code >= 500 else "info"
+        log.event("refused", level, code=answer.status_code, method=request.method, path=_path(request), **_said(error))
+        return answer
+
+    @app.errorhandler(HTTPException)
+    def on_http_error(error: HTTPException) -> Response:
+        return answer_http_error(error)
+
+    @app.errorhandler(Exception)
+    def on_surprise(error: Exception) -> Response:
+        log.event("server.error", "error", method=request.method, path=_path(request), **say_error(error))
+        return answer_error(error)
+
+
+def _refuse_browsers() -> None:
+    """Without tokens only this machine may ask, and no page that somebody's browser has open here."""
+    host = request.host.rpartition(":")[0] if ":" in request.host.rpartition("]")[2] else request.host
+    if "Origin" in request.headers or not is_loopback(host):
+        raise Forbidden("without tokens only programs of this machine are answered")
+
+
+def _harden(response: Response) -> Response:
+    response.headers.update(SECURITY_HEADERS)
+    return response
+
+
+def _path(asked: Request) -> str:
+    """Return the route, not what was asked for: that is the caller's text."""
+    return asked.url_rule.rule if asked.url_rule is not None else ""
+
+
+def _said(error: RunbookError) -> dict[str, str]:
+    return {"error": type(error).__name__, "says": str(error)}

@@ -1,0 +1,120 @@
+"""Health: is this process up, can it do its work, and the numbers that say how well."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from flask import Blueprint, Response
+
+from runbook_engine.engine import Engine
+from runbook_engine.entrypoints.heartbeat import is_fresh, read_heartbeat
+from runbook_engine.entrypoints.metrics import CONTENT_TYPE, Metrics
+from runbook_engine.entrypoints.server.answers import answer
+from runbook_engine.errors import RunbookError
+from runbook_engine.ports import Clock
+
+PROBED_FOR = 2.0  # seconds that a probe of the journal is believed
+Gauges = list[tuple[str, str, Mapping[str, float]]]
+
+
+@dataclass(slots=True)
+class Health:
+    """What this installation can say of itself."""
+
+    engine: Engine
+    clock: Clock
+    beat_file: Path
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+    _probed_at: float = float("-inf")
+    _journal_problem: str = ""
+
+    def problems(self) -> list[str]:
+        """Return why work cannot be done now; empty = it can."""
+        beat = read_heartbeat(self.beat_file)
+        found = []
+        if problem := self._probe():
+            found.append(f"the journal cannot be written: {problem}")
+        if not is_fresh(beat, self.clock.now()):
+            found.append("the worker does not go round" if beat is not None else "the worker has not started")
+        elif beat is not None and beat.problem:
+            found.append(f"the worker cannot see its work: {beat.problem}")
+        if not self.engine.bundle.runbooks:
+            found.append("no runbook is loaded")
+        return found
+
+    def gauges(self) -> Gauges:
+        """Return what is asked of the journal at every scrape. Raises what the journal raises."""
+        counts = self.engine.journal.counts()
+        executions = {
+            name.partition(".")[2]: float(count) for name, count in counts.items() if name.startswith("executions.")
+        }
+        return [
+            ("runbook_executions", "Executions, by status.", executions),
+            ("runbook_incidents_open", "Open incidents.", {"": float(counts.get("incidents.open", 0))}),
+            (
+                "runbook_signals_waiting",
+                "Signals that no drive has consumed.",
+                {"": float(counts.get("signals.waiting", 0))},
+            ),
+            ("runbook_backlog_age_seconds", "How long the oldest due execution waits.", {"": self._backlog_age()}),
+        ]
+
+    def beat_age(self) -> Gauges:
+        """Return the age of the worker's heartbeat, when there is one."""
+        beat = read_heartbeat(self.beat_file)
+        if beat is None:
+            return []
+        age = (self.clock.now() - beat.at) / timedelta(seconds=1)
+        return [("runbook_worker_heartbeat_age_seconds", "Since the worker last went round.", {"": max(0.0, age)})]
+
+    def _backlog_age(self) -> float:
+        due = self.engine.journal.next_due()
+        return max(0.0, (self.clock.now() - due) / timedelta(seconds=1)) if due is not None else 0.0
+
+    def _probe(self) -> str:
+        """Write what is there already: it costs little, and fails where a delivery would."""
+        with self._guard:
+            if time.monotonic() - self._probed_at > PROBED_FOR:
+                self._journal_problem = self._try_journal()
+                self._probed_at = time.monotonic()
+            return self._journal_problem
+
+    def _try_journal(self) -> str:
+        try:
+            for runbook in self.engine.bundle.runbooks[:1]:
+                self.engine.journal.keep_runbook(runbook)
+            self.engine.journal.counts()
+        except RunbookError as error:
+            return type(error).__name__
+        return ""
+
+
+def health_routes(health: Health, metrics: Metrics) -> Blueprint:
+    """Return the routes that monitoring asks; they say nothing that needs a credential."""
+    routes = Blueprint("health", __name__)
+
+    @routes.get("/healthz")
+    def healthz() -> Response:
+        return answer({"status": "up"})
+
+    @routes.get("/readyz")
+    def readyz() -> Response:
+        problems = health.problems()
+        return answer({"status": "not ready" if problems else "ready", "reasons": problems}, 503 if problems else 200)
+
+    @routes.get("/metrics")
+    def scrape() -> Response:
+        gauges = health.beat_age()
+        try:
+            gauges += health.gauges()
+            gauges.append(("runbook_journal_up", "Whether the journal can be read.", {"": 1.0}))
+        except RunbookError:
+            gauges.append(("runbook_journal_up", "Whether the journal can be read.", {"": 0.0}))
+        return Response(metrics.render(gauges), content_type=CONTENT_TYPE)
+
+    return routes

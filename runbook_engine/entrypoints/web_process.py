@@ -1,0 +1,87 @@
+"""The web process of `runbook serve`: our Flask application under gunicorn, on a socket that it inherits."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from runbook_engine.entrypoints import parent
+from runbook_engine.entrypoints.clock import SystemClock
+from runbook_engine.entrypoints.composition import build_engine, build_pause
+from runbook_engine.entrypoints.credentials import load_keyring
+from runbook_engine.entrypoints.launch import Launch, read_launch
+from runbook_engine.entrypoints.logs import EventLog
+from runbook_engine.entrypoints.metrics import Metrics
+from runbook_engine.registry import Registry
+
+LOGGING: Mapping[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "runbook_engine.entrypoints.logs.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
+    "root": {"level": "WARNING", "handlers": ["stderr"]},
+    "loggers": {
+        "gunicorn.error": {"level": "INFO", "handlers": ["stderr"], "propagate": False},
+        "gunicorn.access": {"level": "WARNING", "handlers": [], "propagate": False},  # the server logs deliveries
+    },
+}
+
+
+class WebApplication(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
+    """Gunicorn, configured by a launch alone: no file, no command line."""
+
+    def __init__(self, launch: Launch) -> None:
+        self._launch = launch
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set what differs from gunicorn's defaults."""
+        launch = self._launch
+        wanted = {
+            "bind": f"fd://{launch.descriptor}",
+            "workers": launch.web_workers,
+            "worker_class": "gthread",
+            "threads": launch.web_threads,
+            "timeout": 30,
+            "graceful_timeout": max(1, int(launch.grace)),
+            "keepalive": 5,
+            "limit_request_line": 2048,
+            "limit_request_fields": 64,
+            "limit_request_field_size": 8190,
+            "control_socket_disable": True,
+            "logconfig_dict": dict(LOGGING),
+            "proc_name": "runbook-web",
+        }
+        for name, value in wanted.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """Return the WSGI application; called in each of gunicorn's workers."""
+        from runbook_engine.entrypoints.server import create_app  # flask: only where requests are answered
+
+        launch, bundle = self._launch, self._launch.bundle()
+        settings, registry, clock = launch.settings(), Registry(), SystemClock()
+        return create_app(
+            build_engine(settings, registry=registry, clock=clock, bundle=bundle),
+            keyring=load_keyring(bundle.configuration, settings.secret),
+            pause=build_pause(bundle.configuration, settings, registry, clock),
+            clock=clock,
+            metrics=Metrics(launch.metrics_folder),
+            log=EventLog(process="web", pid=os.getpid()),
+            beat_file=launch.beat_file,
+        )
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until SIGTERM, or the end of the supervisor."""
+    launch = read_launch(arguments[0])
+    parent.stop_with(launch.parent)
+    WebApplication(launch).run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

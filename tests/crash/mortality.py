@@ -1,0 +1,86 @@
+"""Dying on purpose: at the n-th place where a crash is worth trying, in this process or as SIGKILL.
+
+Places are the executor's own checkpoints, before every commit, and both sides of all else that is sent or stored.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from runbook_engine.model.observation import Message
+from runbook_engine.ports import Effects, Journal, Notifier
+
+
+class Killed(BaseException):
+    """The process is gone, as far as this test goes."""
+
+
+def die(name: str) -> None:
+    """Leave as a dead process leaves: nothing after this line happens."""
+    raise Killed(name)
+
+
+def kill(name: str) -> None:
+    """Be killed, for real."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Mortality:
+    """Counts the places that were passed; dies at those that were ordered, the first one being 1."""
+
+    def __init__(self, *deaths: int, by: Callable[[str], None] = die) -> None:
+        self.passed: list[str] = []
+        self.died_at: list[str] = []
+        self._deaths = frozenset(deaths)
+        self._by = by
+
+    def __call__(self, name: str) -> None:
+        """Pass one place, or not."""
+        self.passed.append(name)
+        if len(self.passed) in self._deaths:
+            self.died_at.append(name)
+            self._by(name)
+
+
+class MortalJournal:
+    """A journal around whose writes one may die. What it does is the inner journal's business."""
+
+    def __init__(self, inner: Journal, mortality: Mortality) -> None:
+        self._inner = inner
+        self._mortality = mortality
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if name not in ("commit", "record", "signal"):
+            return found
+
+        def mortal(*arguments: Any, **named: Any) -> Any:
+            self._mortality(f"before-{name}")
+            answer = found(*arguments, **named)
+            if name != "commit":  # after a commit, the executor passes a checkpoint of its own
+                self._mortality(f"after-{name}")
+            return answer
+
+        return mortal
+
+
+class MortalNotifier:
+    """A notifier around whose deliveries one may die."""
+
+    def __init__(self, inner: Notifier, mortality: Mortality) -> None:
+        self._inner = inner
+        self._mortality = mortality
+
+    def send(self, receiver: str, message: Message) -> None:
+        """Deliver one message, if still alive."""
+        self._mortality("before-send")
+        self._inner.send(receiver, message)
+        self._mortality("after-send")
+
+
+def mortal_effects(effects: Effects, mortality: Mortality) -> Effects:
+    """Return the same hands; changes have checkpoints around them already."""
+    return Effects(cluster=effects.cluster, flags=effects.flags, notifier=MortalNotifier(effects.notifier, mortality))

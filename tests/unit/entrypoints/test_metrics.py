@@ -1,0 +1,98 @@
+"""Metrics: what is counted once is counted once, by however many processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from runbook_engine.entrypoints.metrics import Metrics, watched
+from runbook_engine.entrypoints.worker import run_until_idle
+from runbook_engine.model.observation import Pause
+from runbook_engine.ports import Journal
+from runbook_engine.testing.memory_journal import MemoryJournal
+from runbook_engine.testing.simulated_world import SimulatedWorld
+from tests.lab import bundle_in, post, simulated_engine, webhook
+
+COUNT = (
+    "import sys\nfrom pathlib import Path\nfrom runbook_engine.entrypoints.metrics import Metrics\n"
+    "metrics = Metrics(Path(sys.argv[1]))\nmetrics.alerts.labels('accepted').inc(3)\n"
+    "print(metrics.render([]).decode())\n"
+)
+
+
+def values_of(text: str) -> dict[tuple[str, tuple[str, ...]], float]:
+    """Return every sample by its name and its label values, as a Prometheus would read it."""
+    return {
+        (sample.name, tuple(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_a_scrape_adds_up_what_several_processes_counted(tmp_path: Path) -> None:
+    """The second process sees the first one's alerts, although that one has ended."""
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", COUNT, str(tmp_path)], env=environment, capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    ]
+
+    seen = [values_of(text)["runbook_alerts_total", ("accepted",)] for text in said]
+    assert [3.0, 6.0] == seen
+
+
+def test_a_change_is_counted_when_its_outcome_is_durable(tmp_path: Path) -> None:
+    """One change: its latency once, and each guardrail's answer once."""
+    metrics = Metrics()
+    simulated = SimulatedWorld()
+    journal: Journal = watched(MemoryJournal(), metrics.count_commit)
+    engine = simulated_engine(bundle_in(tmp_path), simulated, journal=journal)
+    ids = post(engine, webhook())
+
+    run_until_idle(engine, ids, clock=simulated.clock, owner="w1")
+
+    values = values_of(metrics.render([]).decode())
+    assert 1.0 == values["runbook_action_seconds_count", ("degrade", "do", "done")]
+    assert 1.0 == values["runbook_guardrail_verdicts_total", ("cooldown", "ok")]
+    assert 1.0 == values["runbook_guardrail_verdicts_total", ("pause", "ok")]
+
+
+def test_a_guardrail_that_puts_a_change_off_is_counted_as_waiting(tmp_path: Path) -> None:
+    """A pause is a passing no."""
+    metrics = Metrics()
+    simulated = SimulatedWorld()
+    simulated.pauses.throw(Pause(until=simulated.clock.now() + timedelta(minutes=2), by="ann"))
+    journal: Journal = watched(MemoryJournal(), metrics.count_commit)
+    engine = simulated_engine(bundle_in(tmp_path), simulated, journal=journal)
+    ids = post(engine, webhook())
+
+    run_until_idle(
+        engine,
+        ids,
+        clock=simulated.clock,
+        owner="w1",
+        sleep=lambda seconds: simulated.push(timedelta(seconds=5)),
+    )
+
+    values = values_of(metrics.render([]).decode())
+    assert 1.0 == values["runbook_guardrail_verdicts_total", ("pause", "waits")]
+    assert 1.0 == values["runbook_guardrail_verdicts_total", ("pause", "ok")]
+
+
+def test_gauges_are_rendered_beside_the_counters() -> None:
+    """What was just asked of the journal is in the same answer."""
+    text = Metrics().render(
+        [("runbook_executions", "By status.", {"running": 2.0}), ("runbook_incidents_open", "Open.", {"": 1.0})]
+    )
+
+    values = values_of(text.decode())
+    assert 2.0 == values["runbook_executions", ("running",)]
+    assert 1.0 == values["runbook_incidents_open", ()]

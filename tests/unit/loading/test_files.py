@@ -1,0 +1,108 @@
+"""Whole folders are loaded, and every error of every file is told at once."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runbook_engine.errors import InvalidRunbook
+from runbook_engine.loading.files import Loaded, load_files, load_valid_files
+from runbook_engine.registry import Registry
+
+GOOD = Path(__file__).parents[2] / "data" / "good"
+DOCUMENTS = [yaml.safe_load(file.read_text()) for file in sorted(GOOD.glob("*.yaml"))]
+VALUES = [None, 1, -1.5, True, "", "x", "{{ x }}", "{{ inputs.cluster }}", "{%", [], {}, [1], {"a": {}}, "5m", "none"]
+
+
+def test_load_files_finds_runbooks_tests_and_configuration_when_given_a_folder(loaded: Loaded) -> None:
+    """The kind of a document decides, not the name of its file."""
+    assert ["checkout-high-error-rate"] == [runbook.name for runbook in loaded.bundle.runbooks]
+    assert ["high-error-rate.test.yaml"] == [Path(test.file).name for test in loaded.tests]
+    assert "demo" == loaded.bundle.configuration.name
+    assert 3 == len(loaded.files)
+
+
+def test_load_files_reads_each_file_once_when_it_is_named_twice(registry: Registry) -> None:
+    """A configuration that also lies in the folder is no second one."""
+    loaded = load_files([GOOD, GOOD / "high-error-rate.yaml"], registry, GOOD / "engine.yaml")
+
+    assert () == loaded.errors
+    assert 1 == len(loaded.bundle.runbooks)
+
+
+def test_load_files_skips_hidden_folders_when_given_a_folder(registry: Registry, tmp_path: Path) -> None:
+    """What begins with a dot belongs to tools."""
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / ".cache" / "a.yaml").write_text("kind: Nonsense\n")
+
+    assert () == load_files([tmp_path], registry).diagnostics
+
+
+def test_load_files_tells_errors_of_all_files_when_several_are_bad(registry: Registry, tmp_path: Path) -> None:
+    """One run shows everything that is to be repaired; what is right is still loaded."""
+    (tmp_path / "a.yaml").write_text("kind: Nonsense\n")
+    (tmp_path / "b.yaml").write_text("a: [\n")
+    (tmp_path / "c.yaml").write_text((GOOD / "high-error-rate.yaml").read_text())
+
+    loaded = load_files([tmp_path, tmp_path / "gone.yaml"], registry)
+
+    assert [
+        ("a.yaml", "unknown-kind"),
+        ("b.yaml", "syntax"),
+        ("gone.yaml", "unreadable-file"),
+    ] == [(Path(error.file).name, error.code) for error in loaded.errors]
+    assert 1 == len(loaded.bundle.runbooks)
+
+
+def test_load_valid_files_raises_when_anything_is_wrong(registry: Registry, tmp_path: Path) -> None:
+    """A host never starts with half of its runbooks."""
+    file = tmp_path / "a.yaml"
+    file.write_text("kind: Runbok\n")
+
+    with pytest.raises(InvalidRunbook) as raised:
+        load_valid_files([file], registry)
+
+    expected = f'{file}:1:7: error: unknown kind "Runbok"\n    1 | kind: Runbok\n      |       ^^^^^^\n'
+    assert expected + '      = did you mean "Runbook"?' == str(raised.value)
+
+
+def test_load_files_refuses_when_there_are_two_configurations(registry: Registry, tmp_path: Path) -> None:
+    """Which of them counts must not depend on the order of files."""
+    file = tmp_path / "a.yaml"
+    config = "apiVersion: runbook-engine/v1\nkind: EngineConfig\n"
+    file.write_text(f"{config}---\n{config}")
+
+    errors = load_files([file], registry).errors
+
+    assert [f"a second EngineConfig, the first is {file}:1"] == [error.message for error in errors]
+
+
+def _paths(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    return [path, *(below for key, child in children for below in _paths(child, (*path, key)))]
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_load_files_answers_when_any_part_of_a_document_is_replaced(
+    data: st.DataObject, registry: Registry, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """No document raises, and no sentence is anybody's but ours."""
+    document = copy.deepcopy(data.draw(st.sampled_from(DOCUMENTS)))
+    path = data.draw(st.sampled_from(_paths(document)[1:]))
+    parent = document
+    for part in path[:-1]:
+        parent = parent[part]
+    parent[path[-1]] = copy.deepcopy(data.draw(st.sampled_from(VALUES)))
+    file = tmp_path_factory.getbasetemp() / "mutated.yaml"
+    file.write_text(yaml.safe_dump(document, sort_keys=False))
+
+    found = load_files([file], registry).diagnostics
+
+    assert [] == [each.message for each in found if "Input should" in each.message or "Value error" in each.message]
