@@ -254,4 +254,4 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def finished(self) -> bool:
         """Whether nothing is left to do: ended, nothing to undo, everybody told."""
-        return self.stage == "ended" and not self.absorbing and not self.outbox
+        return self.ended and self.stage != "unwinding" and not self.absorbing and not self.outbox

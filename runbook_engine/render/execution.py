@@ -35,22 +35,18 @@ EVENT_MARKS: dict[str, Mark] = {
     "put_off": "warn",
     "asked": "warn",
     "finished": "strong",
+    "delivered": "faint",
+    "undelivered": "warn",
     "signalled": "strong",
 }
 
 
-def render_execution(report: ExecutionReport, now: datetime) -> Lines:
-    """Return one execution whole."""
+def render_execution(report: ExecutionReport, now: datetime, *, trail: bool = True) -> Lines:
+    """Return one execution whole; without its trail for somebody who has just watched it."""
     execution = report.execution
-    return (
-        *_head(execution, now),
-        line(),
-        *render_steps(execution),
-        line(),
-        line(Span(f"Timeline of {day(execution.opened_at)[:10]} (UTC)", "strong")),
-        *indent(render_trail(report.audit), 2),
-        *_evidence(report.evidence),
-    )
+    title = line(Span(f"Timeline of {day(execution.opened_at)[:10]} (UTC)", "strong"))
+    told = (line(), title, *indent(render_trail(report.audit), 2)) if trail else ()
+    return (*_head(execution, now), line(), *render_steps(execution), *told, *_evidence(report.evidence))
 
 
 def render_steps(execution: Execution) -> Lines:
@@ -60,7 +56,17 @@ def render_steps(execution: Execution) -> Lines:
 
 def render_trail(records: Sequence[AuditRecord]) -> Lines:
     """Return audit records as a timeline."""
-    return tuple(render_record(record) for record in records)
+    return tuple(render_record(record) for record in telling(records))
+
+
+def telling(records: Sequence[AuditRecord]) -> Sequence[AuditRecord]:
+    """Return the records without those that the next one says again: `would change`, then `is about to change`."""
+    following = [*(record.event for record in records[1:]), ""]
+    return [
+        record
+        for record, event in zip(records, following, strict=False)
+        if not (record.event == "prepared" and event == "intended")
+    ]
 
 
 def render_record(record: AuditRecord) -> Line:
@@ -153,7 +159,8 @@ def _head(execution: Execution, now: datetime) -> Lines:
     took = say_duration((execution.ended_at or now) - execution.opened_at)
     lasted = f"took {took}" if execution.ended else f"running for {took}"
     started = f"started by {execution.started_by}" if execution.started_by else f"mode {execution.mode}"
-    about = f"{execution.alert.name} {execution.alert.severity}, incident {short(execution.incident_id)}"
+    severity = "" if execution.started_by else f" {execution.alert.severity}"
+    about = f"{execution.alert.name}{severity}, incident {short(execution.incident_id)}"
     lines = [
         line("execution ", Span(short(execution.id), "strong"), "  ", say_status(execution.status), *tail),
         line(f"  {execution.runbook} on {execution.target}, {started}, {execution.owner}", hang=4),
@@ -174,7 +181,8 @@ def _step_row(number: int, step: StepState) -> list[Piece]:
     if step.change is None:
         return [*head, Span(step.reason, "faint")]
     moved = Span(f"{subject_of(step.change)} {movement(step.change)}", "change")
-    noted = "; ".join(part for part in (difference(step), step.reason) if part)
+    why = "" if step.progress == "changed" else step.reason
+    noted = "; ".join(part for part in (difference(step), why) if part)
     return [*head, moved, noted]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from runbook_engine.model.duration import say_duration
 from runbook_engine.model.incident import Arrival, Decision, Incident, IncidentReport, IncidentStatus
 from runbook_engine.render.alerts import SEVERE
-from runbook_engine.render.execution import record_report, render_record, render_steps, say_outcome
+from runbook_engine.render.execution import record_report, render_record, render_steps, say_outcome, telling
 from runbook_engine.render.lines import Line, Lines, Mark, Piece, Span, indent, line, table
 from runbook_engine.render.wording import age, clock, day, record_time, say_status, short
 
@@ -131,7 +131,7 @@ def _timeline(report: IncidentReport) -> list[tuple[datetime, Line]]:
     happened = [(arrival.at, _arrival(arrival)) for arrival in report.arrivals]
     many = len(report.executions) > 1
     for each in report.executions:
-        for record in each.audit:
+        for record in telling(each.audit):
             told = render_record(record)
             if many:
                 told = Line((*told.spans, Span(f"  ({short(each.execution.id)})", "faint")), told.hang)

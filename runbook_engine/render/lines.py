@@ -16,6 +16,7 @@ from runbook_engine.render.visible import visible
 Mark = Literal["", "strong", "faint", "good", "bad", "warn", "change", "link"]
 GAP = 2
 NARROWEST = 20  # below this, folding would leave a word a line
+FALLBACK_HANG = 6  # where the column of the last cell leaves too little room
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -30,10 +31,14 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One line; where it is folded, what follows is indented by `hang` columns."""
+    """One line; where it is folded, what follows is indented by `hang` columns.
+
+    A row of a table is folded between its cells where it can be, so that a cell stays in one piece.
+    """
 
     spans: tuple[Span, ...] = ()
     hang: int = 0
+    row: bool = False
 
     def __str__(self) -> str:
         """Return the text alone."""
@@ -62,7 +67,7 @@ def plain(lines: Iterable[Line]) -> str:
 
 def indent(lines: Iterable[Line], by: int) -> Lines:
     """Return the lines moved to the right."""
-    return tuple(Line((Span(" " * by), *each.spans), each.hang + by) for each in lines)
+    return tuple(Line((Span(" " * by), *each.spans), each.hang + by, each.row) for each in lines)
 
 
 def table(rows: Sequence[Sequence[Piece]], *, gap: int = GAP, hang_at: int | None = None) -> Lines:
@@ -80,11 +85,12 @@ def fold(source: Line, width: int) -> Lines:
     """Return a line folded at spaces so that it fits; a word longer than the width stays whole."""
     if source.width <= width or width < NARROWEST:
         return (source,)
-    hang = source.hang if source.hang <= width - NARROWEST else 4
+    hang = source.hang if source.hang <= width // 2 else FALLBACK_HANG
     rows: list[list[Span]] = [[]]
     used, started = 0, False
     for span in source.spans:
-        for word in _words(span.text):
+        fits = source.row and hang + width_of(span.text) <= width
+        for word in [span.text] if fits else _words(span.text):
             size = width_of(word)
             if started and used + size > width and not word.isspace():
                 rows.append([Span(" " * hang)])
@@ -108,7 +114,7 @@ def _row(row: Sequence[Span], widths: Sequence[int], gap: int, hang: int) -> Lin
         spans.append(span)
         if at < len(row) - 1:
             spans.append(Span(" " * (widths[at] - width_of(span.text) + gap)))
-    return Line(tuple(spans), hang)
+    return Line(tuple(spans), hang, row=True)
 
 
 def _words(text: str) -> list[str]:

@@ -31,6 +31,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     incident_id: str = ""
     by_hand: bool = False
+    joins: str = ""  # the execution that has this runbook and target already: no other would be opened
 
 
 def render_plan(proposal: Proposal) -> Lines:
@@ -43,6 +44,9 @@ def render_plan(proposal: Proposal) -> Lines:
         lines.append(verification)
     lines.append(_guardrails(proposal))
     lines += [line("  ", Span("blocked", "bad"), f": {reason}", hang=11) for reason in plan.blocked]
+    if proposal.joins:
+        joined = f" execution {short(proposal.joins)}, which has {plan.target} already: no other run is opened"
+        lines.append(line("  ", Span("joins", "warn"), joined, hang=4))
     lines.append(_sum(proposal))
     return tuple(lines)
 
@@ -170,6 +174,7 @@ def _record(proposal: Proposal) -> dict[str, Any]:
         "strategy": proposal.runbook.strategy,
         "alert_key": "" if proposal.by_hand else proposal.alert.alert_key,
         "incident": proposal.incident_id,
+        "joins": proposal.joins,
         "steps": [_record_step(step) for step in plan.steps],
         "verification": list(plan.verification),
         "blocked": list(plan.blocked),

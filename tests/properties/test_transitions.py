@@ -107,7 +107,6 @@ def test_a_joined_alert_counts_as_resolved_when_one_delivery_joins_and_resolves_
     rig = Rig()
     rig.healed_by_flag()
     rig.fire(pod="a")
-    rig.run(MINUTE)
     labels = {"alertname": ALERT, "severity": "critical", "namespace": "apps", "pod": "b"}
     fired = {**notification(rig, "firing"), "labels": labels}
     rig.simulated.push(SECOND)

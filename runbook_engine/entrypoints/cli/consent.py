@@ -60,5 +60,6 @@ def _ask(wanted: Sequence[Proposal], desk: Desk) -> None:
         typed = " ".join(f"--plan {short(proposal.plan.plan_hash)}" for proposal in wanted)
         raise UsageError(f"nobody is here to say yes: read the plan, then add {typed}")
     changes = sum(len(changes_of(proposal.plan)) for proposal in wanted)
-    if not confirm(f"Make {'this' if changes == 1 else 'these'} {count(changes, 'change')}?", desk):
+    up_to = "up to " if changes > 1 and any(proposal.runbook.strategy == "escalate" for proposal in wanted) else ""
+    if not confirm(f"Make {up_to}{count(changes, 'change')}?", desk):
         raise Refused("nothing was started: the answer was no")

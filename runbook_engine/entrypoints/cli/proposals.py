@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runbook_engine.engine import Engine
+from runbook_engine.machine.opening import slot_of
 from runbook_engine.model.alert import Alert
+from runbook_engine.model.plan import Plan
 from runbook_engine.render.plan import Proposal
 
 
@@ -38,6 +40,18 @@ def _of_alert(engine: Engine, alert: Alert, now: datetime) -> list[Proposal]:
     episode = engine.journal.episodes([alert.alert_key]).get(alert.alert_key)
     incident_id = episode.incident_id if episode is not None and episode.is_open else ""
     return [
-        Proposal(plan=plan, runbook=engine.runbook(plan.runbook), alert=alert, now=now, incident_id=incident_id)
+        Proposal(
+            plan=plan,
+            runbook=engine.runbook(plan.runbook),
+            alert=alert,
+            now=now,
+            incident_id=incident_id,
+            joins=_holder(engine, plan),
+        )
         for plan in engine.plan(alert, now)
     ]
+
+
+def _holder(engine: Engine, plan: Plan) -> str:
+    slot = slot_of(plan.runbook, plan.target)
+    return engine.journal.holders([slot]).get(slot, "")

@@ -6,7 +6,6 @@ import os
 import socket
 from argparse import Namespace
 from collections.abc import Sequence
-from datetime import datetime
 
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints.cli.arguments import (
@@ -30,11 +29,11 @@ from runbook_engine.entrypoints.cli.proposals import Proposed, propose
 from runbook_engine.entrypoints.worker import run_until_idle
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.delivery import Request
-from runbook_engine.model.execution import Execution
 from runbook_engine.model.target import Target
 from runbook_engine.render.execution import record_execution, render_execution
 from runbook_engine.render.lines import line
 from runbook_engine.render.plan import Proposal, record_plans
+from runbook_engine.render.wording import short
 
 BY_HAND = "by hand a run needs NAME and --reason TEXT; for an alert, --alert FILE"
 
@@ -74,9 +73,10 @@ def _by_alert(installation: Installation, arguments: Namespace, desk: Desk) -> i
     _show(proposed, arguments, desk)
     if arguments.dry_run or not proposed.proposals:
         return _end_without_run(proposed, arguments, desk)
-    if all(proposal.plan.blocked for proposal in proposed.proposals):
-        raise Refused(f"nothing was started: {proposed.proposals[0].plan.blocked[0]}")
-    consent = ask_for(proposed.proposals, arguments.plan, operator_of(installation), desk)
+    startable = [proposal for proposal in proposed.proposals if not proposal.plan.blocked and not proposal.joins]
+    if not startable:
+        raise Refused(_why_nothing(proposed.proposals[0]))
+    consent = ask_for(startable, arguments.plan, operator_of(installation), desk)
     return _to_the_end(installation, _taken_in(engine, request), consent, arguments, desk)
 
 
@@ -124,21 +124,18 @@ def _to_the_end(
         goes_on = "runbook serve takes it up from here; stop it with runbook cancel ID --keep or --undo"
         complain(desk, [line(f"{', '.join(execution_ids)}: left as it is. {goes_on}")])
         raise
-    return _report(engine, execution_ids, arguments, desk)
+    return _report(engine, execution_ids, arguments, desk, watched=watches)
 
 
-def _report(engine: Engine, execution_ids: Sequence[str], arguments: Namespace, desk: Desk) -> int:
+def _report(engine: Engine, execution_ids: Sequence[str], arguments: Namespace, desk: Desk, *, watched: bool) -> int:
     executions = [engine.journal.load(execution_id) for execution_id in execution_ids]
     if arguments.format == "json":
         answer(desk, {"executions": [record_execution(execution) for execution in executions]})
     else:
-        _show_ends(engine, executions, desk.now(), desk)
+        for execution in executions:
+            report = engine.execution_report(execution.id)
+            say(desk, [line(), *render_execution(report, desk.now(), trail=not watched)])
     return OK if all(execution.status == "succeeded" for execution in executions) else NO
-
-
-def _show_ends(engine: Engine, executions: Sequence[Execution], now: datetime, desk: Desk) -> None:
-    for execution in executions:
-        say(desk, [line(), *render_execution(engine.execution_report(execution.id), now)])
 
 
 def _taken_in(engine: Engine, request: Request) -> tuple[str, ...]:
@@ -147,11 +144,15 @@ def _taken_in(engine: Engine, request: Request) -> tuple[str, ...]:
     found = tuple(dict.fromkeys((*receipt.opened, *receipt.joined)))
     if found:
         return found
-    keys = [alert.alert_key for alert in engine.parse(request).alerts]
-    following = tuple(dict.fromkeys(each for ids in engine.journal.followers(keys).values() for each in ids))
-    if following:
-        return following
     raise Refused("nothing was started: this firing of the alert was taken in before (runbook incidents shows it)")
+
+
+def _why_nothing(proposal: Proposal) -> str:
+    if proposal.joins:
+        holder = short(proposal.joins)
+        had = f"execution {holder} of {proposal.plan.runbook} already has {proposal.plan.target}"
+        return f"nothing was started: {had} (runbook executions {holder} shows it)"
+    return f"nothing was started: {proposal.plan.blocked[0]}"
 
 
 def _show(proposed: Proposed, arguments: Namespace, desk: Desk) -> None:

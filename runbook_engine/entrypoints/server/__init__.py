@@ -41,7 +41,8 @@ def create_app(
     app = Flask("runbook_engine", static_folder=None)
     app.url_map.strict_slashes = False  # a redirect would turn a sender's POST into a GET
     app.url_map.merge_slashes = False
-    app.config["MAX_CONTENT_LENGTH"] = engine.bundle.configuration.limits.max_body
+    # One more than is taken: Werkzeug cuts a chunked body at its limit, so only the byte after it shows the excess.
+    app.config["MAX_CONTENT_LENGTH"] = engine.bundle.configuration.limits.max_body + 1
     if keyring.is_open:
         app.before_request(_refuse_browsers)
     app.register_blueprint(hook_routes(engine, keyring, clock, metrics, log))

@@ -86,9 +86,12 @@ def read_wish(kind: type[Wish]) -> Wish:
     """Return a person's request body. Raises InvalidRequest; it must say that it is JSON."""
     if request.mimetype != "application/json":
         raise InvalidRequest("the Content-Type must be application/json", 415)
-    request.max_content_length = LARGEST_WISH
+    request.max_content_length = LARGEST_WISH + 1
+    body = request.get_data(cache=False)
+    if len(body) > LARGEST_WISH:
+        raise InvalidRequest(f"the body is larger than {LARGEST_WISH} bytes", 413)
     try:
-        return msgspec.json.decode(request.get_data(cache=False), type=kind)
+        return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         wanted = ", ".join(field.encode_name for field in msgspec.structs.fields(kind))  # type: ignore[arg-type]  # structs
         raise InvalidRequest(f"the body is not an object with the keys {wanted}") from error

@@ -116,9 +116,11 @@ def test_effects_are_neither_lost_nor_doubled_when_ports_fail(bundle: Bundle, or
         values = [touch.value for touch in simulated.effects_made if touch.method == method]
         assert all(one != other for one, other in pairwise(values)), told
         assert len(values) <= 2, told
-    standing = {step.name for step in execution.steps if step.stands}
+    # a port that says conflict of an undo is believed: the change is left to whoever moved it
+    standing = {step.name for step in execution.steps if step.stands or step.released}
     degraded, replicas = simulated.value_of("/degraded"), simulated.seen(CHECKOUT).replicas
-    if execution.compensation in ("undone", "none") and execution.status != "unknown":
+    given_up = any(step.released for step in execution.steps)
+    if execution.compensation in ("undone", "none") and execution.status != "unknown" and not given_up:
         assert (degraded, replicas) == ("false", 4), told
     assert degraded == "false" or "shed" in standing, told
     assert replicas == 4 or "grow" in standing, told

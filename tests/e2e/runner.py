@@ -1,0 +1,88 @@
+"""A real `runbook serve` for tests: a process of its own, watched through its log, and counted at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from http.client import HTTPConnection
+from typing import Any
+
+from runbook_engine.entrypoints.settings import Settings
+from tests.lab import SECRETS, wait_until
+
+
+class Runner:
+    """One local runner on a free port of loopback."""
+
+    def __init__(self, settings: Settings, *arguments: str, grace: str = "3") -> None:
+        self.state = settings.state
+        self.log_file = settings.runbooks.parent / "serve.log"
+        command = (sys.executable, "-m", "runbook_engine.entrypoints.serve", "--runbooks", str(settings.runbooks))
+        given = ("--state", str(settings.state), "--port", "0", "--grace", grace, *arguments)
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, *given], stdin=subprocess.DEVNULL, stderr=log, env={**os.environ, **SECRETS}
+            )
+        self.address = ""
+
+    def wait_for_start(self) -> Runner:
+        """Wait until it answers."""
+        wait_until(lambda: bool(self.events("serve.started")) or self.process.poll() is not None, "it starts", 20)
+        assert self.events("serve.started"), self.log_file.read_text()
+        self.address = self.events("serve.started")[-1]["address"]
+        return self
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Return the events of a name that it has logged so far."""
+        lines = (line for line in self.log_file.read_text().splitlines() if line.startswith("{") and line.endswith("}"))
+        return [event for event in map(json.loads, lines) if event["event"] == name]
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterable[bytes] = b"",
+        *,
+        token: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> tuple[int, Any, dict[str, str]]:
+        """Return status, decoded JSON (or text) and headers of one request."""
+        given = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        host, _, port = self.address.removeprefix("http://").rpartition(":")
+        connection = HTTPConnection(host, int(port), timeout=10)
+        try:
+            connection.request(method, path, body or None, given | (headers or {}))
+            answer = connection.getresponse()
+            content = answer.read()
+            found = {name.lower(): value for name, value in answer.getheaders()}
+        finally:
+            connection.close()
+        is_json = found.get("content-type", "") == "application/json"
+        return answer.status, json.loads(content) if is_json else content.decode(), found
+
+    def worker_pid(self) -> int:
+        """Return the process id of the worker that was started last."""
+        started = [event for event in self.events("child.started") if event["child"] == "worker"]
+        return int(started[-1]["child_pid"])
+
+    def left(self) -> list[str]:
+        """Return the processes that belong to this runner and still live."""
+        listed = subprocess.run(
+            ["ps", "-A", "-ww", "-o", "pid=,stat=,args="], capture_output=True, text=True, check=True
+        ).stdout
+        return [line for line in listed.splitlines() if str(self.state) in line and " Z" not in line[:16]]
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Stop it and return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        code = self.process.wait(20)
+        end = time.monotonic() + 10
+        while self.left() and time.monotonic() < end:
+            time.sleep(0.05)
+        return code

@@ -1,0 +1,250 @@
+"""`runbook serve` with its real neighbours: gunicorn, SQLite, a worker process, signals, and a flag file."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.runner import Runner
+from tests.lab import CONFIG, SECRETS, TOKENS, install, wait_until, webhook
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+SENDER, READER, ANN = SECRETS["SENDER_OLD"], SECRETS["READER"], SECRETS["ANN"]
+LIMITS = "limits: {lease: 2s, maxBody: 64KiB}\n"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the shared runner lives."""
+    return tmp_path_factory.mktemp("serve")
+
+
+@pytest.fixture(scope="module")
+def runner(folder: Path) -> Iterator[Runner]:
+    """One runner with tokens, for the tests that leave it as it was."""
+    started = Runner(install(folder, config=CONFIG + TOKENS + LIMITS))
+    try:
+        yield started.wait_for_start()
+    finally:
+        started.stop()
+
+
+def flags(folder: Path) -> dict[str, Any]:
+    """Return the flag store's flags."""
+    path = folder / "flags.json"
+    return json.loads(path.read_text())["flags"] if path.exists() else {}
+
+
+def is_shed(folder: Path, part: str) -> bool:
+    """Whether the runbook has flipped the parameter of a part."""
+    return flags(folder).get(f"/lab/{part}", {}).get("value") == "true"
+
+
+def test_an_alert_becomes_an_effect_in_the_world(runner: Runner, folder: Path) -> None:
+    """From the webhook, over the journal and the worker, to the file that the service reads."""
+    status, answer, _ = runner.ask("POST", "/hooks/lab", webhook("path"), token=SENDER)
+
+    wait_until(lambda: is_shed(folder, "path"), "the flag is set")
+
+    [execution_id] = answer["executions"]
+    assert 202 == status
+    wait_until(
+        lambda: (
+            runner.ask("GET", f"/api/executions/{execution_id}", token=READER)[1]["execution"]["status"] == "succeeded"
+        ),
+        "it has succeeded",
+    )
+    wait_until(lambda: runner.ask("GET", "/readyz")[0] == 200, "it is ready")
+    metrics = runner.ask("GET", "/metrics")[1]
+    assert 'runbook_action_seconds_count{action="degrade",direction="do",outcome="done"}' in metrics
+    assert 'runbook_executions{status="succeeded"}' in metrics
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        pytest.param("/hooks/lab", {}, 401, id="no credential"),
+        pytest.param("/hooks/lab", {"Authorization": f"Bearer {SENDER}"}, 202, id="the old secret"),
+        pytest.param("/hooks/lab", {"Authorization": f"Bearer {SECRETS['SENDER_NEW']}"}, 202, id="the new secret"),
+        pytest.param("/hooks/lab", {"Authorization": f"Bearer {SENDER}, Bearer {SENDER}"}, 401, id="two credentials"),
+        pytest.param("/hooks/lab", {"Authorization": f"Bearer {READER}"}, 401, id="another role"),
+        pytest.param("/hooks/other", {"Authorization": f"Bearer {SENDER}"}, 401, id="another scope"),
+        pytest.param("/hooks/none", {"Authorization": f"Bearer {SENDER}"}, 401, id="no such scope"),
+        pytest.param("/hooks/lab/", {"Authorization": f"Bearer {SENDER}"}, 202, id="a slash too many, not redirected"),
+    ],
+)
+def test_only_a_known_sender_gets_in(path: str, headers: dict[str, str], status: int, runner: Runner) -> None:
+    """The table of credentials, through gunicorn's own parser."""
+    assert status == runner.ask("POST", path, webhook(name="Nobody"), headers=headers)[0]
+
+
+def test_a_body_larger_than_the_limit_is_refused_however_it_is_sent(runner: Runner) -> None:
+    """With its length, or in chunks that never say how many there are."""
+    large = b" " * (64 * 1024 + 1)
+
+    whole = runner.ask("POST", "/hooks/lab", large, token=SENDER)[0]
+    chunked = runner.ask("POST", "/hooks/lab", iter([large]), token=SENDER)[0]
+
+    assert (413, 413) == (whole, chunked)
+
+
+def test_two_deliveries_at_once_open_one_execution(runner: Runner, folder: Path) -> None:
+    """A split Alertmanager cluster sends the same alert from both halves."""
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: runner.ask("POST", "/hooks/lab", webhook("twice"), token=SENDER), range(8)))
+
+    wait_until(lambda: is_shed(folder, "twice"), "the flag is set")
+    listed = runner.ask("GET", "/api/executions?limit=500", token=READER)[1]["executions"]
+    assert {202} == {status for status, _, _ in answers}
+    assert 1 == len([one for one in listed if one["target"] == "/lab/twice"])
+    assert 1 == flags(folder)["/lab/twice"]["version"]
+
+
+def test_a_worker_killed_in_the_middle_is_started_again_and_its_work_taken_over(runner: Runner, folder: Path) -> None:
+    """The flag store is locked by us, so the worker dies after its intent and before its effect."""
+    before = len(runner.events("child.died"))
+    with (folder / "flags.json.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        [execution_id] = runner.ask("POST", "/hooks/lab", webhook("killed"), token=SENDER)[1]["executions"]
+
+        def trail() -> list[str]:
+            report = runner.ask("GET", f"/api/executions/{execution_id}", token=READER)[1]
+            return [record["event"] for record in report["audit"]]
+
+        wait_until(lambda: "intended" in trail(), "the intent is recorded")
+        os.kill(runner.worker_pid(), signal.SIGKILL)
+        wait_until(lambda: len(runner.events("child.died")) > before, "its death is noticed")
+
+    wait_until(lambda: is_shed(folder, "killed"), "the next worker does it", 15)
+    wait_until(
+        lambda: (
+            runner.ask("GET", f"/api/executions/{execution_id}", token=READER)[1]["execution"]["status"] == "succeeded"
+        ),
+        "it succeeds",
+    )
+    assert 1 == flags(folder)["/lab/killed"]["version"]
+
+
+def test_a_journal_that_goes_away_is_503_and_nothing_is_lost_when_it_is_back(runner: Runner, folder: Path) -> None:
+    """The sender is told to come again, and then succeeds."""
+    path = runner.state / "journal.sqlite3"
+    away = path.with_name("away.sqlite3")
+    path.rename(away)
+    try:
+        broken = runner.ask("POST", "/hooks/lab", webhook("back"), token=SENDER)
+        wait_until(lambda: runner.ask("GET", "/readyz")[0] == 503, "it is not ready")
+    finally:
+        away.rename(path)
+
+    wait_until(
+        lambda: runner.ask("POST", "/hooks/lab", webhook("back"), token=SENDER)[0] == 202, "the next try is taken"
+    )
+    assert (503, "unavailable") == (broken[0], broken[1]["error"]["code"])
+    assert int(broken[2]["retry-after"]) >= 1
+    wait_until(lambda: is_shed(folder, "back"), "the work goes on", 15)
+
+
+def test_a_person_pauses_and_resumes_over_http(runner: Runner, folder: Path) -> None:
+    """While the kill switch is thrown nothing changes; afterwards what waited goes on."""
+    thrown = runner.ask("POST", "/api/pause", b'{"for": "10m", "reason": "test"}', token=ANN)[0]
+    [execution_id] = runner.ask("POST", "/hooks/lab", webhook("paused"), token=SENDER)[1]["executions"]
+    wait_until(
+        lambda: (
+            runner.ask("GET", f"/api/executions/{execution_id}", token=READER)[1]["execution"]["status"] == "waiting"
+        ),
+        "it waits",
+    )
+
+    untouched = not is_shed(folder, "paused")
+    lifted = runner.ask("POST", "/api/resume", b"{}", token=ANN)[0]
+
+    assert (202, 202) == (thrown, lifted)
+    assert untouched
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["terminate", "interrupt"])
+def test_a_stop_is_clean_and_leaves_nothing_behind(number: int, tmp_path: Path) -> None:
+    """Exit code 0, no process, no port, and a second start works on the same state."""
+    settings = install(tmp_path)
+    runner = Runner(settings).wait_for_start()
+    runner.ask("POST", "/hooks/lab", webhook("last"))
+
+    code = runner.stop(number)
+
+    assert 0 == code
+    assert [] == runner.left()
+    assert runner.events("serve.stopped")
+    with pytest.raises(OSError, match="refused"):
+        runner.ask("GET", "/healthz")
+
+
+def test_children_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
+    """SIGKILL leaves nobody to forward anything: they must notice by themselves."""
+    runner = Runner(install(tmp_path), grace="1").wait_for_start()
+    alive = len(runner.left())
+
+    runner.stop(signal.SIGKILL)
+
+    assert alive >= 4  # supervisor, gunicorn and its worker, our worker
+    assert [] == runner.left()
+
+
+@pytest.mark.parametrize(
+    ("config", "arguments", "sentence"),
+    [
+        pytest.param(
+            CONFIG,
+            ("--host", "0.0.0.0"),
+            "refusing to listen on 0.0.0.0: anybody who reaches it could start runbooks "
+            "(name tokens with the role ingest in engine.yaml, or listen on 127.0.0.1)",
+            id="strangers without credentials",
+        ),
+        pytest.param(
+            CONFIG + "tokens:\n  sender: {roles: [ingest], secrets: [{env: NOT_SET}]}\n",
+            (),
+            "token sender has no secret: the secret {env: NOT_SET} is not set (export NOT_SET before starting)",
+            id="a token without its secret",
+        ),
+        pytest.param(
+            CONFIG,
+            ("--host", "192.0.2.1", "--config", "TOKENS"),
+            "cannot listen on 192.0.2.1:0: Cannot assign requested address (choose another with --host and --port)",
+            id="an address of another machine",
+        ),
+    ],
+)
+def test_what_cannot_be_served_safely_is_not_started(
+    config: str, arguments: tuple[str, ...], sentence: str, tmp_path: Path
+) -> None:
+    """One sentence on standard error, exit code 2, no process."""
+    settings = install(tmp_path, config=config)
+    guarded = tmp_path / "guarded.yaml"
+    guarded.write_text(CONFIG + TOKENS)
+    if "TOKENS" in arguments:
+        (settings.runbooks / "engine.yaml").unlink()
+    runner = Runner(settings, *(str(guarded) if one == "TOKENS" else one for one in arguments))
+
+    code = runner.process.wait(20)
+
+    assert 2 == code
+    assert sentence == runner.log_file.read_text().strip()
+    assert [] == runner.left()
+
+
+def test_a_second_runner_on_the_same_state_is_refused(runner: Runner, folder: Path, tmp_path: Path) -> None:
+    """Two of them would empty each other's counters."""
+    settings = install(tmp_path)
+    second = Runner(settings, "--state", str(runner.state))
+
+    assert 2 == second.process.wait(20)
+    said = f"another runbook serve uses {runner.state} (stop it, or give this one its own with --state)"
+    assert said == second.log_file.read_text().strip()
