@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 
 from pydantic import Field, field_validator
 
@@ -82,5 +83,6 @@ ACTION = ActionSpec(
     observe=observe,
     repeat="declarative",
     reversible=True,
+    time_limit=timedelta(minutes=1),
     permissions=("ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"),
 )

@@ -7,6 +7,7 @@ minimum is raised instead, and only when the author said so.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -126,6 +127,7 @@ ACTION = ActionSpec(
     observe=observe,
     repeat="declarative",
     reversible=True,
+    time_limit=timedelta(minutes=5),
     permissions=(
         "apps/deployments:get",
         "apps/deployments/scale:patch",
