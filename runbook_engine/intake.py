@@ -207,6 +207,7 @@ class IntakeBuilder:
                 wanted = replace(matched, mode=min(matched.mode, "propose", key=MODES.index))
             decisions.append(self._decide(wanted, alert, episode, incident, draft, now))
         opened = tuple(decision.execution_id for decision in decisions if decision.execution_id)
+        draft.followers[alert.alert_key] = (*draft.followers.get(alert.alert_key, ()), *opened)
         known = draft.incidents[incident.key]
         executions = tuple(dict.fromkeys((*known.execution_ids, *opened)))
         draft.incidents[incident.key] = replace(known, execution_ids=executions)

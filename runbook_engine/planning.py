@@ -11,7 +11,15 @@ from datetime import datetime
 from typing import Any
 
 from runbook_engine.checks import Subject, judge_checks
-from runbook_engine.errors import InvalidTarget, NoAdapter, Permanent, Retryable, RunbookError, TemplateError, Unreadable
+from runbook_engine.errors import (
+    InvalidTarget,
+    NoAdapter,
+    Permanent,
+    Retryable,
+    RunbookError,
+    TemplateError,
+    Unreadable,
+)
 from runbook_engine.guardrails import Case, judge, refusals
 from runbook_engine.machine.events import Prepared, PrepareFailed, Skipped, Unchanged
 from runbook_engine.model.check import Reading

@@ -26,6 +26,7 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     web_workers: int
     web_threads: int
     grace: float  # seconds to finish what is in hand
+    read_limit: float  # seconds for a sender to send its body
 
     @property
     def folder(self) -> Path:

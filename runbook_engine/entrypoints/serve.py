@@ -7,11 +7,13 @@ import fcntl
 import os
 import signal
 import socket
+import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
@@ -22,14 +24,16 @@ from runbook_engine.entrypoints.launch import FOLDER, Launch, write_launch
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.settings import InvalidSettings, Settings, read_settings
 from runbook_engine.entrypoints.supervisor import Child, stop_all, supervise
-from runbook_engine.errors import RunbookError
+from runbook_engine.errors import Overloaded, RunbookError, Unreadable
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.registry import Registry
 
 HOST, PORT = "127.0.0.1", 8930
 GRACE = 10.0  # seconds
+READ_LIMIT = 10.0  # seconds
 START_LIMIT = 30.0  # seconds until the first answer
-OK, FAILED, WRONG = 0, 3, 2
+OK, WRONG, FAILED = 0, 2, 3
+NEEDS = ("flask", "gunicorn", "prometheus_client")
 
 
 def serve(
@@ -40,6 +44,7 @@ def serve(
     web_workers: int = 1,
     web_threads: int = 8,
     grace: float = GRACE,
+    read_limit: float = READ_LIMIT,
     started: Callable[[str], None] = lambda address: None,
 ) -> int:
     """Run until SIGTERM or SIGINT; return the exit code. `started` hears the address once it answers.
@@ -48,7 +53,7 @@ def serve(
     """
     log = EventLog(process="supervisor", pid=os.getpid())
     bundle = check(settings, host)
-    with _alone(settings.state / FOLDER), _listening(host, port) as listening:
+    with _alone(settings.state / FOLDER), _listening(host, port, read_limit) as listening:
         launch = Launch(
             runbooks=str(settings.runbooks.absolute()),
             config=str(settings.config.absolute()) if settings.config is not None else "",
@@ -59,6 +64,7 @@ def serve(
             web_workers=web_workers,
             web_threads=web_threads,
             grace=grace,
+            read_limit=read_limit,
         )
         write_launch(launch, bundle)
         address = _address(listening)
@@ -69,6 +75,7 @@ def serve(
 
 def check(settings: Settings, host: str) -> Bundle:
     """Return the bundle, once everything that can be wrong before a start was looked at."""
+    _demand_packages()
     registry, clock = Registry(), SystemClock()
     bundle = load_bundle_of(settings, registry)
     demand_credentials(bundle.configuration, host)
@@ -76,6 +83,14 @@ def check(settings: Settings, host: str) -> Bundle:
     build_pause(bundle.configuration, settings, registry, clock)
     build_engine(settings, registry=registry, clock=clock, bundle=bundle).journal.counts()
     return bundle
+
+
+def _demand_packages() -> None:
+    missing = [name for name in NEEDS if find_spec(name) is None]
+    if missing:
+        raise InvalidSettings(
+            f"runbook serve needs {', '.join(missing)} (install it with: pip install 'runbook-engine[server]')"
+        )
 
 
 def _run(launch: Launch, settings: Settings, address: str, log: EventLog, started: Callable[[str], None]) -> int:
@@ -169,11 +184,17 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    """Yield the listening socket: held by the supervisor, so a restart of the web process refuses nobody."""
+def _listening(host: str, port: int, patience: float) -> Iterator[socket.socket]:
+    """Yield the listening socket: held by the supervisor, so a restart of the web process refuses nobody.
+
+    Accepted connections inherit its time limit, so one that falls silent in its headers loses its thread.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        seconds = int(patience)
+        silence = struct.pack("ll", seconds, int((patience - seconds) * 1_000_000))
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, silence)
         try:
             listening.bind((host.strip("[]"), port))
             listening.listen(2048)
@@ -200,13 +221,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--host", default=HOST)
     parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--grace", type=float, default=GRACE)
+    parser.add_argument("--read-limit", type=float, default=READ_LIMIT)
     given = parser.parse_args(arguments)
     try:
         settings = read_settings(runbooks=given.runbooks, config=given.config, state=given.state)
-        return serve(settings, host=given.host, port=given.port, grace=given.grace)
+        return serve(settings, host=given.host, port=given.port, grace=given.grace, read_limit=given.read_limit)
     except RunbookError as error:
         sys.stderr.write(f"{error}\n")
-        return WRONG
+        return FAILED if isinstance(error, Overloaded | Unreadable) else WRONG
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from runbook_engine.entrypoints.credentials import load_keyring
 from runbook_engine.entrypoints.launch import Launch, read_launch
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.metrics import Metrics
+from runbook_engine.entrypoints.server import create_app
 from runbook_engine.registry import Registry
 
 LOGGING: Mapping[str, Any] = {
@@ -61,8 +62,6 @@ class WebApplication(BaseApplication):  # type: ignore[misc]  # gunicorn ships n
 
     def load(self) -> Any:
         """Return the WSGI application; called in each of gunicorn's workers."""
-        from runbook_engine.entrypoints.server import create_app  # flask: only where requests are answered
-
         launch, bundle = self._launch, self._launch.bundle()
         settings, registry, clock = launch.settings(), Registry(), SystemClock()
         return create_app(
@@ -73,6 +72,7 @@ class WebApplication(BaseApplication):  # type: ignore[misc]  # gunicorn ships n
             metrics=Metrics(launch.metrics_folder),
             log=EventLog(process="web", pid=os.getpid()),
             beat_file=launch.beat_file,
+            read_limit=launch.read_limit,
         )
 
 

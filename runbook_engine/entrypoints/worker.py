@@ -27,7 +27,7 @@ PLENTY = timedelta(hours=1)  # this host is never cut off in the middle of a ste
 BEAT = 1.0
 EXPIRE_PERIOD = 60.0
 MOST_EXPIRIES = 20  # batches a round
-FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
+LONGEST_BACKOFF = 60.0
 REMEMBERED = 600.0  # trouble longer ago than this starts to be counted anew
 STILL = 0.02  # an execution that is due again at once is not looked at more often
 
@@ -60,6 +60,7 @@ class Worker:
     pid: int = 0
     beat_file: Path | None = None
     count_error: ErrorCount = lambda error: None
+    first_backoff: float = 1.0  # seconds; doubled each time, up to a minute
     stop: threading.Event = field(default_factory=threading.Event)
     _wake: threading.Event = field(default_factory=threading.Event)
     _guard: threading.Lock = field(default_factory=threading.Lock)
@@ -92,7 +93,7 @@ class Worker:
             self._expire()
         except Exception as error:  # noqa: BLE001 - the journal may be down for a while; the worker outlives it
             self._say_problem(error)
-            return FIRST_BACKOFF
+            return self.first_backoff
         self._problem = ""
         return STILL if self._again else POLL
 
@@ -148,7 +149,7 @@ class Worker:
         with self._guard:
             known = self._troubles.get(execution_id)
             times = known.times + 1 if known is not None else 1
-            wait = min(FIRST_BACKOFF * 2 ** (times - 1), LONGEST_BACKOFF)
+            wait = min(self.first_backoff * 2 ** (times - 1), LONGEST_BACKOFF)
             self._troubles[execution_id] = _Trouble(times, time.monotonic() + wait)
         self.count_error(type(error).__name__)
         self.log.event("drive.failed", "error", execution=execution_id, times=times, wait=wait, **say_error(error))

@@ -19,10 +19,13 @@ def conclude(
     execution: Execution, runbook: Runbook, status: FinalStatus, reason: str, at: datetime, undo: UndoScope = "failure"
 ) -> Execution:
     """Return the execution on its way to this end: at once, or after what must be undone first."""
+    steps = tuple(_not_tried_again(step, reason) for step in execution.steps)
+    if any(step.progress == "unknown" for step in steps):
+        status = "unknown"
     scope: UndoScope = "nothing" if status in ("succeeded", "unknown") else undo
     stopped = replace(
         execution,
-        steps=tuple(_not_tried_again(step, reason) for step in execution.steps),
+        steps=steps,
         verification=None,
         approval=None,
         resume_at=None,
@@ -72,8 +75,9 @@ def _not_tried_again(step: StepState, reason: str) -> StepState:
     effect = step.effect
     if effect is None or effect.status != "retrying" or effect.direction != "do":
         return step
-    given_up = replace(effect, status="failed", reason=f"not tried again: {reason}")
-    progress: StepProgress = "changed" if effect.written else "failed"
+    status: Literal["unknown", "failed"] = "unknown" if effect.doubtful else "failed"
+    progress: StepProgress = "changed" if effect.written else status
+    given_up = replace(effect, status=status, reason=f"not tried again: {reason}")
     return replace(step, effects=(*step.effects[:-1], given_up), progress=progress, reason=given_up.reason)
 
 

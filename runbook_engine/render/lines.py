@@ -5,6 +5,7 @@ A span escapes what it is given when it is made, so no text of a sender can reac
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -88,16 +89,15 @@ def fold(source: Line, width: int) -> Lines:
     hang = source.hang if source.hang <= width // 2 else FALLBACK_HANG
     rows: list[list[Span]] = [[]]
     used, started = 0, False
-    for span in source.spans:
-        fits = source.row and hang + width_of(span.text) <= width
-        for word in [span.text] if fits else _words(span.text):
-            size = width_of(word)
-            if started and used + size > width and not word.isspace():
-                rows.append([Span(" " * hang)])
-                used = hang
-            rows[-1].append(Span(word, span.mark))
-            used += size
-            started = started or not word.isspace()
+    for word in _words(source, width - hang):
+        size = sum(width_of(piece.text) for piece in word)
+        blank = word[0].text.isspace()
+        if started and used + size > width and not blank:
+            rows.append([Span(" " * hang)])
+            used = hang
+        rows[-1].extend(word)
+        used += size
+        started = started or not blank
     return tuple(_trimmed(row) for row in rows)
 
 
@@ -117,19 +117,28 @@ def _row(row: Sequence[Span], widths: Sequence[int], gap: int, hang: int) -> Lin
     return Line(tuple(spans), hang, row=True)
 
 
-def _words(text: str) -> list[str]:
-    """Return the text cut into runs of spaces and runs of anything else."""
-    words: list[str] = []
-    for character in text:
-        if words and words[-1].isspace() == character.isspace():
-            words[-1] += character
-        else:
-            words.append(character)
+def _words(source: Line, room: int) -> list[list[Span]]:
+    """Return the line as words and the spaces between them; a cell of a table that has room is one word."""
+    words: list[list[Span]] = []
+    for span in source.spans:
+        whole = source.row and width_of(span.text) <= room
+        for text in [span.text] if whole and span.text else re.findall(r"\s+|\S+", span.text):
+            if words and words[-1][-1].text.isspace() == text.isspace():
+                words[-1].append(Span(text, span.mark))
+            else:
+                words.append([Span(text, span.mark)])
     return words
 
 
 def _trimmed(row: Sequence[Span]) -> Line:
+    """Return a folded row without spaces at its end, words of one mark joined again."""
     kept = list(row)
     while kept and kept[-1].text.isspace():
         kept.pop()
-    return Line(tuple(kept))
+    joined: list[Span] = []
+    for span in kept:
+        if joined and joined[-1].mark == span.mark:
+            joined[-1] = Span(joined[-1].text + span.text, span.mark)
+        else:
+            joined.append(span)
+    return Line(tuple(joined))

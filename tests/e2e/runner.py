@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http.client import HTTPConnection
 from typing import Any
 
@@ -19,14 +19,19 @@ from tests.lab import SECRETS, wait_until
 class Runner:
     """One local runner on a free port of loopback."""
 
-    def __init__(self, settings: Settings, *arguments: str, grace: str = "3") -> None:
+    def __init__(
+        self, settings: Settings, *arguments: str, grace: str = "3", environment: Mapping[str, str] | None = None
+    ) -> None:
         self.state = settings.state
         self.log_file = settings.runbooks.parent / "serve.log"
         command = (sys.executable, "-m", "runbook_engine.entrypoints.serve", "--runbooks", str(settings.runbooks))
         given = ("--state", str(settings.state), "--port", "0", "--grace", grace, *arguments)
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, *given], stdin=subprocess.DEVNULL, stderr=log, env={**os.environ, **SECRETS}
+                [*command, *given],
+                stdin=subprocess.DEVNULL,
+                stderr=log,
+                env={**os.environ, **SECRETS, **(environment or {})},
             )
         self.address = ""
 

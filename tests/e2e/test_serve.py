@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import signal
+import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +23,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 SENDER, READER, ANN = SECRETS["SENDER_OLD"], SECRETS["READER"], SECRETS["ANN"]
 LIMITS = "limits: {lease: 2s, maxBody: 64KiB}\n"
+HEAD = f"POST /hooks/lab HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SENDER}\r\nContent-Type: application/json\r\n".encode()
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def runner(folder: Path) -> Iterator[Runner]:
     """One runner with tokens, for the tests that leave it as it was."""
-    started = Runner(install(folder, config=CONFIG + TOKENS + LIMITS))
+    started = Runner(install(folder, config=CONFIG + TOKENS + LIMITS), "--read-limit", "1.5")
     try:
         yield started.wait_for_start()
     finally:
@@ -95,6 +99,33 @@ def test_a_body_larger_than_the_limit_is_refused_however_it_is_sent(runner: Runn
     chunked = runner.ask("POST", "/hooks/lab", iter([large]), token=SENDER)[0]
 
     assert (413, 413) == (whole, chunked)
+
+
+@pytest.mark.parametrize(
+    ("first", "drip"),
+    [
+        pytest.param(b"POST /hooks/lab HTTP/1.1\r\nHost: x\r\nX-Some", b"", id="silent in the headers"),
+        pytest.param(HEAD + b"Content-Length: 1000\r\n\r\n{", b"", id="silent in the body"),
+        pytest.param(HEAD + b"Content-Length: 1000\r\n\r\n{", b" ", id="a body byte by byte"),
+        pytest.param(HEAD + b"Transfer-Encoding: chunked\r\n\r\n3e8\r\n{", b" ", id="a chunk byte by byte"),
+    ],
+)
+def test_who_sends_too_slowly_is_not_waited_for(first: bytes, drip: bytes, runner: Runner) -> None:
+    """Eight such senders would otherwise hold every thread."""
+    host, _, port = runner.address.removeprefix("http://").rpartition(":")
+    started = time.monotonic()
+    with socket.create_connection((host, int(port)), timeout=0.2) as connection:
+        connection.sendall(first)
+        answer = b""
+        while not answer and time.monotonic() - started < 8:
+            try:
+                answer = connection.recv(4096) or b"closed"
+            except TimeoutError:
+                connection.sendall(drip)
+
+    assert answer == b"closed" or answer.startswith(b"HTTP/1.1 400")
+    assert 1 < time.monotonic() - started < 4
+    assert 200 == runner.ask("GET", "/healthz")[0]
 
 
 def test_two_deliveries_at_once_open_one_execution(runner: Runner, folder: Path) -> None:
@@ -217,7 +248,7 @@ def test_children_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
         pytest.param(
             CONFIG,
             ("--host", "192.0.2.1", "--config", "TOKENS"),
-            "cannot listen on 192.0.2.1:0: Cannot assign requested address (choose another with --host and --port)",
+            f"cannot listen on 192.0.2.1:0: {os.strerror(errno.EADDRNOTAVAIL)} (choose another with --host and --port)",
             id="an address of another machine",
         ),
     ],
@@ -237,6 +268,34 @@ def test_what_cannot_be_served_safely_is_not_started(
 
     assert 2 == code
     assert sentence == runner.log_file.read_text().strip()
+    assert [] == runner.left()
+
+
+def test_a_web_process_that_dies_is_started_again_on_the_same_port(tmp_path: Path) -> None:
+    """The supervisor holds the socket, so who asks meanwhile waits instead of being refused."""
+    runner = Runner(install(tmp_path)).wait_for_start()
+    [web] = [event for event in runner.events("child.started") if event["child"] == "web"]
+
+    os.kill(web["child_pid"], signal.SIGKILL)
+    wait_until(lambda: bool(runner.events("child.died")), "its death is noticed")
+    status = runner.ask("POST", "/hooks/lab", webhook("again"))[0]
+
+    assert 202 == status
+    assert 0 == runner.stop()
+    assert [] == runner.left()
+
+
+def test_a_web_process_that_cannot_start_ends_the_runner(tmp_path: Path) -> None:
+    """Exit code 3 and nothing left, instead of a worker that acts while nobody can reach it."""
+    broken = tmp_path / "broken" / "gunicorn"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise ImportError('broken by the test')\n")
+    runner = Runner(install(tmp_path), environment={"PYTHONPATH": str(broken.parent)})
+
+    code = runner.process.wait(20)
+
+    assert 3 == code
+    assert runner.events("serve.failed")
     assert [] == runner.left()
 
 

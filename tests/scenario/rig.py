@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from runbook_engine.engine import Engine, Receipt
@@ -147,8 +147,11 @@ class Rig:
         return self._post("resolved", name, labels)
 
     def _post(self, status: str, name: str, labels: dict[str, str]) -> Receipt:
-        now = self.simulated.clock.now()
-        alert = {
+        return self.post(self._alert(status, name, labels))
+
+    def _alert(self, status: str, name: str, labels: dict[str, str]) -> dict[str, object]:
+        now = self.now
+        alert: dict[str, object] = {
             "status": status,
             "labels": {"alertname": name, "severity": "critical", "namespace": "apps", **labels},
             "startsAt": now.isoformat(),
@@ -156,8 +159,12 @@ class Rig:
         if status == "resolved":
             del alert["startsAt"]
             alert["endsAt"] = now.isoformat()
-        body = json.dumps({"version": "4", "alerts": [alert]}).encode()
-        request = Request("local", "alertmanager", {"content-type": "application/json"}, body, now)
+        return alert
+
+    def post(self, *alerts: Mapping[str, object]) -> Receipt:
+        """Post one delivery of several alerts."""
+        body = json.dumps({"version": "4", "alerts": alerts}).encode()
+        request = Request("local", "alertmanager", {"content-type": "application/json"}, body, self.now)
         return self.engine.ingest(request)
 
     # --- time -------------------------------------------------------------------------------------------------

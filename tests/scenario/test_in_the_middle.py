@@ -381,3 +381,20 @@ def test_a_run_by_hand_of_another_plan_is_refused() -> None:
 
     with pytest.raises(StalePlan):
         rig.engine.start(execution, plan, plan_hash="feedbeef", by="ann", now=rig.now)
+
+
+def test_a_firing_and_its_resolve_in_one_delivery_change_nothing() -> None:
+    """The run that the firing opened hears of the resolve that came with it."""
+    rig = Rig()
+    rig.healed_by_flag()
+    started = rig.now.isoformat()
+    labels = {"alertname": ALERT, "severity": "critical", "namespace": "apps"}
+    rig.simulated.push(SECOND)
+
+    rig.post(
+        {"status": "firing", "labels": labels, "startsAt": started},
+        {"status": "resolved", "labels": labels, "startsAt": started, "endsAt": rig.now.isoformat()},
+    )
+    rig.run(MINUTE)
+
+    assert ("cancelled", "false") == (rig.execution().status, rig.flag())

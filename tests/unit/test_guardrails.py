@@ -113,9 +113,18 @@ def test_all_guardrails_are_judged_and_say_yes_on_a_fresh_world() -> None:
 
     assert () == refusals(verdicts)
     assert [
-        "pause", "mode", "targets", "minimumFaultAge", "stepCap", "deadline", "lock", "cooldown", "budget",
-        "blastRadius", "doNoHarm",
-    ] == [verdict.guardrail for verdict in verdicts]  # fmt: skip
+        "pause",
+        "mode",
+        "targets",
+        "minimumFaultAge",
+        "stepCap",
+        "deadline",
+        "lock",
+        "cooldown",
+        "budget",
+        "blastRadius",
+        "doNoHarm",
+    ] == [verdict.guardrail for verdict in verdicts]
 
 
 def test_pause_says_until_when() -> None:
@@ -126,8 +135,10 @@ def test_pause_says_until_when() -> None:
     verdict = kill_switch(judged)
 
     assert (False, "paused by ann until 09:31:00 UTC: migration", rig.now + 5 * SECOND) == (
-        verdict.ok, verdict.says, verdict.until,
-    )  # fmt: skip
+        verdict.ok,
+        verdict.says,
+        verdict.until,
+    )
 
 
 def test_a_pause_that_cannot_be_read_says_no() -> None:
@@ -144,7 +155,11 @@ def test_a_pause_that_cannot_be_read_says_no() -> None:
     ("settings", "says"),
     [
         pytest.param({}, "parameter=/checkout/degraded_mode is allowed", id="on the list"),
-        pytest.param({"targets": ("deployment=apps/*",)}, "parameter=/checkout/degraded_mode is not in the targets of engine.yaml", id="not on the list"),
+        pytest.param(
+            {"targets": ("deployment=apps/*",)},
+            "parameter=/checkout/degraded_mode is not in the targets of engine.yaml",
+            id="not on the list",
+        ),
         pytest.param(
             {"targets": ("deployment=apps/*", "parameter=/billing/*")},
             "parameter=/checkout/degraded_mode is not in the targets of engine.yaml",
@@ -156,7 +171,7 @@ def test_a_pause_that_cannot_be_read_says_no() -> None:
             id="not this scope's",
         ),
     ],
-)  # fmt: skip
+)
 def test_targets(settings: dict[str, object], says: str) -> None:
     """Only what the installation and the scope allow is touched."""
     judged, _ = case(**settings)
@@ -173,8 +188,10 @@ def test_a_young_fault_may_still_heal_by_itself() -> None:
     verdict = minimum_fault_age(judged)
 
     assert (False, "firing for 1m, wanted 1m30s before a change", rig.now + 30 * SECOND) == (
-        verdict.ok, verdict.says, verdict.until,
-    )  # fmt: skip
+        verdict.ok,
+        verdict.says,
+        verdict.until,
+    )
 
 
 @pytest.mark.parametrize(
@@ -182,13 +199,19 @@ def test_a_young_fault_may_still_heal_by_itself() -> None:
     [
         pytest.param(replicas(4, 6), True, "+50%", id="half more"),
         pytest.param(replicas(4, 8), True, "+100%", id="twice as many is the limit"),
-        pytest.param(replicas(4, 9), False, "replicas 4 -> 9 is +125%, at most +100% or -50% at once", id="more than twice"),
+        pytest.param(
+            replicas(4, 9), False, "replicas 4 -> 9 is +125%, at most +100% or -50% at once", id="more than twice"
+        ),
         pytest.param(replicas(4, 2), True, "-50%", id="half as many is the limit"),
-        pytest.param(replicas(4, 1), False, "replicas 4 -> 1 is -75%, at most +100% or -50% at once", id="less than half"),
-        pytest.param(replicas(0, 1), False, "replicas 0 -> 1 is +inf%, at most +100% or -50% at once", id="from nothing"),
+        pytest.param(
+            replicas(4, 1), False, "replicas 4 -> 1 is -75%, at most +100% or -50% at once", id="less than half"
+        ),
+        pytest.param(
+            replicas(0, 1), False, "replicas 0 -> 1 is +inf%, at most +100% or -50% at once", id="from nothing"
+        ),
         pytest.param(CHANGE, True, "not a number", id="not a number"),
     ],
-)  # fmt: skip
+)
 def test_step_cap(change: Change, ok: bool, says: str) -> None:
     """One change moves a number only so far."""
     judged, _ = case(change=change)
@@ -239,11 +262,15 @@ def test_a_lock_of_our_own_is_no_obstacle() -> None:
 @pytest.mark.parametrize(
     ("age", "mine", "ok", "says"),
     [
-        pytest.param(10 * MINUTE, False, False, f"last change of {FLAG} 10m ago by execution e2, cooldown 30m", id="too fresh"),
-        pytest.param(30 * MINUTE, False, True, f"last change of {FLAG} 30m ago by execution e2", id="exactly the period"),
+        pytest.param(
+            10 * MINUTE, False, False, f"last change of {FLAG} 10m ago by execution e2, cooldown 30m", id="too fresh"
+        ),
+        pytest.param(
+            30 * MINUTE, False, True, f"last change of {FLAG} 30m ago by execution e2", id="exactly the period"
+        ),
         pytest.param(10 * MINUTE, True, True, "no change by another run", id="our own does not count"),
     ],
-)  # fmt: skip
+)
 def test_cooldown(age: timedelta, mine: bool, ok: bool, says: str) -> None:
     """A target that another run just changed is left alone."""
     books = Books()

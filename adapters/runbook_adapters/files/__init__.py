@@ -21,7 +21,7 @@ class FilesSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 def build(port: Port, settings: FilesSettings, context: AdapterContext) -> Served:
     """Serve flags or the pause from one file."""
-    path = context.base / settings.path
+    path = (context.base / settings.path).resolve()
     match port:
         case "flags":
             return Served(

@@ -41,7 +41,7 @@ class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 def build(port: Port, settings: ProcessSettings, context: AdapterContext) -> Served:
     """Serve one port over the deployments in a folder."""
-    root = context.base / settings.folder
+    root = (context.base / settings.folder).resolve()
     match port:
         case "cluster":
             deadline = timedelta(seconds=settings.rollout_deadline)

@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _obey(asked)
     except (RunbookError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        sys.stderr.write(f"error: {error}\n")
         return 2
 
 
@@ -53,7 +53,7 @@ def _obey(asked: argparse.Namespace) -> int:
             stop_master(folder)
         case "release":
             release(folder, asked.release, _pairs(asked.set), by=asked.by, now=datetime.now(UTC))
-        case "healthy":
+        case _:
             mark_healthy(folder, healthy=not asked.no)
     return 0
 
@@ -65,7 +65,8 @@ def _run(folder: Path) -> int:
         signal.signal(number, lambda received, frame: stopping.append(received))
     parent = os.getppid()
     master = start_master(folder)
-    print(f"running {folder.name}", flush=True)
+    sys.stdout.write(f"running {folder.name}\n")
+    sys.stdout.flush()
     try:
         while not stopping and os.getppid() == parent and master.poll() is None:
             time.sleep(LOOK_AGAIN)

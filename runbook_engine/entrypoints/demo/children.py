@@ -1,4 +1,4 @@
-"""Children: the demo's processes, started together, stopped together, none left behind."""
+"""Children: the demo's processes, started together, stopped together, none left behind, even when we are killed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from runbook_engine.entrypoints.demo import leash
 from runbook_engine.errors import RunbookError
 
 STOP_LIMIT = 15.0  # seconds
@@ -30,7 +31,7 @@ class Children:
         """Start one; what it prints goes to its own log file."""
         with (self._folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
-                list(command),
+                [sys.executable, "-I", leash.__file__, str(os.getpid()), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

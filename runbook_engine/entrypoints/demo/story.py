@@ -43,7 +43,7 @@ def run(*, shipped_runbooks: Path, shop: Path, say: Say, show: Show, port: int =
             stage = set_stage(folder, shipped_runbooks, port, with_prometheus=with_prometheus)
             traffic, watcher = Traffic(stage.shop_port), Watcher(stage)
             try:
-                _raise_curtain(stage, children, traffic, watcher, shop, say, with_prometheus=with_prometheus)
+                raise_curtain(stage, children, traffic, watcher, shop, say, with_prometheus=with_prometheus)
                 done = _play(stage, children, traffic, say, show)
                 if keep:
                     _stay(stage, say)
@@ -60,7 +60,7 @@ def run(*, shipped_runbooks: Path, shop: Path, say: Say, show: Show, port: int =
     return 0 if done else 1
 
 
-def _raise_curtain(
+def raise_curtain(
     stage: Stage,
     children: Children,
     traffic: Traffic,
@@ -70,12 +70,11 @@ def _raise_curtain(
     *,
     with_prometheus: bool,
 ) -> None:
+    """Start the service, the runner, what alerts, and the traffic; return when all of it is ready. Raises DemoFailed."""
     say("Starting the checkout service under gunicorn (2 workers) and the local runner ...")
     _create_shop(stage, children, shop)
     config = ("--runbooks", str(stage.runbooks), "--config", str(stage.config), "--state", str(stage.state))
-    children.start_python(
-        "runner", "runbook_engine.entrypoints.serve", *config, "--port", str(stage.engine_port)
-    )
+    children.start_python("runner", "runbook_engine.entrypoints.serve", *config, "--port", str(stage.engine_port))
     if with_prometheus:
         say("Starting Prometheus and Alertmanager ...")
         start_alerting(stage, children)
@@ -138,7 +137,9 @@ def _play(stage: Stage, children: Children, traffic: Traffic, say: Say, show: Sh
     say("")
     show(render_incident(report, engine.world.clock.now()))
     say(f"\nErrors seen by the customers, second by second:  {sparkline(traffic.by_second(opened), 60)}")
-    say(f"before {_percent(before)}   broken {_percent(during)}   fixed {_percent(healed)}   restored {_percent(restored)}")
+    say(
+        f"before {_percent(before)}   broken {_percent(during)}   fixed {_percent(healed)}   restored {_percent(restored)}"
+    )
     say(f"Seconds: fault to alert {fired - broken:.1f}, alert to fixed {fixed - fired:.1f}, "
         f"whole demo {time.time() - opened:.0f}.")  # fmt: skip
     say("Look next: runbooks/checkout/high-error-rate.yaml (waiting times were shortened for this demo), "
@@ -244,5 +245,3 @@ def _stop_signals() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-

@@ -12,6 +12,7 @@ from runbook_engine.entrypoints.credentials import Keyring, is_loopback
 from runbook_engine.entrypoints.logs import EventLog, Level, say_error
 from runbook_engine.entrypoints.metrics import Metrics
 from runbook_engine.entrypoints.server.answers import answer_error, answer_http_error
+from runbook_engine.entrypoints.server.bodies import READ_LIMIT
 from runbook_engine.entrypoints.server.health import Health, health_routes
 from runbook_engine.entrypoints.server.hooks import hook_routes
 from runbook_engine.entrypoints.server.operating import operating_routes
@@ -36,6 +37,7 @@ def create_app(
     metrics: Metrics,
     log: EventLog,
     beat_file: Path,
+    read_limit: float = 10.0,
 ) -> Flask:
     """Return the application: nothing of it is global, so a test may have as many as it likes."""
     app = Flask("runbook_engine", static_folder=None)
@@ -43,6 +45,7 @@ def create_app(
     app.url_map.merge_slashes = False
     # One more than is taken: Werkzeug cuts a chunked body at its limit, so only the byte after it shows the excess.
     app.config["MAX_CONTENT_LENGTH"] = engine.bundle.configuration.limits.max_body + 1
+    app.config[READ_LIMIT] = read_limit
     if keyring.is_open:
         app.before_request(_refuse_browsers)
     app.register_blueprint(hook_routes(engine, keyring, clock, metrics, log))

@@ -10,6 +10,7 @@ import msgspec
 from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
+from runbook_engine.entrypoints.server.bodies import read_body
 from runbook_engine.errors import (
     Conflict,
     Forbidden,
@@ -87,7 +88,7 @@ def read_wish(kind: type[Wish]) -> Wish:
     if request.mimetype != "application/json":
         raise InvalidRequest("the Content-Type must be application/json", 415)
     request.max_content_length = LARGEST_WISH + 1
-    body = request.get_data(cache=False)
+    body = read_body()
     if len(body) > LARGEST_WISH:
         raise InvalidRequest(f"the body is larger than {LARGEST_WISH} bytes", 413)
     try:

@@ -14,7 +14,8 @@ from runbook_engine.entrypoints.credentials import Keyring
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.metrics import Metrics
 from runbook_engine.entrypoints.server.answers import answer
-from runbook_engine.errors import InvalidAlert, Overloaded
+from runbook_engine.entrypoints.server.bodies import read_body
+from runbook_engine.errors import Overloaded
 from runbook_engine.model.delivery import Request
 from runbook_engine.model.execution import ENDED
 from runbook_engine.ports import Clock
@@ -61,7 +62,7 @@ def hook_routes(engine: Engine, keyring: Keyring, clock: Clock, metrics: Metrics
         started = time.monotonic()
         bearer = keyring.sender(request.headers.get("Authorization"), scope)
         backlog.demand_room()
-        body = _read_body()
+        body = read_body()
         headers = {name.lower(): value for name, value in request.headers if name.lower() not in NOT_FOR_SOURCES}
         receipt = engine.ingest(
             Request(scope=scope, source=sources[scope], headers=headers, body=body, received_at=clock.now())
@@ -88,14 +89,6 @@ def hook_routes(engine: Engine, keyring: Keyring, clock: Clock, metrics: Metrics
         return response
 
     return routes
-
-
-def _read_body() -> bytes:
-    """Return the whole body, or raise InvalidAlert: half of one must never pass for all of it."""
-    body = request.get_data(cache=False)
-    if request.content_length is not None and len(body) != request.content_length:
-        raise InvalidAlert("bad_encoding", "the body is shorter than its Content-Length")
-    return body
 
 
 def _receipt(receipt: Receipt) -> dict[str, object]:

@@ -59,7 +59,9 @@ class Sitting:
         self.alert_file.write_text(json.dumps(ALERT))
         (folder / "state").mkdir(exist_ok=True)
 
-    def run(self, *argv: str, typed: str = "", terminal: bool = False, environment: dict[str, str] | None = None) -> Result:
+    def run(
+        self, *argv: str, typed: str = "", terminal: bool = False, environment: dict[str, str] | None = None
+    ) -> Result:
         """Run one command."""
         out, err = Stream(terminal=terminal), Stream(terminal=terminal)
         desk = Desk(

@@ -78,7 +78,8 @@ class MoodyJournal(MemoryJournal):
 def working(engine: Engine, **options: object) -> Iterator[Worker]:
     """Run a worker in a thread, and stop it at the end."""
     log = EventLog(io.StringIO())
-    worker = Worker(engine=engine, clock=engine.world.clock, log=log, owner="w1", **options)  # type: ignore[arg-type]
+    clock = engine.world.clock
+    worker = Worker(engine=engine, clock=clock, log=log, owner="w1", first_backoff=0.1, **options)  # type: ignore[arg-type]
     thread = threading.Thread(target=worker.run, kwargs={"grace": timedelta(seconds=5)})
     thread.start()
     try:
@@ -140,8 +141,8 @@ def test_an_execution_that_raises_is_left_alone_for_a_while_and_the_others_go_on
         journal.bad_execution = ""
         wait_until(lambda: status_of(engine, bad) == "succeeded", "the bad one recovers")
 
-    assert ["ZeroDivisionError"] == errors[:1]
-    assert len(errors) < 4
+    assert {"ZeroDivisionError"} == set(errors)
+    assert len(errors) < 5
 
 
 def test_the_worker_outlives_a_journal_that_breaks(bundle: Bundle, tmp_path: Path) -> None:

@@ -1,0 +1,297 @@
+"""Executions, incidents and the first screen, made by a real engine over the simulated world."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from runbook_engine.model.check import Reading
+from runbook_engine.model.execution import Execution
+from runbook_engine.model.observation import Pause
+from runbook_engine.model.runbook import Approval, Step
+from runbook_engine.render.card import Card, Look, needs_person, say_default
+from runbook_engine.render.execution import record_report, render_execution, render_executions, telling
+from runbook_engine.render.first_screen import Screen, record_first_screen, render_first_screen
+from runbook_engine.render.incident import record_incident_report, render_incident, render_incidents
+from runbook_engine.render.lines import plain
+from tests.scenario.rig import DEGRADE, FLAG, MINUTE, SCALE, VERIFY, Rig, runbook
+
+ASKS = msgspec.structs.replace(SCALE, approval=Approval(by="team-checkout", timeout=timedelta(minutes=10)))
+
+
+def _fixed() -> Rig:
+    rig = Rig()
+    rig.healed_by_flag()
+    rig.fire(service="checkout")
+    rig.run(MINUTE)
+    return rig
+
+
+def _asking(step: Step = ASKS) -> Rig:
+    rig = Rig(runbook(steps=(DEGRADE, step)))
+    rig.errors(lambda world: 0.08 if world.value_of(FLAG) == "true" else 0.12)
+    rig.fire(service="checkout")
+    rig.run(3 * MINUTE)
+    return rig
+
+
+def _card(rig: Rig, **more: object) -> Card:
+    execution = rig.execution()
+    report = rig.engine.incident_report(execution.incident_id)
+    return Card(incident=report, execution=report.executions[0], **more)  # type: ignore[arg-type]
+
+
+def test_an_execution_tells_its_end_its_steps_and_its_trail() -> None:
+    """The numbers before and after stand beside each change."""
+    rig = _fixed()
+    report = rig.engine.execution_report(rig.execution().id)
+
+    shown = plain(render_execution(report, rig.now))
+
+    identity = report.execution.id[:8]
+    assert shown.startswith(
+        f"execution {identity}  succeeded, changes held\n"
+        "  checkout-high-error-rate on apps/deployment/checkout, mode auto, team-checkout\n"
+        f"  CheckoutHighErrorRate critical, incident {report.execution.incident_id[:8]}, "
+        "opened 2026-01-05 09:00 UTC, took 15s\n"
+        "  because verified: checkout:error_ratio 0.001 is below 0.02\n"
+        "\n"
+        '  1 shed-optional-features  degrade  changed  /checkout/degraded_mode "false" -> "true"  0.12 -> 0.001\n'
+        "  2 add-capacity            scale    pending\n"
+        "\n"
+        "Timeline of 2026-01-05 (UTC)\n"
+    )
+    assert "  09:00:00  shed-optional-features: is about to change" in shown
+    assert "would change" not in shown
+
+
+def test_an_execution_that_was_watched_is_not_told_twice() -> None:
+    """Who has seen every line go by needs the sum alone."""
+    rig = _fixed()
+    report = rig.engine.execution_report(rig.execution().id)
+
+    assert "Timeline" not in plain(render_execution(report, rig.now, trail=False))
+
+
+def test_an_execution_that_asks_shows_the_command_that_answers() -> None:
+    """It can be typed as it stands."""
+    rig = _asking()
+    execution = rig.execution()
+    assert execution.approval is not None
+
+    shown = plain(render_execution(rig.engine.execution_report(execution.id), rig.now))
+
+    command = f"runbook approve {execution.id[:8]} --plan {execution.approval.hash[:8]}"
+    assert f"  asks team-checkout by 09:12:00: {command}\n" in shown
+
+
+def test_a_trail_keeps_a_preparation_that_a_question_follows() -> None:
+    """`would change` is left out only where `is about to change` says it again."""
+    rig = _asking()
+    told = [record.event for record in telling(rig.engine.journal.audit(rig.execution().id))]
+
+    assert 1 == told.count("prepared")
+    assert told.index("prepared") + 1 == told.index("asked")
+
+
+def test_an_undone_change_reads_undone() -> None:
+    """After the alert resolved and the hold time passed."""
+    rig = _fixed()
+    rig.errors(lambda world: 0.001)
+    rig.resolve(service="checkout")
+    rig.run(12 * MINUTE, step=timedelta(seconds=5))
+
+    shown = plain(render_execution(rig.engine.execution_report(rig.execution().id), rig.now, trail=False))
+
+    assert "  succeeded, changes undone\n" in shown
+    assert "  1 shed-optional-features  degrade  undone   " in shown
+
+
+def test_an_execution_as_a_record_carries_timeline_and_numbers() -> None:
+    """What the text shows, scripts can read."""
+    rig = _fixed()
+    record = record_report(rig.engine.execution_report(rig.execution().id))
+
+    assert {"id", "runbook", "target", "status", "compensation", "steps", "incident", "timeline"} <= set(record)
+    step = record["steps"][0]
+    assert [0.12] == [reading["value"] for reading in step["before"]]
+    assert [0.001] == [reading["value"] for reading in step["after"]]
+    assert list(range(1, len(record["timeline"]) + 1)) == [entry["number"] for entry in record["timeline"]]
+
+
+def test_tables_say_so_when_there_is_nothing() -> None:
+    """An empty table is a sentence."""
+    rig = Rig()
+
+    assert "No execution yet.\n" == plain(render_executions((), rig.now))
+    assert "No incident yet.\n" == plain(render_incidents((), rig.now))
+
+
+def test_executions_as_a_table() -> None:
+    """Newest first, as given, one row each."""
+    rig = _fixed()
+
+    shown = plain(render_executions([rig.execution()], rig.now)).splitlines()
+
+    assert ["EXECUTION", "STATUS", "RUNBOOK", "TARGET", "OPENED", "WHAT", "CAME", "OF", "IT"] == shown[0].split()
+    assert shown[1].startswith(f"{rig.execution().id[:8]}   succeeded  checkout-high-error-rate")
+    assert shown[1].endswith("1m ago  verified: checkout:error_ratio 0.001 is below 0.02; changes held")
+
+
+def test_an_incident_tells_arrivals_and_runs_in_one_timeline() -> None:
+    """In the order in which they happened, with how long things took."""
+    rig = _fixed()
+    rig.resolve(service="checkout")
+    report = rig.engine.incident_report(rig.execution().incident_id)
+
+    shown = plain(render_incident(report, rig.now))
+
+    head = f"incident {report.incident.id[:8]}  CheckoutHighErrorRate critical  resolved\n"
+    assert shown.startswith(
+        f"{head}  apps · checkout, opened 2026-01-05 09:00 UTC, "
+        "first change after 0s, fixed after 15s, resolved after 1m\n"
+    )
+    opened = shown.index("09:00:00  CheckoutHighErrorRate opened: checkout-high-error-rate opened (mode auto)")
+    changed = shown.index("09:00:00  shed-optional-features: is about to change")
+    resolved = shown.index("09:01:00  CheckoutHighErrorRate resolved")
+    assert opened < changed < resolved
+
+
+def test_an_incident_as_a_record_has_its_arrivals_and_executions() -> None:
+    """Everything that happened, for scripts."""
+    rig = _fixed()
+
+    record = record_incident_report(rig.engine.incident_report(rig.execution().incident_id))
+
+    assert "mitigated" == record["status"]
+    assert ["opened"] == [arrival["transition"] for arrival in record["arrivals"]]
+    assert [rig.execution().id] == [execution["id"] for execution in record["executions"]]
+
+
+def test_the_first_screen_asks_with_everything_that_an_answer_takes() -> None:
+    """The question first, then the figures, the reason, what was done, and the commands."""
+    rig = _asking()
+    execution = rig.execution()
+    assert execution.approval is not None
+    reading = Reading(ok=False, says="checkout:error_ratio 0.08 is not below 0.02", value=0.08)
+    points = tuple((rig.now - timedelta(seconds=20 + 60 * at), 0.12 - 0.01 * (4 - at)) for at in range(4, -1, -1))
+    look = Look(check=VERIFY, reading=reading, points=points)
+    card = _card(rig, looks=(look,), why="release 2 by ci/alice 08:56:00, 4m before the alert")
+
+    shown = plain(render_first_screen(Screen(now=rig.now, cards=(card,), ceiling="auto")))
+
+    identity, plan = execution.id[:8], execution.approval.hash[:8]
+    assert shown == (
+        "NEEDS YOU by 09:12:00 UTC (9m)   apps · checkout · CheckoutHighErrorRate · firing 3m\n"
+        "Now   checkout:error_ratio 0.08 (goal below 0.02), was 0.12   █▇▅▃▁   data 20s old\n"
+        "Why?  release 2 by ci/alice 08:56:00, 4m before the alert\n"
+        'Did   09:00:00  /checkout/degraded_mode "false" -> "true"   0.12 -> 0.08, not fixed\n'
+        "Asks  add-capacity: apps/deployment/checkout replicas 4 -> 6   undone 30m after the alert resolves\n"
+        "If you do nothing: stop, keep what was changed, tell oncall\n"
+        f"  approve    runbook approve {identity} --plan {plan}\n"
+        f"  deny       runbook deny {identity}\n"
+        f"  take over  runbook takeover {identity} --keep  or --undo\n"
+        "  pause all  runbook pause --for 30m\n"
+        f"  look       runbook incidents {execution.incident_id[:8]}\n"
+        "\n"
+        "Engine: not paused, ceiling auto\n"
+    )
+
+
+def test_the_first_screen_shows_a_signal_that_cannot_be_read() -> None:
+    """No figure is invented."""
+    rig = _asking()
+    look = Look(check=VERIFY, reading=Reading(ok=None, says="checkout:error_ratio has no data"))
+
+    shown = plain(render_first_screen(Screen(now=rig.now, cards=(_card(rig, looks=(look,)),))))
+
+    assert "Now   checkout:error_ratio has no data (goal below 0.02)\n" in shown
+
+
+def test_the_first_screen_says_that_nothing_needs_you() -> None:
+    """What is held stands below, with until when."""
+    rig = _fixed()
+
+    shown = plain(render_first_screen(Screen(now=rig.now, cards=(_card(rig),))))
+
+    assert shown.startswith("Nothing needs you.\n\nHeld, to be undone\n")
+    assert (
+        '  checkout-high-error-rate  /checkout/degraded_mode "false" -> "true"  until every alert is resolved\n'
+        in shown
+    )
+
+
+def test_the_first_screen_says_loudly_what_stops_the_engine() -> None:
+    """A pause, an unreadable kill switch, and a runner that is not there."""
+    rig = Rig()
+    pause = Pause(until=rig.now + 30 * MINUTE, by="ann", reason="deploy")
+
+    paused = plain(render_first_screen(Screen(now=rig.now, paused=pause, overdue=2)))
+    unreadable = plain(render_first_screen(Screen(now=rig.now, pause_problem="the pause file is corrupt")))
+
+    assert paused.endswith(
+        "Engine: PAUSED by ann until 09:30:00 UTC (deploy); runbook resume ends it, "
+        "2 due and driven by nobody: start runbook serve\n"
+    )
+    assert unreadable.endswith("Engine: counts as paused, the pause file is corrupt\n")
+
+
+def test_an_alert_without_a_runbook_is_on_the_first_screen() -> None:
+    """Nobody should learn from a customer that no runbook answers."""
+    rig = Rig()
+    receipt = rig.fire("Unheard", service="cart")
+    report = rig.engine.incident_report(receipt.incidents[0])
+
+    shown = plain(render_first_screen(Screen(now=rig.now, unmatched=(report,))))
+
+    assert shown.startswith("NOT HANDLED   apps · cart · Unheard · firing 0s   no runbook answers it\n")
+
+
+@pytest.mark.parametrize(
+    ("changes", "needed"),
+    [
+        pytest.param({"status": "succeeded"}, False, id="fixed"),
+        pytest.param({"status": "unresolved"}, True, id="tried and not fixed while it fires"),
+        pytest.param({"status": "blocked"}, True, id="blocked while it fires"),
+        pytest.param({"status": "handed_over"}, True, id="handed over while it fires"),
+        pytest.param({"status": "cancelled"}, False, id="a person stopped it"),
+        pytest.param({"status": "running"}, False, id="on its way"),
+        pytest.param({"status": "succeeded", "compensation": "failed"}, True, id="an undo that failed"),
+    ],
+)
+def test_who_needs_a_person(changes: dict[str, object], needed: bool) -> None:
+    """An end without a fix needs somebody as long as the alert fires; a failed undo always does."""
+    card = _card(_fixed())
+    execution: Execution = msgspec.structs.replace(card.execution.execution, **changes)
+    changed = msgspec.structs.replace(card, execution=msgspec.structs.replace(card.execution, execution=execution))
+
+    assert needed is needs_person(changed)
+
+
+@pytest.mark.parametrize(
+    ("on_timeout", "said"),
+    [
+        pytest.param("stop", "stop, keep what was changed, tell oncall", id="stop"),
+        pytest.param("abort", "stop and undo what was changed, tell oncall", id="abort"),
+        pytest.param("next", "leave this step out and go on", id="next"),
+    ],
+)
+def test_what_happens_when_nobody_answers(on_timeout: str, said: str) -> None:
+    """As the runbook says."""
+    approval = Approval(by="team-checkout", timeout=timedelta(minutes=10), on_timeout=on_timeout)  # type: ignore[arg-type]
+    rig = _asking(msgspec.structs.replace(SCALE, approval=approval))
+    card = _card(rig)
+
+    assert said == say_default(card.execution.execution, card.execution.runbook)
+
+
+def test_the_first_screen_as_a_record() -> None:
+    """The same sections, for scripts."""
+    rig = _asking()
+
+    record = record_first_screen(Screen(now=rig.now, cards=(_card(rig),), overdue=1))
+
+    assert [rig.execution().id] == [each["id"] for each in record["needs_you"]]
+    assert {"needs_you", "unmatched", "running", "held", "recent", "paused_until", "overdue"} == set(record)
