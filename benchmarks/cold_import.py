@@ -26,7 +26,7 @@ import runbook_engine.model.alert, runbook_engine.model.runbook, runbook_engine.
 STATEMENTS = {
     "msgspec": "import msgspec",
     "msgspec and the values": _MODELS,
-    "runbook_engine": "import runbook_engine",
+    "runbook_engine.engine": "import runbook_engine.engine",
     "yaml, jinja2, pydantic, flask": "import yaml, jinja2, pydantic, flask",
 }
 _TIME = """

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from runbook_engine.errors import InvalidTarget, NoAdapter, Unreadable
+from runbook_engine.errors import RunbookError, Unreadable
 from runbook_engine.model.check import (
     AlertCheck,
     ChangedWithinCheck,
@@ -70,7 +70,7 @@ def judge_check(check: Check, subject: Subject, world: World) -> Reading:
     """Return whether one check passes now, or that it cannot be told."""
     try:
         return _judge(check, subject, world)
-    except (Unreadable, NoAdapter, InvalidTarget) as error:
+    except RunbookError as error:  # a reader's no, or a `where` that the alert cannot fill
         return Reading(ok=None, says=f"{describe_check(check)}: cannot be read: {error}")
 
 
@@ -90,7 +90,7 @@ def read_harm(rule: DoNoHarm, fill: Callable[[str], str], world: World) -> tuple
     """Return the worst present value of the do-no-harm signal, or None and why."""
     try:
         samples = _query(rule.query, rule.where, rule.source, fill, world)
-    except (Unreadable, NoAdapter) as error:
+    except RunbookError as error:
         return None, str(error)
     values = [sample.value for sample in samples]
     if not values or not all(math.isfinite(value) for value in values):

@@ -5,14 +5,16 @@ It holds no state of its own: everything that must last is in the journal before
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from runbook_engine.errors import Forbidden, InvalidAlert, InvalidTarget, StalePlan, StaleVersion, UnknownRunbook
 from runbook_engine.executor import Tools, drive
-from runbook_engine.executor.shield import shielded_effects, shielded_world
+from runbook_engine.executor.shield import ShieldedRegistry, shielded_effects, shielded_world
 from runbook_engine.guardrails import effective_mode
 from runbook_engine.intake import IntakeBuilder, Matched
 from runbook_engine.matching.explain import Explanation, explain, explain_labels
@@ -35,7 +37,8 @@ from runbook_engine.ports import Effects, Journal, World
 from runbook_engine.registry import Registry
 from runbook_engine.templating import Templates
 
-MOST_TRIES = 8  # deliveries that touch the same episodes at once are few; more than this is a fault
+MOST_TRIES = 50  # in a storm every delivery touches the same incident, and somebody else's is always the faster
+LONGEST_PAUSE = 0.05  # seconds
 SHORTEST_HASH = 4
 EXPIRE_BATCH = 100
 
@@ -73,6 +76,11 @@ def parse_request(request: Request, configuration: Configuration, registry: Regi
     return parsed
 
 
+def give_way(attempt: int) -> None:
+    """Let the others of a storm finish first: for longer after every attempt, and never all for the same time."""
+    time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.001 * 2 ** min(attempt, 10))))
+
+
 class Engine:
     """One installation's engine: its bundle, its journal, its eyes and its hands."""
 
@@ -85,11 +93,13 @@ class Engine:
         effects: Effects,
         registry: Registry,
         checkpoint: Callable[[str], None] = lambda name: None,
+        give_way: Callable[[int], None] = give_way,
     ) -> None:
         self.bundle = bundle
         self.journal = journal
         self.world = world
         self._registry = registry
+        self._give_way = give_way
         self._runbooks: Mapping[str, Runbook] = {runbook.name: runbook for runbook in bundle.runbooks}
         self._index = Index.build(
             Entry(runbook.name, order, runbook.matchers) for order, runbook in enumerate(bundle.runbooks)
@@ -97,7 +107,7 @@ class Engine:
         self._sight = Sight(
             world=shielded_world(world),
             ledger=journal,
-            registry=registry,
+            registry=ShieldedRegistry(registry),
             configuration=bundle.configuration,
             templates=Templates(),
         )
@@ -176,12 +186,16 @@ class Engine:
     def start(self, execution: Execution, plan: Plan, *, plan_hash: str, by: str, now: datetime) -> Execution:
         """Store a run by hand whose plan a person has seen: exactly these changes are approved.
 
+        A step that another team must approve is still asked of that team.
+
         Raises StalePlan when the hash is of another plan, InvalidTarget when the target is busy.
         """
         _demand_same_plan(plan.plan_hash, plan_hash)
         runbook = self.runbook(execution.runbook)
         approved = tuple(
-            Approved(change_hash=step.change_hash, by=by, at=now) for step in plan.steps if step.change_hash
+            Approved(change_hash=step.change_hash, by=by, at=now)
+            for step in plan.steps
+            if step.change_hash and (not step.approval or not self._why_not_answer(step.approval, by))
         )
         opened = msgspec.structs.replace(execution, approved=approved)
         try:
@@ -219,6 +233,8 @@ class Engine:
             raise StalePlan(f"execution {execution_id} asks for nothing now")
         _demand_same_plan(request.hash, plan_hash)
         self._demand_member(request.by, by)
+        if now >= request.until:
+            raise StalePlan(f"the question lapsed at {request.until.astimezone(UTC):%H:%M:%S} UTC: it is too late")
         self._signal(execution_id, Signal(kind="approved", at=now, by=by, reason=reason, plan_hash=request.hash))
 
     def deny(self, execution_id: str, *, by: str, now: datetime, reason: str = "") -> None:
@@ -271,11 +287,12 @@ class Engine:
 
     def _record(self, build: Callable[[], Intake]) -> Intake:
         """Build and store; when somebody was faster, look again. Raises StaleVersion after many tries."""
-        for _ in range(MOST_TRIES - 1):
+        for attempt in range(MOST_TRIES - 1):
             intake = build()
             try:
                 self.journal.record(intake)
             except StaleVersion:
+                self._give_way(attempt)
                 continue
             return intake
         intake = build()
@@ -287,9 +304,18 @@ class Engine:
         self.journal.signal(execution_id, signal)
 
     def _demand_member(self, team_name: str, person: str) -> None:
-        for team in self.bundle.configuration.teams:
-            if team.name == team_name and team.members and person not in team.members:
-                raise Forbidden(f"{person} is not in {team.name}, which must answer: {', '.join(team.members)}")
+        why_not = self._why_not_answer(team_name, person)
+        if why_not:
+            raise Forbidden(why_not)
+
+    def _why_not_answer(self, team_name: str, person: str) -> str:
+        """Return why a person may not answer for a team; empty = they may. A team without members is everybody."""
+        team = next((team for team in self.bundle.configuration.teams if team.name == team_name), None)
+        if team is None:
+            return f"engine.yaml names no team {team_name}, so nobody can answer for it (add it under teams)"
+        if team.members and person not in team.members:
+            return f"{person} is not in {team.name}, which must answer: {', '.join(team.members)}"
+        return ""
 
     def _report(self, execution: Execution) -> ExecutionReport:
         return ExecutionReport(

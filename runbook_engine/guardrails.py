@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from runbook_engine.checks import judge_harm
-from runbook_engine.errors import InvalidTarget, NoAdapter, Unreadable
+from runbook_engine.errors import RunbookError, Unreadable
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.duration import say_duration
 from runbook_engine.model.execution import Execution
@@ -21,7 +21,7 @@ from runbook_engine.model.plan import Change
 from runbook_engine.model.runbook import MODES, Mode, ModeRule, Runbook
 from runbook_engine.model.target import Target
 from runbook_engine.ports import Ledger, World
-from runbook_engine.resolution import allowed
+from runbook_engine.resolution import allowed, scope_refusal
 
 LOOK_AGAIN = timedelta(seconds=5)
 PAUSE_UNREADABLE_FOR = timedelta(seconds=30)
@@ -59,13 +59,13 @@ def kill_switch(case: Case) -> Verdict:
     """Nothing is changed while the engine is paused, or while the pause cannot be read."""
     try:
         pause = case.world.pauses.pause(case.now)
-    except (Unreadable, NoAdapter) as error:
+    except RunbookError as error:
         says = f"the kill switch cannot be read: {error}"
         return Verdict(guardrail="pause", ok=False, says=says, until=case.now + PAUSE_UNREADABLE_FOR)
     if pause is None:
         return Verdict(guardrail="pause", ok=True, says="not paused")
     why = f": {pause.reason}" if pause.reason else ""
-    says = f"paused by {pause.by} until {pause.until:%H:%M:%S} UTC{why}"
+    says = f"paused by {pause.by} until {pause.until.astimezone(UTC):%H:%M:%S} UTC{why}"
     until = min(pause.until, case.now + LOOK_AGAIN)  # a pause may be lifted early
     return Verdict(guardrail="pause", ok=False, says=says, until=until)
 
@@ -85,10 +85,9 @@ def target_allow_list(case: Case) -> Verdict:
     if not allowed(target, case.configuration.targets):
         says = f"{target.pattern_form} is not in the targets of engine.yaml"
         return Verdict(guardrail="targets", ok=False, says=says)
-    for scope in case.configuration.scopes:
-        if scope.name == case.execution.scope and not allowed(target, scope.targets):
-            says = f"scope {scope.name} may not touch {target.pattern_form}"
-            return Verdict(guardrail="targets", ok=False, says=says)
+    says = scope_refusal(case.configuration, case.execution.scope, target=target)
+    if says:
+        return Verdict(guardrail="targets", ok=False, says=says)
     return Verdict(guardrail="targets", ok=True, says=f"{target.pattern_form} is allowed")
 
 
@@ -106,9 +105,10 @@ def minimum_fault_age(case: Case) -> Verdict:
 def step_cap(case: Case) -> Verdict:
     """One change moves a number only so far."""
     size, cap = case.change.size, case.runbook.guardrails.step_cap
-    if size is None or case.change.field not in CAPPED_FIELDS:
-        return Verdict(guardrail="stepCap", ok=True, says="not a number")
-    if size > cap.up or -size > cap.down:
+    if size is None or case.change.field in NAMES:
+        says = "not a number" if size is None else f"{case.change.field} names a thing, it is no quantity"
+        return Verdict(guardrail="stepCap", ok=True, says=says)
+    if not -cap.down <= size <= cap.up:  # NaN is in no range
         says = (
             f"{case.change.field} {case.change.before} -> {case.change.after} is {size:+.0%}, "
             f"at most {cap.up:+.0%} or {-cap.down:+.0%} at once"
@@ -157,7 +157,7 @@ def budget(case: Case) -> Verdict:
         return Verdict(guardrail="budget", ok=True, says="no budget set")
     try:
         key = budget_key(case)
-    except (Unreadable, NoAdapter, InvalidTarget) as error:
+    except RunbookError as error:
         return Verdict(guardrail="budget", ok=False, says=f"the {rule.per} to count for cannot be read: {error}")
     count = case.ledger.changes_within(key, case.now - rule.window, other_than=case.execution.id)
     says = f"{count} of {rule.changes} changes per {rule.per} in {say_duration(rule.window)}"
@@ -197,7 +197,7 @@ GUARDRAILS: tuple[Guardrail, ...] = (
     blast_radius,
     do_no_harm,
 )
-CAPPED_FIELDS = frozenset(("replicas", "minReplicas", "maxReplicas"))
+NAMES = frozenset(("revision",))  # numbers that name a thing; every other number is a quantity, and capped
 
 
 def claims_of(case: Case) -> tuple[Claim, ...]:

@@ -7,10 +7,9 @@ else was faster.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 
 import msgspec
 from msgspec.structs import replace
@@ -26,9 +25,9 @@ from runbook_engine.model.execution import Execution, Member
 from runbook_engine.model.incident import Arrival, Decision, Incident, Intake
 from runbook_engine.model.runbook import MODES, Mode, Runbook
 from runbook_engine.model.signal import Signal, SignalKind
-from runbook_engine.model.target import Target
+from runbook_engine.model.target import NO_TARGET, Target
 from runbook_engine.ports import Journal
-from runbook_engine.resolution import allowed, resolve_inputs, resolve_target
+from runbook_engine.resolution import allowed, resolve_inputs, resolve_target, scope_refusal
 from runbook_engine.templating import Templates
 
 NEVER_REMEDIATED = frozenset(("Watchdog", "InfoInhibitor"))  # heartbeats: they always fire
@@ -40,6 +39,17 @@ class Matched(msgspec.Struct, frozen=True, kw_only=True):
 
     runbook: Runbook
     mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What a runbook would act on for an alert; or why it may not."""
+
+    matched: Matched
+    target: Target = NO_TARGET
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    slot: str = ""
+    refused: str = ""
 
 
 @dataclass(slots=True)
@@ -88,8 +98,10 @@ class IntakeBuilder:
         draft = _Draft(
             episodes=dict(self.journal.episodes(keys)), holders={}, followers=dict(self.journal.followers(keys))
         )
-        for alert in alerts:
-            self._take(alert, draft, now)
+        wishes = [self._wishes(alert) if _may_open(alert, draft) else None for alert in alerts]
+        self._ask_for_holders([wish.slot for wished in wishes for wish in wished or () if wish.slot], draft)
+        for alert, wished in zip(alerts, wishes, strict=True):
+            self._take(alert, wished, draft, now)
         return draft.intake()
 
     def expire(self, now: datetime, after: timedelta, limit: int) -> Intake:
@@ -167,7 +179,7 @@ class IntakeBuilder:
 
     # --- one alert ----------------------------------------------------------------------------------------
 
-    def _take(self, alert: Alert, draft: _Draft, now: datetime) -> None:
+    def _take(self, alert: Alert, wished: tuple[_Wish, ...] | None, draft: _Draft, now: datetime) -> None:
         known = draft.touched.get(alert.alert_key) or draft.episodes.get(alert.alert_key)
         transition = observe_alert(alert, known)
         episode = transition.episode
@@ -175,7 +187,8 @@ class IntakeBuilder:
             return
         decisions: tuple[Decision, ...] = ()
         if transition.opens:
-            episode, decisions = self._opened(alert, transition, episode, draft, now)
+            wishes = self._wishes(alert) if wished is None else wished
+            episode, decisions = self._opened(alert, wishes, transition, episode, draft, now)
         elif transition.closes:
             self._close_in_incident(episode, draft, now, resolved=True)
             self._tell_followers("resolved", episode, draft, episode.ends_at or now)
@@ -193,47 +206,66 @@ class IntakeBuilder:
             )
 
     def _opened(
-        self, alert: Alert, transition: Transition, episode: Episode, draft: _Draft, now: datetime
+        self,
+        alert: Alert,
+        wishes: tuple[_Wish, ...],
+        transition: Transition,
+        episode: Episode,
+        draft: _Draft,
+        now: datetime,
     ) -> tuple[Episode, tuple[Decision, ...]]:
         incident = self._incident_for(alert, episode, draft, now)
         episode = replace(episode, incident_id=incident.id)
         draft.incidents[incident.key] = incident
-        if alert.name in NEVER_REMEDIATED:
-            return episode, ()
         decisions = []
-        for matched in self.match(alert):
-            wanted = matched
+        for wish in wishes:
+            wanted = wish.matched
             if transition.flapping:
-                wanted = replace(matched, mode=min(matched.mode, "propose", key=MODES.index))
-            decisions.append(self._decide(wanted, alert, episode, incident, draft, now))
+                wanted = replace(wanted, mode=min(wanted.mode, "propose", key=MODES.index))
+            decisions.append(self._decide(wanted, wish, alert, episode, incident.id, draft, now))
         opened = tuple(decision.execution_id for decision in decisions if decision.execution_id)
-        draft.followers[alert.alert_key] = (*draft.followers.get(alert.alert_key, ()), *opened)
-        known = draft.incidents[incident.key]
-        executions = tuple(dict.fromkeys((*known.execution_ids, *opened)))
-        draft.incidents[incident.key] = replace(known, execution_ids=executions)
+        executions = tuple(dict.fromkeys((*incident.execution_ids, *opened)))
+        draft.incidents[incident.key] = replace(incident, execution_ids=executions)
         return episode, tuple(decisions)
 
+    def _wishes(self, alert: Alert) -> tuple[_Wish, ...]:
+        """Return what every runbook that matches would act on: all that can be said without asking the journal."""
+        if alert.name in NEVER_REMEDIATED:
+            return ()
+        return tuple(self._wish(matched, alert) for matched in self.match(alert))
+
+    def _wish(self, matched: Matched, alert: Alert) -> _Wish:
+        refused = scope_refusal(self.configuration, alert.scope, runbook=matched.runbook.name)
+        if refused:
+            return _Wish(matched, refused=refused)
+        try:
+            inputs, target = self._aim(matched.runbook, alert)
+        except (InvalidTarget, TemplateError) as error:
+            return _Wish(matched, refused=str(error))
+        return _Wish(matched, target, inputs, slot_of(matched.runbook.name, target))
+
     def _decide(
-        self, matched: Matched, alert: Alert, episode: Episode, incident: Incident, draft: _Draft, now: datetime
+        self,
+        matched: Matched,
+        wish: _Wish,
+        alert: Alert,
+        episode: Episode,
+        incident_id: str,
+        draft: _Draft,
+        now: datetime,
     ) -> Decision:
         runbook = matched.runbook
-        refused = self._scope_refuses(runbook, alert)
-        if refused:
-            return Decision(runbook=runbook.name, outcome="refused", reason=refused)
-        try:
-            inputs, target = self._aim(runbook, alert)
-        except (InvalidTarget, TemplateError) as error:
-            return Decision(runbook=runbook.name, outcome="refused", reason=str(error))
+        if wish.refused:
+            return Decision(runbook=runbook.name, outcome="refused", reason=wish.refused)
         member = Member(alert_key=alert.alert_key, episode_id=episode.episode_id, name=alert.name, since=now)
-        slot = slot_of(runbook.name, target)
-        holder = self._holder(slot, draft)
+        holder = self._holder(wish.slot, draft)
         if holder:
-            self._join(slot, holder, member, draft)
+            self._join(wish.slot, holder, member, draft)
             draft.follow(alert.alert_key, holder)
             return Decision(runbook=runbook.name, outcome="joined", execution_id=holder)
-        execution = self._open(matched, alert, (member,), target, inputs, incident_id=incident.id, now=now)
-        draft.opened[slot] = execution
-        draft.holders[slot] = execution.id
+        execution = self._open(matched, alert, (member,), wish.target, wish.inputs, incident_id=incident_id, now=now)
+        draft.opened[wish.slot] = execution
+        draft.holders[wish.slot] = execution.id
         draft.runbooks[runbook.digest] = runbook
         draft.follow(alert.alert_key, execution.id)
         return Decision(
@@ -242,8 +274,13 @@ class IntakeBuilder:
 
     def _holder(self, slot: str, draft: _Draft) -> str:
         if slot not in draft.holders:
-            draft.holders[slot] = self.journal.holders([slot]).get(slot, "")
+            self._ask_for_holders([slot], draft)
         return draft.holders[slot]
+
+    def _ask_for_holders(self, slots: Sequence[str], draft: _Draft) -> None:
+        """Read who holds these slots, all at once: a storm wants hundreds."""
+        found = self.journal.holders(slots) if slots else {}
+        draft.holders.update((slot, found.get(slot, "")) for slot in slots)
 
     def _join(self, slot: str, holder: str, member: Member, draft: _Draft) -> None:
         if slot in draft.opened:
@@ -254,12 +291,6 @@ class IntakeBuilder:
             kind="joined", at=member.since, alert_key=member.alert_key, episode_id=member.episode_id, name=member.name
         )
         draft.joined.append((slot, holder, signal))
-
-    def _scope_refuses(self, runbook: Runbook, alert: Alert) -> str:
-        for scope in self.configuration.scopes:
-            if scope.name == alert.scope and not _named(runbook.name, scope.runbooks):
-                return f"scope {scope.name} may not ask for runbook {runbook.name}"
-        return ""
 
     def _aim(self, runbook: Runbook, alert: Alert) -> tuple[dict[str, str], Target]:
         inputs = resolve_inputs(runbook.inputs, alert)
@@ -358,10 +389,12 @@ class IntakeBuilder:
         draft.signals.extend((execution_id, signal) for execution_id in draft.followers.get(episode.alert_key, ()))
 
 
+def _may_open(alert: Alert, draft: _Draft) -> bool:
+    """Whether an alert is likely to open an episode, going by what is stored; a guess that costs nothing when wrong."""
+    known = draft.episodes.get(alert.alert_key)
+    return alert.status == "firing" and (known is None or not known.is_open)
+
+
 def _as_read(episode: Episode, known: Episode | None) -> Episode:
     """Return the episode with the version that it was read with, which its store checks."""
     return replace(episode, version=known.version if known is not None else 0)
-
-
-def _named(name: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)

@@ -11,7 +11,6 @@ import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from runbook_engine.errors import NoAdapter, UnknownAction, UnknownSource
 
 if TYPE_CHECKING:
     from datetime import timedelta
+    from importlib.metadata import EntryPoint
 
     from runbook_engine.model.delivery import SourceSpec
     from runbook_engine.ports import ActionSpec, AdapterSpec, CollectorSpec
@@ -35,32 +35,38 @@ class Registry:
     @cached_property
     def actions(self) -> Mapping[str, ActionSpec]:
         """Every action by name."""
-        return _collect(ACTIONS, "ACTION")
+        return _with_strangers(self._own_actions, ACTIONS)
 
     @cached_property
     def collectors(self) -> Mapping[str, CollectorSpec]:
         """Every evidence collector by name."""
-        return _collect(COLLECTORS, "COLLECTOR")
+        return _with_strangers(self._own_collectors, COLLECTORS)
 
     @cached_property
     def sources(self) -> Mapping[str, SourceSpec]:
         """Every alert source by name."""
-        return _collect(SOURCES, "SOURCE")
+        return _with_strangers(self._own_sources, SOURCES)
 
     def action(self, name: str) -> ActionSpec:
-        """Return one action. Raises UnknownAction."""
+        """Return one action; ours are found without a look at what else is installed. Raises UnknownAction."""
+        if name in self._own_actions:
+            return self._own_actions[name]
         if name not in self.actions:
             raise UnknownAction(f"unknown action {name!r}{_did_you_mean(name, self.actions)}")
         return self.actions[name]
 
     def collector(self, name: str) -> CollectorSpec:
         """Return one collector. Raises UnknownAction."""
+        if name in self._own_collectors:
+            return self._own_collectors[name]
         if name not in self.collectors:
             raise UnknownAction(f"unknown diagnostics {name!r}{_did_you_mean(name, self.collectors)}")
         return self.collectors[name]
 
     def source(self, name: str) -> SourceSpec:
         """Return one source. Raises UnknownSource."""
+        if name in self._own_sources:
+            return self._own_sources[name]
         if name not in self.sources:
             raise UnknownSource(f"unknown source {name!r}{_did_you_mean(name, self.sources)}")
         return self.sources[name]
@@ -83,15 +89,23 @@ class Registry:
         """How long each action may take to take effect, by name."""
         return MappingProxyType({name: spec.time_limit for name, spec in self.actions.items()})
 
+    @cached_property
+    def _own_actions(self) -> Mapping[str, ActionSpec]:
+        return {spec.name: spec for spec in _scan(ACTIONS, "ACTION")}
 
-def _collect(group: str, attribute: str) -> Mapping[str, Any]:
-    specs: dict[str, Any] = {}
-    for spec in _scan(group, attribute):
-        specs[spec.name] = spec
-    for point in _entry_points(group):
-        spec = point.load()
-        specs.setdefault(spec.name, spec)
-    return MappingProxyType(dict(sorted(specs.items())))
+    @cached_property
+    def _own_collectors(self) -> Mapping[str, CollectorSpec]:
+        return {spec.name: spec for spec in _scan(COLLECTORS, "COLLECTOR")}
+
+    @cached_property
+    def _own_sources(self) -> Mapping[str, SourceSpec]:
+        return {spec.name: spec for spec in _scan(SOURCES, "SOURCE")}
+
+
+def _with_strangers(own: Mapping[str, Any], group: str) -> Mapping[str, Any]:
+    """Return ours and what other packages registered; a name of ours cannot be taken."""
+    loaded = [point.load() for point in _entry_points(group)]
+    return MappingProxyType(dict(sorted({**{spec.name: spec for spec in loaded}, **own}.items())))
 
 
 def _scan(package_name: str, attribute: str) -> Iterator[Any]:
@@ -103,6 +117,8 @@ def _scan(package_name: str, attribute: str) -> Iterator[Any]:
 
 
 def _entry_points(group: str) -> tuple[EntryPoint, ...]:
+    from importlib.metadata import entry_points  # costs as much as a third of the engine, and ingest needs none
+
     return tuple(entry_points(group=group))
 
 

@@ -15,23 +15,28 @@ from runbook_engine.errors import InvalidTarget
 from runbook_engine.model.alert import Alert
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.runbook import Input, InputType
-from runbook_engine.model.target import NO_TARGET, Target, TargetTemplate
+from runbook_engine.model.target import Target, TargetTemplate
 from runbook_engine.templating import Templates
 
 LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+NAME = rf"(?=.{{1,253}}\Z){LABEL}(\.{LABEL})*"
+UNSEEN = r"\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff"  # or turns text around
 VALIDATORS: Mapping[InputType, tuple[re.Pattern[str], str]] = {
     "cluster": (re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}"), "a cluster alias"),
     "namespace": (re.compile(LABEL), "a DNS-1123 label"),
-    "workload": (re.compile(rf"{LABEL}(\.{LABEL})*"), "a DNS-1123 name"),
-    "pod": (re.compile(rf"{LABEL}(\.{LABEL})*"), "a DNS-1123 name"),
-    "node": (re.compile(rf"{LABEL}(\.{LABEL})*"), "a DNS-1123 name"),
-    "parameter": (re.compile(r"(/[A-Za-z0-9_.-]+){1,15}"), "a parameter path such as /checkout/degraded_mode"),
+    "workload": (re.compile(NAME), "a DNS-1123 name"),
+    "pod": (re.compile(NAME), "a DNS-1123 name"),
+    "node": (re.compile(NAME), "a DNS-1123 name"),
+    "parameter": (
+        re.compile(r"(/(?!\.{1,2}(/|\Z))[A-Za-z0-9_.-]+){1,15}"),
+        "a parameter path such as /checkout/degraded_mode",
+    ),
     "integer": (re.compile(r"-?[0-9]{1,18}"), "a whole number"),
     "arn": (re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]{0,12}:[A-Za-z0-9_./:+=@-]{1,512}"), "an ARN"),
-    "string": (re.compile(r"[^\x00-\x1f\x7f]{0,253}"), "at most 253 printable characters"),
+    "string": (re.compile(rf"[^{UNSEEN}]{{0,253}}"), "at most 253 printable characters"),
 }
 KIND_TYPES: Mapping[str, InputType] = {"node": "node", "parameter": "parameter", "pod": "pod"}
-LONGEST_NAME = 253
+LONGEST_VALUE = 1011  # a parameter's name
 
 
 def alert_variables(alert: Alert) -> Mapping[str, Any]:
@@ -55,7 +60,8 @@ def resolve_inputs(inputs: tuple[Input, ...], alert: Alert, given: Mapping[str, 
     unknown = sorted(set(given or {}) - {declared.name for declared in inputs})
     if unknown:
         raise InvalidTarget(f"unknown input {unknown[0]!r}: this runbook takes {_names(inputs)}")
-    return {declared.name: _resolve_input(declared, alert, given or {}) for declared in inputs}
+    told = {"alert": alert_variables(alert)}
+    return {declared.name: _resolve_input(declared, told, given or {}) for declared in inputs}
 
 
 def resolve_target(
@@ -66,13 +72,13 @@ def resolve_target(
     templates: Templates,
 ) -> Target:
     """Return the absolute target. Raises InvalidTarget when a part is malformed or the cluster is unknown."""
-    if template.kind == "none":
-        return NO_TARGET
     variables = {"inputs": inputs, "alert": alert_variables(alert)}
+    if template.kind == "none":
+        return Target("none", _place_of_none(template, variables, configuration, templates), "", "")
     name = templates.render(template.name, variables)
     namespace = templates.render(template.namespace, variables)
     validate(KIND_TYPES.get(template.kind, "workload"), name, template.kind)
-    if namespace:
+    if template.namespace:
         validate("namespace", namespace, "namespace")
     return Target(template.kind, _cluster(template, variables, configuration, templates), namespace, name)
 
@@ -80,7 +86,7 @@ def resolve_target(
 def validate(kind: InputType, value: str, what: str) -> None:
     """Raise InvalidTarget unless the value is of its type; the value is shown escaped and cut."""
     pattern, meaning = VALIDATORS[kind]
-    if len(value) > LONGEST_NAME * 4 or not pattern.fullmatch(value):
+    if len(value) > LONGEST_VALUE or not pattern.fullmatch(value):
         raise InvalidTarget(f"invalid_target: {what} {value[:80]!r} is not {meaning}")
 
 
@@ -90,6 +96,20 @@ def allowed(target: Target, patterns: tuple[str, ...]) -> bool:
     `*` does not reach over a `/`.
     """
     return any(_covers(pattern, target) for pattern in patterns)
+
+
+def scope_refusal(configuration: Configuration, name: str, *, runbook: str = "", target: Target | None = None) -> str:
+    """Return why a sender may not ask for this runbook or target; empty = it may. By hand there is no sender."""
+    if not name or not configuration.scopes:
+        return ""
+    scope = next((scope for scope in configuration.scopes if scope.name == name), None)
+    if scope is None:
+        return f"engine.yaml names no scope {name}"
+    if runbook and not any(fnmatch.fnmatchcase(runbook, pattern) for pattern in scope.runbooks):
+        return f"scope {name} may not ask for runbook {runbook}"
+    if target is not None and not allowed(target, scope.targets):
+        return f"scope {name} may not touch {target.pattern_form}"
+    return ""
 
 
 def _covers(pattern: str, target: Target) -> bool:
@@ -105,8 +125,8 @@ def _covers(pattern: str, target: Target) -> bool:
     return all(fnmatch.fnmatchcase(part, glob) for part, glob in zip(actual, wanted, strict=True))
 
 
-def _resolve_input(declared: Input, alert: Alert, given: Mapping[str, str]) -> str:
-    value = given.get(declared.name) or _from_alert(declared, alert) or declared.default
+def _resolve_input(declared: Input, told: Mapping[str, Any], given: Mapping[str, str]) -> str:
+    value = given.get(declared.name) or _told_value(declared, told) or declared.default
     if value is None:
         where = f" (from {'.'.join(declared.path)})" if declared.path else ""
         raise InvalidTarget(f"invalid_target: input {declared.name!r}{where} has no value and no default")
@@ -114,8 +134,8 @@ def _resolve_input(declared: Input, alert: Alert, given: Mapping[str, str]) -> s
     return value
 
 
-def _from_alert(declared: Input, alert: Alert) -> str | None:
-    value: Any = {"alert": alert_variables(alert)}
+def _told_value(declared: Input, told: Mapping[str, Any]) -> str | None:
+    value: Any = told
     for part in declared.path:
         value = value.get(part) if isinstance(value, Mapping) else None
     return value if isinstance(value, str) and declared.path else None
@@ -134,6 +154,15 @@ def _cluster(
         known = ", ".join(configuration.clusters or ("local",))
         raise InvalidTarget(f"invalid_target: unknown cluster {cluster[:80]!r}; engine.yaml names {known}")
     return cluster
+
+
+def _place_of_none(
+    template: TargetTemplate, variables: Mapping[str, Any], configuration: Configuration, templates: Templates
+) -> str:
+    """Return the place whose parameters a runbook without a target sets: named, or the only one there is."""
+    if template.cluster or len(configuration.clusters) < 2:
+        return _cluster(template, variables, configuration, templates)
+    return ""
 
 
 def _names(inputs: tuple[Input, ...]) -> str:

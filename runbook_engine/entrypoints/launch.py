@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
@@ -55,9 +54,7 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
 
     def settings(self) -> Settings:
         """Return the settings of a child, with its own environment."""
-        return read_settings(
-            runbooks=self.runbooks, config=self.config or None, state=self.state, environment=os.environ
-        )
+        return read_settings(runbooks=self.runbooks, config=self.config or None, state=self.state)
 
     def bundle(self) -> Bundle:
         """Return the runbooks and the configuration. Raises OSError, InvalidBundle."""

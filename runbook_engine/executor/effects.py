@@ -93,20 +93,34 @@ def _apply(execution: Execution, runbook: Runbook, index: int, tools: Tools, *, 
     spec = tools.spec(runbook, index)
     try:
         outcome = spec.apply(effect.change, effect.key, tools.effects)
-    except Retryable as error:
-        event: Event = ApplyPutOff(step=index, reason=str(error), after=error.after, resumed=resumed, at=tools.now())
     except EffectUnknown as error:
         event = _in_doubt(index, spec, str(error), tools)
-    except Conflict as error:
-        event = Applied(step=index, outcome=Outcome.conflict(str(error)), resumed=resumed, at=tools.now())
     except RunbookError as error:
-        event = Applied(step=index, outcome=Outcome.failed(str(error)), resumed=resumed, at=tools.now())
+        absent = (resumed or effect.doubtful) and _is_absent(execution, runbook, index, tools)
+        event = _refused(index, error, tools, resumed=resumed, absent=absent)
     except Exception as error:  # noqa: BLE001 - the edge to adapters: any surprise leaves the effect in doubt
         event = _in_doubt(index, spec, f"{type(error).__name__}: {error}", tools)
     else:
-        event = Applied(step=index, outcome=outcome, resumed=resumed, at=tools.now())
+        refused = outcome.status in ("conflict", "failed") and (resumed or effect.doubtful)
+        absent = refused and _is_absent(execution, runbook, index, tools)
+        event = Applied(step=index, outcome=outcome, resumed=resumed, absent=absent, at=tools.now())
     tools.checkpoint("after-apply")
     return event
+
+
+def _refused(index: int, error: RunbookError, tools: Tools, *, resumed: bool, absent: bool) -> Event:
+    """Return what a call came to that surely did nothing itself."""
+    if isinstance(error, Retryable):
+        return ApplyPutOff(
+            step=index, reason=str(error), after=error.after, resumed=resumed, absent=absent, at=tools.now()
+        )
+    outcome = Outcome.conflict(str(error)) if isinstance(error, Conflict) else Outcome.failed(str(error))
+    return Applied(step=index, outcome=outcome, resumed=resumed, absent=absent, at=tools.now())
+
+
+def _is_absent(execution: Execution, runbook: Runbook, index: int, tools: Tools) -> bool:
+    """Look whether an earlier call, whose answer nobody has, did nothing either."""
+    return observe(execution, runbook, index, tools).status == "absent"
 
 
 def _in_doubt(index: int, spec: ActionSpec, reason: str, tools: Tools) -> Event:
@@ -143,16 +157,22 @@ def _needs_yes(turn: Turn, event: Prepared) -> bool:
 def _ask_again(turn: Turn, index: int, event: Prepared, now: datetime) -> None:
     """The world moved since the yes was given: ask again, and say what is different."""
     old = turn.execution.steps[index].change
-    was = f"{old.field} {show(old.before)} -> {show(old.after)}" if old is not None else "nothing"
-    new = f"{event.change.field} {show(event.change.before)} -> {show(event.change.after)}"
+    was = _moves(old) if old is not None else "nothing"
+    new = _moves(event.change)
     turn.happen(event)
     request = question(turn.execution, turn.runbook, index, now, f"it was {was}, now it is {new}")
     turn.happen(Asked(request=request, at=now))
 
 
+def _moves(change: Change) -> str:
+    if change.sensitive:
+        return f"another {change.field} (value not shown)"
+    return f"{change.field} {show(change.before)} -> {show(change.after)}"
+
+
 def _judged(turn: Turn, change: Change, move: Begin, now: datetime) -> tuple[tuple[Verdict, ...], tuple[Claim, ...]]:
     """Return the verdicts on a change, and what its commit must hold. A message is not judged."""
-    if change.target.kind == "receiver":
+    if turn.execution.steps[move.step].message_only:
         return (), ()
     case = case_of(change, turn.execution, turn.runbook, turn.tools.sight, now)
     if move.direction != "do":

@@ -1,18 +1,20 @@
-"""The shield: what an adapter raises by surprise becomes a sentence of ours, so that no run hangs on a bug.
+"""The shield: what an adapter or an action raises by surprise becomes a sentence of ours: no run hangs on a bug.
 
 Adapters translate their vendors' errors themselves; this is the edge for what they forgot. A reader that surprises
-cannot be read, and a receiver that surprises is told again later.
+cannot be read, a receiver that surprises is told again later, and an action that cannot even look has failed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from functools import wraps
 from typing import Any
 
-from runbook_engine.errors import Retryable, RunbookError, Unreadable
-from runbook_engine.ports import Effects, World
+from runbook_engine.errors import Permanent, Retryable, RunbookError, Unreadable
+from runbook_engine.ports import ActionSpec, CollectorSpec, Effects, World
+from runbook_engine.registry import Registry
 
 
 class Shielded:
@@ -24,20 +26,45 @@ class Shielded:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
-        return self._guarded(found) if callable(found) else found
+        return guarded(found, type(self._inner).__name__, self._surprise) if callable(found) else found
 
-    def _guarded(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(call)
-        def guarded(*arguments: Any, **named: Any) -> Any:
-            try:
-                return call(*arguments, **named)
-            except RunbookError:
-                raise
-            except Exception as error:
-                name = type(self._inner).__name__
-                raise self._surprise(f"{name} failed by surprise: {type(error).__name__}: {error}") from error
 
-        return guarded
+class ShieldedRegistry(Registry):
+    """A registry whose actions and collectors raise errors of ours only. `apply` is the executor's own business."""
+
+    def __init__(self, inner: Registry) -> None:
+        self._inner = inner
+
+    def action(self, name: str) -> ActionSpec:
+        """Return one action. Raises UnknownAction."""
+        spec, who = self._inner.action(name), f"action {name}"
+        prepare, observe = guarded(spec.prepare, who, Permanent), guarded(spec.observe, who, Unreadable)
+        return replace(spec, prepare=prepare, observe=observe)
+
+    def collector(self, name: str) -> CollectorSpec:
+        """Return one collector. Raises UnknownAction."""
+        spec = self._inner.collector(name)
+        return replace(spec, collect=guarded(spec.collect, f"collector {name}", Unreadable))
+
+    @property
+    def time_limits(self) -> Mapping[str, timedelta]:
+        """How long each action may take to take effect, by name."""
+        return self._inner.time_limits
+
+
+def guarded(call: Callable[..., Any], name: str, surprise: type[RunbookError]) -> Callable[..., Any]:
+    """Return the same call, which raises errors of ours only: its own, or `surprise` with what it raised."""
+
+    @wraps(call)
+    def answered(*arguments: Any, **named: Any) -> Any:
+        try:
+            return call(*arguments, **named)
+        except RunbookError:
+            raise
+        except Exception as error:
+            raise surprise(f"{name} failed by surprise: {type(error).__name__}: {error}") from error
+
+    return answered
 
 
 def shielded_world(world: World) -> World:

@@ -20,6 +20,7 @@ class Tools:
     journal: Journal
     lease: timedelta = timedelta(seconds=60)
     checkpoint: Callable[[str], None] = field(default=lambda name: None)
+    _runbooks: dict[str, Runbook] = field(default_factory=dict)  # by digest: what a digest names never changes
 
     def now(self) -> datetime:
         """Return the present: an external call may have taken a while."""
@@ -28,3 +29,9 @@ class Tools:
     def spec(self, runbook: Runbook, step: int) -> ActionSpec:
         """Return the action of one step. Raises UnknownAction."""
         return self.sight.registry.action(runbook.steps[step].action)
+
+    def runbook(self, digest: str) -> Runbook:
+        """Return a compiled runbook, read from the journal once. Raises UnknownRunbook."""
+        if digest not in self._runbooks:
+            self._runbooks[digest] = self.journal.runbook(digest)
+        return self._runbooks[digest]

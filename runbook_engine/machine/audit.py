@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from runbook_engine.machine.events import (
     Applied,
+    ApplyPutOff,
     Asked,
     Blocked,
     Event,
@@ -13,6 +14,7 @@ from runbook_engine.machine.events import (
     Intended,
     Observed,
     Prepared,
+    PrepareFailed,
     PutOff,
     Signalled,
     Skipped,
@@ -86,6 +88,8 @@ def _worth_keeping(execution: Execution, event: Event) -> bool:
             return event.progress.status != "progressing"
         case PutOff():
             return "; ".join(v.says for v in event.verdicts if not v.ok) != execution.waiting_for
+        case PrepareFailed():
+            return not event.passing or event.reason != execution.waiting_for
         case Verified():
             known = execution.verification.readings if execution.verification is not None else ()
             harmed = event.harm is not None and event.harm.ok is False
@@ -100,11 +104,11 @@ def _subject(execution: Execution, event: Event) -> tuple[str, str, Change | Non
             return execution.steps[event.step].name, "do", event.change
         case Intended():
             return execution.steps[event.step].name, event.direction, event.change
-        case Applied() | Observed():
+        case Applied() | ApplyPutOff() | Observed():
             step = execution.steps[event.step]
             effect = step.effect
             return step.name, effect.direction if effect else "", effect.change if effect else None
-        case Skipped() | Unchanged() | Blocked() | PutOff():
+        case Skipped() | Unchanged() | PrepareFailed() | Blocked() | PutOff():
             return execution.steps[event.step].name, "", None
         case _:
             return "", "", None

@@ -5,7 +5,7 @@ Only what we changed is undone, newest first, and only while it is still ours.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from runbook_engine.model.execution import Compensation, Execution, StepState
 from runbook_engine.model.runbook import Runbook
@@ -39,10 +39,8 @@ def next_to_undo(execution: Execution, runbook: Runbook, now: datetime) -> int |
     resolved_at = _resolved_at(execution)
     if resolved_at is None:
         return None
-    for index in reversed(held_steps(execution, runbook)):
-        if resolved_at + runbook.steps[index].compensate.hold_for <= now:
-            return index
-    return None
+    due = _hold_times(execution, runbook)
+    return next((index for index in reversed(due) if resolved_at + due[index] <= now), None)
 
 
 def undo_time(execution: Execution, runbook: Runbook) -> datetime | None:
@@ -50,8 +48,19 @@ def undo_time(execution: Execution, runbook: Runbook) -> datetime | None:
     resolved_at = _resolved_at(execution)
     if resolved_at is None:
         return None
-    held = held_steps(execution, runbook)
-    return min((resolved_at + runbook.steps[index].compensate.hold_for for index in held), default=None)
+    return min((resolved_at + hold for hold in _hold_times(execution, runbook).values()), default=None)
+
+
+def _hold_times(execution: Execution, runbook: Runbook) -> dict[int, timedelta]:
+    """Return how long each held change is kept: an older one of the same thing as long as the newer, built on it."""
+    holds: dict[int, timedelta] = {}
+    longest: dict[tuple[str, str], timedelta] = {}
+    for index in reversed(held_steps(execution, runbook)):
+        change = execution.steps[index].change
+        assert change is not None, "a change that stands was made"
+        thing = (change.target.key, change.field)
+        holds[index] = longest[thing] = max(runbook.steps[index].compensate.hold_for, longest.get(thing, timedelta(0)))
+    return dict(sorted(holds.items()))
 
 
 def held_steps(execution: Execution, runbook: Runbook) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from runbook_engine.model.runbook import Runbook
 
 MOST_CONFLICTS = 3
 LONGEST_BACKOFF = timedelta(minutes=5)
+LONGEST_WAIT = timedelta(hours=1)  # whatever the other side asks for
 
 
 def intended(execution: Execution, event: Intended) -> Execution:
@@ -46,7 +47,7 @@ def applied(execution: Execution, event: Applied, runbook: Runbook) -> Execution
     """One call of `apply` came back."""
     outcome, at = event.outcome, event.at
     effect = _newest(execution, event.step)
-    ours = event.resumed or effect.attempt > 1 or effect.direction != "do"
+    ours = event.resumed or effect.doubtful or effect.written or effect.direction != "do"
     match outcome.status:
         case "done":
             receipt = {**effect.receipt, **outcome.receipt}
@@ -57,6 +58,9 @@ def applied(execution: Execution, event: Applied, runbook: Runbook) -> Execution
             step = execution.steps[event.step]
             gone = replace(step, effects=step.effects[:-1], progress="unchanged", reason=outcome.reason)
             return advance(with_step(execution, event.step, gone))
+        case "partial" if at >= effect.deadline:
+            written = _set(execution, event.step, replace(effect, written=True))
+            return _failed(written, event.step, f"did not finish in time: {outcome.reason}", runbook, at)
         case "partial":
             receipt = {**effect.receipt, **outcome.receipt}
             batch = replace(
@@ -64,7 +68,7 @@ def applied(execution: Execution, event: Applied, runbook: Runbook) -> Execution
                 not_before=at + (outcome.after or timedelta(0)),
             )  # fmt: skip
             return _set(execution, event.step, batch)
-        case "conflict" | "failed" if event.resumed or effect.doubtful:
+        case "conflict" | "failed" if (event.resumed or effect.doubtful) and not event.absent:
             # an earlier call may have done it, so a refusal of this one proves nothing
             return _unknown(execution, event.step, outcome.reason, runbook, at)
         case "conflict":
@@ -78,7 +82,8 @@ def applied(execution: Execution, event: Applied, runbook: Runbook) -> Execution
 def put_off(execution: Execution, event: ApplyPutOff, runbook: Runbook) -> Execution:
     """The call is to be made again, or looked for first; past the last attempt it has failed or is in doubt."""
     newest = _newest(execution, event.step)
-    effect = replace(newest, doubtful=newest.doubtful or event.look_first or event.resumed)
+    in_doubt = event.look_first or ((newest.doubtful or event.resumed) and not event.absent)
+    effect = replace(newest, doubtful=in_doubt)
     retry = runbook.steps[event.step].retry
     if effect.attempt >= retry.attempts:
         reason = f"{event.reason} (attempt {effect.attempt} of {retry.attempts})"
@@ -86,7 +91,10 @@ def put_off(execution: Execution, event: ApplyPutOff, runbook: Runbook) -> Execu
             return _unknown(execution, event.step, reason, runbook, event.at)
         return _failed(execution, event.step, reason, runbook, event.at)
     backoff = min(LONGEST_BACKOFF, retry.backoff * 2 ** max(0, effect.attempt - 1))
-    waiting = replace(effect, reason=event.reason, not_before=event.at + (event.after or backoff))
+    again_at = event.at + min(event.after or backoff, LONGEST_WAIT)
+    if effect.direction == "do":
+        again_at = min(again_at, max(execution.deadline_at, event.at))  # at the deadline, the guardrail ends it
+    waiting = replace(effect, reason=event.reason, not_before=again_at)
     if event.look_first:
         return _set(execution, event.step, replace(waiting, attempt=effect.attempt + 1))
     return _set(execution, event.step, replace(waiting, status="retrying"))
@@ -128,7 +136,7 @@ def _done(execution: Execution, index: int, reason: str, runbook: Runbook, at: d
     said = f"{step.name}: {_arrow(effect)}"
     if effect.direction == "undo":
         execution = announce(execution, runbook, "changed", at, f"undone: {said}")
-        if execution.stage == "ended" and runbook.verify:
+        if execution.stage == "ended" and runbook.verify and not step.released:
             checking = verification.begin("undo", runbook.verify, at, runbook.steps[index].settle)
             return replace(execution, verification=checking)
         return back_again(execution, runbook, at)

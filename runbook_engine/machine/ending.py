@@ -20,9 +20,10 @@ def conclude(
 ) -> Execution:
     """Return the execution on its way to this end: at once, or after what must be undone first."""
     steps = tuple(_not_tried_again(step, reason) for step in execution.steps)
-    if any(step.progress == "unknown" for step in steps):
-        status = "unknown"
-    scope: UndoScope = "nothing" if status in ("succeeded", "unknown") else undo
+    doubt = [step.name for step in steps if step.progress == "unknown"]
+    if doubt and status != "unknown":
+        status, reason = "unknown", f"{reason}; it is not known whether {doubt[0]} happened"
+    scope: UndoScope = "nothing" if status in ("succeeded", "unknown") and undo != "all" else undo
     stopped = replace(
         execution,
         steps=steps,
@@ -75,10 +76,17 @@ def _not_tried_again(step: StepState, reason: str) -> StepState:
     effect = step.effect
     if effect is None or effect.status != "retrying" or effect.direction != "do":
         return step
-    status: Literal["unknown", "failed"] = "unknown" if effect.doubtful else "failed"
+    return given_up(step, reason)
+
+
+def given_up(step: StepState, because: str) -> StepState:
+    """Return the step whose change is not tried again: partly made, in doubt, or surely not made."""
+    assert step.effect is not None, "only a change that was begun is given up"
+    status: Literal["unknown", "failed"] = "unknown" if step.effect.doubtful else "failed"
+    effect = replace(step.effect, status=status, reason=f"not tried again: {because}")
     progress: StepProgress = "changed" if effect.written else status
-    given_up = replace(effect, status=status, reason=f"not tried again: {reason}")
-    return replace(step, effects=(*step.effects[:-1], given_up), progress=progress, reason=given_up.reason)
+    kept = progress if effect.direction == "do" else step.progress
+    return replace(step, effects=(*step.effects[:-1], effect), progress=kept, reason=effect.reason)
 
 
 def hand_over(execution: Execution, runbook: Runbook, reason: str, at: datetime) -> Execution:

@@ -120,11 +120,15 @@ class Intended(_Event, frozen=True, kw_only=True):
 
 
 class Applied(_Event, frozen=True, kw_only=True):
-    """One call of `apply` came back; `resumed` = an earlier call may have done it."""
+    """One call of `apply` came back; `resumed` = an earlier call may have done it.
+
+    `absent` = a look after a refusal showed that no call has done it.
+    """
 
     step: int
     outcome: Outcome
     resumed: bool = False
+    absent: bool = False
 
 
 class ApplyPutOff(_Event, frozen=True, kw_only=True):
@@ -135,6 +139,7 @@ class ApplyPutOff(_Event, frozen=True, kw_only=True):
     after: timedelta | None = None
     look_first: bool = False  # the answer was lost
     resumed: bool = False  # an earlier call may have done it
+    absent: bool = False  # a look afterwards showed that no call has done it
 
 
 class Observed(_Event, frozen=True, kw_only=True):

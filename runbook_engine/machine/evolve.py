@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -38,6 +38,7 @@ from runbook_engine.machine.events import (
     Verified,
 )
 from runbook_engine.machine.moves import Pause
+from runbook_engine.machine.narration import arrow
 from runbook_engine.machine.next_move import unfixed_status
 from runbook_engine.machine.notices import announce, delivered, put, tell_owner, undelivered
 from runbook_engine.machine.signals import receive
@@ -97,7 +98,7 @@ def _react(execution: Execution, event: Event, runbook: Runbook) -> Execution:
         case Delivered():
             return delivered(execution, event.notice_id)
         case Undelivered():
-            return undelivered(execution, event.notice_id, event.at, permanent=event.permanent)
+            return undelivered(execution, event.notice_id, event.at, event.reason, permanent=event.permanent)
         case Finished():
             return conclude(execution, runbook, event.status, event.reason, event.at, event.undo)
         case Closed():
@@ -159,7 +160,7 @@ def _planned(execution: Execution, event: Planned, runbook: Runbook) -> Executio
             f"would make {len(plan.changes)} change(s)" if not plan.blocked else f"would be blocked: {plan.blocked[0]}"
         )
         return conclude(execution, runbook, "cancelled", f"mode observe: {would}; nothing was changed", event.at)
-    if plan.blocked:
+    if plan.blocked and not plan.waits:
         return conclude(execution, runbook, "blocked", "; ".join(plan.blocked), event.at)
     if not plan.changes:
         return _next_stage(execution, runbook)
@@ -210,7 +211,9 @@ def _approval(execution: Execution, event: Asked | Lapsed, runbook: Runbook) -> 
         request = event.request
         asked = replace(execution, approval=request, resume_at=None)
         again = f" (asked again: {request.again_because})" if request.again_because else ""
-        text = f"approval by {request.by} needed until {request.until:%H:%M:%S} UTC for plan {request.hash[:8]}{again}"
+        changes = "; ".join(arrow(step.change) for step in request.steps if step.change is not None)
+        until = f"{request.until.astimezone(UTC):%H:%M:%S} UTC"
+        text = f"approval by {request.by} needed until {until} for plan {request.hash[:8]}: {changes}{again}"
         return announce(asked, runbook, "approval", event.at, text)
     request_now = execution.approval
     assert request_now is not None, "only an open question can lapse"
@@ -235,7 +238,9 @@ def _refused(execution: Execution, event: PutOff | Blocked, runbook: Runbook) ->
         since = execution.first_refused_at or event.at
         return replace(judged, resume_at=event.until, first_refused_at=since, waiting_for=said)
     step = replace(judged.steps[event.step], reason=said)
-    return conclude(effects.with_step(judged, event.step, step), runbook, "blocked", said, event.at)
+    harmed = any(verdict.guardrail == "doNoHarm" and not verdict.ok for verdict in event.verdicts)
+    undo: UndoScope = "all" if harmed else "failure"
+    return conclude(effects.with_step(judged, event.step, step), runbook, "blocked", said, event.at, undo)
 
 
 def _verified(execution: Execution, event: Verified, runbook: Runbook) -> Execution:

@@ -90,14 +90,14 @@ def _resolved(execution: Execution) -> Finish:
 
 
 def _not_wanted_now(execution: Execution, index: int) -> Finish | None:
-    """Return the end of a run whose change waits for another try, did nothing yet, and is not wanted any more."""
+    """Return the end of a run whose change waits for another try, and is not wanted any more."""
     effect = execution.steps[index].effect
     if effect is None or effect.status != "retrying" or effect.direction != "do":
         return None
-    if effect.written or effect.doubtful:
-        return None
     if execution.unwind is not None:
         return Finish(execution.unwind.status, execution.unwind.reason, execution.unwind.scope)
+    if effect.written or effect.doubtful:
+        return None
     return _resolved(execution) if execution.all_resolved else None
 
 

@@ -55,16 +55,23 @@ def delivered(execution: Execution, notice_id: str) -> Execution:
     return replace(execution, outbox=tuple(notice for notice in execution.outbox if notice.id != notice_id))
 
 
-def undelivered(execution: Execution, notice_id: str, at: datetime, *, permanent: bool) -> Execution:
+def undelivered(execution: Execution, notice_id: str, at: datetime, reason: str, *, permanent: bool) -> Execution:
     """Return the execution with the notice put off, or given up after the last attempt."""
-    kept = []
-    for notice in execution.outbox:
-        if notice.id != notice_id:
-            kept.append(notice)
-        elif not permanent and notice.attempts + 1 < MOST_ATTEMPTS:
-            delay = min(LONGEST_DELAY, FIRST_DELAY * 2**notice.attempts)
-            kept.append(replace(notice, attempts=notice.attempts + 1, not_before=at + delay))
-    return replace(execution, outbox=tuple(kept))
+    notice = next(kept for kept in execution.outbox if kept.id == notice_id)
+    if not permanent and notice.attempts + 1 < MOST_ATTEMPTS:
+        delay = min(LONGEST_DELAY, FIRST_DELAY * 2**notice.attempts)
+        later = replace(notice, attempts=notice.attempts + 1, not_before=at + delay)
+        outbox = tuple(later if kept.id == notice_id else kept for kept in execution.outbox)
+        return replace(execution, outbox=outbox)
+    return _told_instead(delivered(execution, notice_id), notice, at, reason)
+
+
+def _told_instead(execution: Execution, lost: Notice, at: datetime, reason: str) -> Execution:
+    """Let the owner hear what its receiver never will, if it must not be silent."""
+    fallback = execution.fallback_receiver
+    if lost.event not in COVERED_BY or fallback in ("", lost.receiver):
+        return execution
+    return _add(execution, lost.event, fallback, at, f"{lost.text} ({lost.receiver} could not be told: {reason})")
 
 
 def _add(execution: Execution, event: EventName, receiver: str, at: datetime, text: str) -> Execution:
@@ -77,9 +84,8 @@ def _add(execution: Execution, event: EventName, receiver: str, at: datetime, te
         at=at,
         not_before=at,
     )
-    return replace(
-        execution, outbox=(*execution.outbox, notice), announced=(*execution.announced, f"{event}:{receiver}")
-    )
+    outbox = () if execution.mode == "observe" else (*execution.outbox, notice)  # a rehearsal tells nobody
+    return replace(execution, outbox=outbox, announced=(*execution.announced, f"{event}:{receiver}"))
 
 
 def _covered(rules: tuple[NotifyRule, ...], event: EventName) -> bool:

@@ -8,7 +8,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from runbook_engine.machine.compensation import active_step, unwinding_step
-from runbook_engine.machine.ending import close, conclude, hand_over
+from runbook_engine.machine.ending import UndoScope, close, conclude, given_up, hand_over
 from runbook_engine.machine.notices import tell_owner
 from runbook_engine.model.execution import (
     Approved,
@@ -17,6 +17,7 @@ from runbook_engine.model.execution import (
     FinalStatus,
     Member,
     MemberState,
+    StepProgress,
     StepState,
     Unwind,
 )
@@ -69,7 +70,7 @@ def _mark(execution: Execution, signal: Signal, state: MemberState) -> Execution
         for member in over
     )
     members = (*marked, *execution.members[len(over) :])
-    return replace(execution, members=members, resume_at=None)
+    return replace(execution, members=members)
 
 
 def _expired(execution: Execution, signal: Signal, runbook: Runbook, at: datetime) -> Execution:
@@ -82,9 +83,11 @@ def _expired(execution: Execution, signal: Signal, runbook: Runbook, at: datetim
 
 def _approved(execution: Execution, signal: Signal, at: datetime) -> Execution:
     request = execution.approval
-    if request is None or request.hash != signal.plan_hash:
+    if request is None or request.hash != signal.plan_hash or signal.at >= request.until:
         return execution
-    hashes = (request.hash,) if request.kind == "step" else tuple(step.change_hash for step in request.steps)
+    # A yes to a plan is no yes for another team: its step is asked of it when its turn comes.
+    planned = tuple(step.change_hash for step in request.steps if step.approval in ("", request.by))
+    hashes = (request.hash,) if request.kind == "step" else planned
     approved = tuple(Approved(change_hash=hash, by=signal.by, at=at) for hash in hashes if hash)
     stage = "steps" if request.kind == "plan" else execution.stage
     return replace(execution, approval=None, approved=(*execution.approved, *approved), stage=stage, resume_at=None)
@@ -93,19 +96,31 @@ def _approved(execution: Execution, signal: Signal, at: datetime) -> Execution:
 def _stopped(execution: Execution, signal: Signal, runbook: Runbook, status: FinalStatus, at: datetime) -> Execution:
     verb = "cancelled" if status == "cancelled" else "taken over"
     reason = f"{verb} by {signal.by}{_because(signal)}, {'undoing' if signal.undo else 'keeping'} what was changed"
-    if not execution.absorbing and not (signal.undo and _anything_left(execution, runbook)):
+    unwinding = execution.stage == "unwinding"
+    if not execution.absorbing and not unwinding and not (signal.undo and _anything_left(execution, runbook)):
         return execution
+    scope: UndoScope = "all" if signal.undo else "nothing"
     settled = _let_go(execution, undo=signal.undo)
     if not settled.ended:
-        return conclude(settled, runbook, status, reason, at, undo="all" if signal.undo else "nothing")
+        return conclude(_redecided(settled, status, reason, scope), runbook, status, reason, at, undo=scope)
     final = settled.status if status == "cancelled" else status
-    if not signal.undo:
-        return replace(settled, status=final, reason=reason, resume_at=None)
-    unwind = Unwind(scope="all", status=final, reason=reason)  # type: ignore[arg-type]  # ended: a final status
-    unwinding = replace(settled, stage="unwinding", unwind=unwind, verification=None, resume_at=None)
-    if active_step(unwinding) is None and unwinding_step(unwinding, runbook) is None:
-        return close(unwinding, runbook, at)
-    return unwinding
+    if not signal.undo and not unwinding:
+        return replace(settled, status=final, reason=reason, verification=None, resume_at=None)
+    unwind = Unwind(scope=scope, status=final, reason=reason)  # type: ignore[arg-type]  # ended: a final status
+    stopped = replace(settled, stage="unwinding", unwind=unwind, verification=None, resume_at=None)
+    if active_step(stopped) is None and unwinding_step(stopped, runbook) is None:
+        return close(stopped, runbook, at)
+    return stopped
+
+
+def _redecided(execution: Execution, status: FinalStatus, reason: str, scope: UndoScope) -> Execution:
+    """Let a person's word about the undoing, or that they have it, count over an end that was decided before."""
+    unwind = execution.unwind
+    if unwind is None:
+        return execution
+    if status == "handed_over" and unwind.status != "unknown":
+        return replace(execution, unwind=Unwind(scope=scope, status=status, reason=f"{unwind.reason}; {reason}"))
+    return replace(execution, unwind=replace(unwind, scope=scope))
 
 
 def _anything_left(execution: Execution, runbook: Runbook) -> bool:
@@ -124,16 +139,14 @@ def _let_go_step(step: StepState, *, undo: bool) -> StepState:
     if effect is not None and effect.status == "applied":
         step = _with_newest(step, status="done", reason="not waited for: a person stopped the run")
     elif effect is not None and effect.status == "retrying":
-        step = _with_newest(step, status="failed", reason="not tried again: a person stopped the run")
+        step = given_up(step, "a person stopped the run")
     return replace(step, released=not undo, put_back=False) if step.stands else replace(step, put_back=False)
 
 
 def _with_newest(step: StepState, *, status: EffectStatus, reason: str) -> StepState:
     assert step.effect is not None
     newest = replace(step.effect, status=status, reason=reason)
-    progress = step.progress
-    if newest.direction == "do":
-        progress = "changed" if newest.written else "failed"
+    progress: StepProgress = "changed" if newest.direction == "do" else step.progress
     return replace(step, effects=(*step.effects[:-1], newest), progress=progress)
 
 

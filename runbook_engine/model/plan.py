@@ -41,7 +41,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
             return None
         if not isinstance(self.before, int | float) or not isinstance(self.after, int | float):
             return None
-        return (self.after - self.before) / self.before if self.before else float("inf")
+        return (self.after - self.before) / abs(self.before) if self.before else float("inf")
 
 
 OutcomeStatus = Literal["done", "noop", "partial", "conflict", "failed", "unknown"]
@@ -152,6 +152,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...] = ()  # of require and of the run as a whole
     blocked: tuple[str, ...] = ()
     worst_case: timedelta = timedelta(0)
+
+    @property
+    def waits(self) -> bool:
+        """Whether every no in it is one that passes by itself."""
+        judged = (*self.verdicts, *(verdict for step in self.steps for verdict in step.verdicts))
+        passing = all(verdict.until is not None for verdict in judged if not verdict.ok)
+        return passing and not any(step.error for step in self.steps)
 
     @property
     def changes(self) -> tuple[Change, ...]:

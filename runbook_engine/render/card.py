@@ -93,7 +93,8 @@ def _now(look: Look, execution: Execution, now: datetime) -> list[Piece]:
     figure = Span(number(look.reading.value), "good" if look.reading.ok else "bad")
     pieces: list[Piece] = [f"{check.query} ", figure, goal, _was(look, execution)]
     if look.points:
-        pieces.append(Span(f"   {sparkline([value for _, value in look.points], BARS)}", "change"))
+        bars = sparkline([value for _, value in look.points], BARS) if len(look.points) > 1 else ""
+        pieces.append(Span(f"   {bars}" if bars else "", "change"))
         pieces.append(Span(f"   data {age(look.points[-1][0], now)} old", "faint"))
     return pieces
 

@@ -51,7 +51,7 @@ def render_execution(report: ExecutionReport, now: datetime, *, trail: bool = Tr
 
 def render_steps(execution: Execution) -> Lines:
     """Return a row for each step: what it changed, and what verification read before and after."""
-    return table([_step_row(at, step) for at, step in enumerate(execution.steps, start=1)])
+    return table([_step_row(at, step, execution) for at, step in enumerate(execution.steps, start=1)])
 
 
 def render_trail(records: Sequence[AuditRecord]) -> Lines:
@@ -176,8 +176,8 @@ def _head(execution: Execution, now: datetime) -> Lines:
     return tuple(lines)
 
 
-def _step_row(number: int, step: StepState) -> list[Piece]:
-    head: list[Piece] = [f"  {number} {step.name}", step.action, _progress(step)]
+def _step_row(number: int, step: StepState, execution: Execution) -> list[Piece]:
+    head: list[Piece] = [f"  {number} {step.name}", step.action, _progress(step, execution)]
     if step.change is None:
         return [*head, Span(step.reason, "faint")]
     moved = Span(f"{subject_of(step.change)} {movement(step.change)}", "change")
@@ -186,8 +186,10 @@ def _step_row(number: int, step: StepState) -> list[Piece]:
     return [*head, moved, noted]
 
 
-def _progress(step: StepState) -> Span:
+def _progress(step: StepState, execution: Execution) -> Span:
     effect = step.effect
+    if execution.ended and step.progress in ("pending", "prepared"):
+        return Span("not needed" if execution.status == "succeeded" else "not reached", "faint")
     if effect is not None and effect.direction == "undo":
         words: dict[str, Span] = {"done": Span("undone", "good"), "superseded": Span("superseded", "warn")}
         return words.get(effect.status, Span(f"undo {effect.status}", "warn"))

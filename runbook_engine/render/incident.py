@@ -13,6 +13,7 @@ from runbook_engine.render.execution import record_report, render_record, render
 from runbook_engine.render.lines import Line, Lines, Mark, Piece, Span, indent, line, table
 from runbook_engine.render.wording import age, clock, day, record_time, say_status, short
 
+TOLD_BY_ARRIVALS = ("joined", "resolved")  # signals of alerts whose arrival stands in the timeline already
 STATUSES: dict[IncidentStatus, Mark] = {"open": "bad", "mitigated": "warn", "resolved": "good"}
 
 
@@ -132,6 +133,8 @@ def _timeline(report: IncidentReport) -> list[tuple[datetime, Line]]:
     many = len(report.executions) > 1
     for each in report.executions:
         for record in telling(each.audit):
+            if record.detail.get("signal") in TOLD_BY_ARRIVALS:
+                continue
             told = render_record(record)
             if many:
                 told = Line((*told.spans, Span(f"  ({short(each.execution.id)})", "faint")), told.hang)

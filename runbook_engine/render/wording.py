@@ -59,8 +59,8 @@ def when(instant: datetime, now: datetime) -> str:
 
 
 def age(since: datetime, now: datetime) -> str:
-    """Return how long ago something began; the future reads as 0s."""
-    return say_duration(max(now - since, timedelta(0)))
+    """Return how long ago something began, in whole seconds; the future reads as 0s."""
+    return say_duration(timedelta(seconds=max(0, int((now - since).total_seconds()))))
 
 
 def say_status(status: Status) -> Span:

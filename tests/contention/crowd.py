@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import Any
 
 from runbook_adapters.sqlite import SqliteJournal
 from runbook_adapters.sqlite.database import Database
@@ -102,7 +103,7 @@ def _all_ended(journal: Journal, executions: int) -> bool:
     return ended >= executions and not journal.executions(limit=1, active_only=True)
 
 
-def together(work: Work, folder: Path, processes: int) -> list[object]:
+def together(work: Work, folder: Path, processes: int) -> list[Any]:
     """Run in that many processes that begin at one moment; return what each returned, or raise what one said."""
     context = multiprocessing.get_context("fork")
     start, results = context.Barrier(processes), context.Queue()

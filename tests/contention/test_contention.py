@@ -6,6 +6,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,7 @@ def test_one_alert_is_one_execution_when_eight_processes_take_it_in_at_once(tmp_
     executions = journal.executions(limit=100)
     assert 20 == len(executions)
     assert all(1 == len(execution.members) for execution in executions)
-    assert sorted(execution.id for execution in executions) == sorted(sum(opened, []))  # type: ignore[arg-type]
+    assert sorted(execution.id for execution in executions) == sorted(chain.from_iterable(opened))
     journal.close()
 
 

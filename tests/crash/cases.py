@@ -46,6 +46,8 @@ class Case:
     fault_stays: bool = False  # after the alert has resolved
     no_scaling: bool = field(default=False)  # scaling fails for good
     register: tuple[str, ...] = ()  # values that the register is set to
+    queries: tuple[str, ...] = (RATIO,)  # what the runbook asks
+    bad: float = 0.12  # what each of them answers while the fault is not healed
 
 
 def cases(pace: Pace) -> tuple[Case, ...]:

@@ -20,12 +20,12 @@ from runbook_engine.ports import Effects, Journal, World
 from runbook_engine.registry import Registry
 from runbook_engine.testing.memory_journal import MemoryJournal
 from runbook_engine.testing.simulated_world import SimulatedWorld
-from tests.crash.cases import ALERT, FLAG, RATIO, Case
+from tests.crash.cases import ALERT, FLAG, Case
 from tests.crash.mortality import Killed, Mortality, MortalJournal, mortal_effects
 from tests.crash.register import INITIAL, Register, RegisterRegistry
 
 RESOLVES_AFTER = timedelta(minutes=20)
-LONGEST = timedelta(hours=3)
+LONGEST = timedelta(minutes=75)
 WORDS = {"flags.write": "flag", "cluster.scale": "replicas", "cluster.restart": "restart"}
 
 
@@ -86,6 +86,7 @@ class Host:
         self.journal = MemoryJournal()
         self.register = Register(folder / "register")
         self.registry = RegisterRegistry(self.register)
+        self.alert = next(found.value for found in case.runbook.matchers if found.name == "alertname")
         self.fault = True
         self.lives = 0
         self._arrange()
@@ -95,10 +96,10 @@ class Host:
         """Play the whole case."""
         started = self.simulated.clock.now()
         resolves = started + RESOLVES_AFTER
-        self._repeated(lambda: self.engine.ingest(webhook("firing", started, started)))
+        self._repeated(lambda: self.engine.ingest(webhook("firing", started, started, self.alert)))
         self._until(resolves)
         self.fault = self.case.fault_stays
-        self._repeated(lambda: self.engine.ingest(webhook("resolved", started, resolves)))
+        self._repeated(lambda: self.engine.ingest(webhook("resolved", started, resolves, self.alert)))
         self._until(started + LONGEST)
         return self
 
@@ -120,10 +121,12 @@ class Host:
 
     def _arrange(self) -> None:
         simulated = self.simulated
-        revisions = (Revision(number=2), Revision(number=1))
-        self.target = simulated.deploy("apps", "checkout", replicas=4, revisions=revisions)
+        revisions = (Revision(number=2), Revision(number=1, healthy=True))
+        ago = timedelta(minutes=30)
+        self.target = simulated.deploy("apps", "checkout", replicas=4, revisions=revisions, released_ago=ago)
         simulated.set_parameter(FLAG, "false")
-        simulated.compute(RATIO, lambda world: 0.12 if self.fault and not self._healed() else 0.001)
+        for query in self.case.queries:
+            simulated.compute(query, lambda world: self.case.bad if self.fault and not self._healed() else 0.001)
         if self.case.no_scaling:
             simulated.fail_next("cluster.scale", Permanent("quota exceeded"), times=1000)
 

@@ -60,7 +60,7 @@ def test_no_effect_is_lost_or_doubled_when_the_next_runner_dies_as_well(case: Ca
     """Two deaths: at a place, and again while what the first left behind is being taken up."""
     undisturbed = play(case, tmp_path)
 
-    for first in range(1, len(undisturbed.mortality.passed) + 1, 5):
+    for first in range(1, len(undisturbed.mortality.passed) + 1, 9):
         for later in (1, 2, 4, 7):
             host = play(case, tmp_path, first, first + later)
 

@@ -95,14 +95,11 @@ def test_taking_an_alert_in_loads_nothing_heavy_when_the_bundle_is_compiled(jour
 def test_public_names_are_few_sorted_and_importable() -> None:
     """What is promised is there, and nothing else is."""
     promised = runbook_engine.__all__
-    there = [
-        name
-        for name, value in vars(runbook_engine).items()
-        if not name.startswith("_") and not isinstance(value, ModuleType)
-    ]
 
-    assert sorted(promised) == list(promised)
-    assert sorted(there) == sorted(promised)
+    found = {name: getattr(runbook_engine, name) for name in promised}
+
+    assert sorted(promised) == list(promised) == dir(runbook_engine)
+    assert not [name for name, value in found.items() if isinstance(value, ModuleType)]
     assert len(promised) <= MOST_NAMES
 
 

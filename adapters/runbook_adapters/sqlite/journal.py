@@ -198,4 +198,4 @@ class SqliteJournal:
 
     def _all(self, kind: type[Body], query: str, *parameters: object) -> tuple[Body, ...]:
         with self._database.reading() as connection:
-            return unpack_all(connection.execute(query, parameters), kind)
+            return unpack_all(connection.execute(query, parameters).fetchall(), kind)

@@ -129,7 +129,7 @@ def _adapters(patient: Patient) -> Iterator[Finding]:
     )
     for port in PORTS:
         for index, choice in enumerate(patient.configuration.adapters.get(port, ())):
-            yield _built(adapters, port, choice, f"adapters.{port}[{index}]", port)
+            yield _built(adapters, port, choice, f"adapters.{port}[{index}]", f"adapter {port}")
     for receiver in patient.configuration.receivers:
         choice = AdapterChoice(adapter=receiver.adapter, settings=receiver.settings)
         yield _built(adapters, "receiver", choice, f"receivers.{receiver.name}", f"receiver {receiver.name}")

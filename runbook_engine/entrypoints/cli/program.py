@@ -8,8 +8,9 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import version
-from typing import Protocol
+from typing import Protocol, TextIO
 
 from runbook_engine.entrypoints.cli.arguments import Parser, make_parser
 from runbook_engine.entrypoints.cli.desk import Desk
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None, desk: Desk | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        _close_quietly()
+        _close_quietly(desk.stdout)
         return OK
     except Exception as error:  # the outermost edge: a bug is reported as a sentence, not a traceback
         if desk.environment.get("RUNBOOK_DEBUG"):
@@ -124,6 +125,7 @@ def _unknown(name: str) -> str:
     return f"unknown command {name!r}: {remedy}"
 
 
-def _close_quietly() -> None:
+def _close_quietly(stream: TextIO) -> None:
     """Whoever read us is gone: let the interpreter's last flush go nowhere instead of complaining."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError, ValueError):  # a stream without a descriptor needs nothing
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -25,7 +25,7 @@ def examine_runner(settings: Settings, configuration: Configuration, clock: Cloc
     try:
         status = _ask(settings, "GET", "/healthz")
     except (OSError, HTTPException) as error:
-        says = f"{settings.server} does not answer: {error}"
+        says = f"{settings.server} does not answer: {_why(error)}"
         yield Finding(name="webhook", health="broken", says=says, remedy="runbook serve")
         return
     if status != 200:
@@ -43,7 +43,7 @@ def _hook(settings: Settings, scope: str, guarded: bool) -> Finding:
         stranger = _ask(settings, "POST", path, token="")
         known = _ask(settings, "POST", path, token=settings.token) if settings.token else stranger
     except (OSError, HTTPException) as error:
-        return Finding(name=name, health="broken", says=f"does not answer: {error}", remedy="runbook serve")
+        return Finding(name=name, health="broken", says=f"does not answer: {_why(error)}", remedy="runbook serve")
     if guarded and stranger != 401:
         says = f"a stranger is answered {stranger}, not 401"
         return Finding(name=name, health="broken", says=says, remedy="restart runbook serve with this engine.yaml")
@@ -57,6 +57,10 @@ def _hook(settings: Settings, scope: str, guarded: bool) -> Finding:
         remedy = "restart runbook serve with this engine.yaml"
         return Finding(name=name, health="broken", says=f"answers {known}", remedy=remedy)
     return Finding(name=name, health="ok", says=f"{settings.server}{path} takes deliveries")
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
 def _ask(settings: Settings, method: str, path: str, token: str = "") -> int:

@@ -9,6 +9,7 @@ import pytest
 
 from runbook_engine.model.check import Reading
 from runbook_engine.model.execution import Execution
+from runbook_engine.model.incident import Evidence
 from runbook_engine.model.observation import Pause
 from runbook_engine.model.runbook import Approval, Step
 from runbook_engine.render.card import Card, Look, needs_person, say_default
@@ -58,13 +59,52 @@ def test_an_execution_tells_its_end_its_steps_and_its_trail() -> None:
         "opened 2026-01-05 09:00 UTC, took 15s\n"
         "  because verified: checkout:error_ratio 0.001 is below 0.02\n"
         "\n"
-        '  1 shed-optional-features  degrade  changed  /checkout/degraded_mode "false" -> "true"  0.12 -> 0.001\n'
-        "  2 add-capacity            scale    pending\n"
+        '  1 shed-optional-features  degrade  changed     /checkout/degraded_mode "false" -> "true"  0.12 -> 0.001\n'
+        "  2 add-capacity            scale    not needed\n"
         "\n"
         "Timeline of 2026-01-05 (UTC)\n"
     )
     assert "  09:00:00  shed-optional-features: is about to change" in shown
     assert "would change" not in shown
+
+
+def test_an_execution_shows_its_evidence_as_charts_and_short_texts() -> None:
+    """Log lines are other people's text: cut, and harmless."""
+    rig = _fixed()
+    report = rig.engine.execution_report(rig.execution().id)
+    points = tuple((rig.now + timedelta(seconds=at), value) for at, value in enumerate((0.0, 0.12)))
+    common = {"execution_id": report.execution.id, "at": rig.now}
+    log = "\n".join(["\x1b[2Jboom", *(f"line {number}" for number in range(2, 15))])
+    evidence = (
+        Evidence(id="0", collector="graph", title="Error ratio", text="", points=points, **common),  # type: ignore[arg-type]
+        Evidence(id="1", collector="logs", title="Logs of checkout", text=log, **common),  # type: ignore[arg-type]
+    )
+
+    shown = plain(render_execution(msgspec.structs.replace(report, evidence=evidence), rig.now, trail=False))
+
+    assert shown.endswith(
+        "\nEvidence, taken before the first change\n"
+        "  Error ratio  ▁█  0 .. 0.12, last 0.12\n"
+        "  Logs of checkout\n"
+        "    \\x1b[2Jboom\n"
+        + "".join(f"    line {number}\n" for number in range(2, 13))
+        + "    ... 2 more lines with --format json\n"
+    )
+
+
+def test_an_incident_of_two_runs_says_which_line_is_whose() -> None:
+    """Each line of the common timeline names its execution."""
+    rig = Rig(runbook(), runbook(name="second", digest="second", steps=(SCALE,)))
+    rig.errors(lambda world: 0.12)
+    rig.fire(service="checkout")
+    rig.run(MINUTE)
+    first, second = rig.execution(0), rig.execution(1)
+
+    shown = plain(render_incident(rig.engine.incident_report(first.incident_id), rig.now))
+
+    told = [(record.says, each.id[:8]) for each in (first, second) for record in rig.engine.journal.audit(each.id)]
+    assert len({identity for _, identity in told}) == 2
+    assert all(f"{says}  ({identity})\n" in shown for says, identity in told if "would change" not in says)
 
 
 def test_an_execution_that_was_watched_is_not_told_twice() -> None:
@@ -106,7 +146,7 @@ def test_an_undone_change_reads_undone() -> None:
     shown = plain(render_execution(rig.engine.execution_report(rig.execution().id), rig.now, trail=False))
 
     assert "  succeeded, changes undone\n" in shown
-    assert "  1 shed-optional-features  degrade  undone   " in shown
+    assert "  1 shed-optional-features  degrade  undone      /checkout/degraded_mode" in shown
 
 
 def test_an_execution_as_a_record_carries_timeline_and_numbers() -> None:
@@ -144,6 +184,7 @@ def test_an_incident_tells_arrivals_and_runs_in_one_timeline() -> None:
     """In the order in which they happened, with how long things took."""
     rig = _fixed()
     rig.resolve(service="checkout")
+    rig.drive()
     report = rig.engine.incident_report(rig.execution().incident_id)
 
     shown = plain(render_incident(report, rig.now))
@@ -157,6 +198,7 @@ def test_an_incident_tells_arrivals_and_runs_in_one_timeline() -> None:
     changed = shown.index("09:00:00  shed-optional-features: is about to change")
     resolved = shown.index("09:01:00  CheckoutHighErrorRate resolved")
     assert opened < changed < resolved
+    assert 1 == shown.count("CheckoutHighErrorRate resolved")
 
 
 def test_an_incident_as_a_record_has_its_arrivals_and_executions() -> None:

@@ -1,0 +1,148 @@
+"""Ingest: what taking alerts in costs, beside the least that it can cost and beside a first version.
+
+One thousand runbooks, alerts of ten labels, half of them seen before, a new one matching about two runbooks. The
+floor decodes as strictly as the engine does and inserts one row for each alert, in one transaction a body; the first
+version parses with json and pydantic, tries every runbook, and commits every alert. All on SQLite with the journal's
+own pragmas. Rates are alerts for each second of CPU, so that a slow disk flatters nobody; latencies are wall time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median, quantiles
+from time import perf_counter, process_time
+from typing import NamedTuple
+
+import msgspec
+
+from benchmarks import deliveries
+from benchmarks.naive_intake import NaiveIntake
+from benchmarks.timing import table
+from runbook_engine.sources.strict_json import read_text, repeats_a_key
+
+SIZES = {1: 2000, 100: 60, 10_000: 3}  # alerts a body: bodies
+QUICK_SIZES = {1: 300, 100: 10, 10_000: 1}
+WARM_UP = {1: 50, 100: 2, 10_000: 1}
+NAIVE_BODIES = {1: 300, 100: 6, 10_000: 1}
+GOALS = {1: 0.45, 100: 0.4, 10_000: 0.35}
+Take = Callable[[bytes], object]
+
+
+class Cost(NamedTuple):
+    """What one way of taking bodies in costs."""
+
+    cpu: float  # seconds an alert
+    median: float  # seconds a body
+    slowest: float  # the 99th percentile
+
+
+class _Alert(msgspec.Struct, gc=False):
+    status: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    startsAt: str
+    endsAt: str
+    generatorURL: str
+    fingerprint: str
+
+
+class _Body(msgspec.Struct):
+    receiver: str
+    status: str
+    alerts: list[_Alert]
+    groupLabels: dict[str, str]
+    commonLabels: dict[str, str]
+    commonAnnotations: dict[str, str]
+    externalURL: str
+    version: str
+    groupKey: str
+    truncatedAlerts: int
+
+
+def run(quick: bool) -> str:
+    """Return the ratios for each size of body."""
+    rows = []
+    for size, count in (QUICK_SIZES if quick else SIZES).items():
+        with tempfile.TemporaryDirectory() as folder:
+            floor, engine, naive = _costs(Path(folder), size, count)
+        rows.append(
+            (
+                f"{size:,} a body",
+                1 / engine.cpu,
+                floor.cpu / engine.cpu,
+                GOALS[size],
+                naive.cpu / engine.cpu,
+                engine.median * 1e3,
+                engine.median / floor.median,
+                engine.slowest * 1e3,
+                engine.slowest / floor.median,
+            )
+        )
+    head = ("alerts", "a CPU s", "x floor", "goal", "x naive", "p50 ms", "x floor p50", "p99 ms", "x floor p50")
+    return table(head, rows)
+
+
+def _costs(folder: Path, size: int, count: int) -> tuple[Cost, Cost, Cost]:
+    entries = deliveries.entries()
+    written = list(deliveries.bodies(entries, size, WARM_UP[size] + count))
+    journal = deliveries.sqlite_journal(folder / "journal.sqlite3")
+    engine = deliveries.engine(journal, entries)
+    naive = NaiveIntake(_connect(folder / "naive.sqlite3"), entries)
+    fewer = written[: WARM_UP[size] + NAIVE_BODIES[size]]
+    costs = (
+        _measure(_floor(folder / "floor.sqlite3"), written, size),
+        _measure(lambda body: engine.ingest(deliveries.request(body)), written, size),
+        _measure(naive.ingest, fewer, size),
+    )
+    journal.close()
+    return costs
+
+
+def _measure(take: Take, bodies: Sequence[bytes], size: int) -> Cost:
+    for body in bodies[: WARM_UP[size]]:
+        take(body)
+    measured = bodies[WARM_UP[size] :]
+    before = process_time()
+    walls = [_wall(take, body) for body in measured]
+    cpu = process_time() - before
+    slowest = quantiles(walls, n=100)[98] if len(walls) > 1 else walls[0]
+    return Cost(cpu / (len(measured) * size), median(walls), slowest)
+
+
+def _wall(take: Take, body: bytes) -> float:
+    started = perf_counter()
+    take(body)
+    return perf_counter() - started
+
+
+def _floor(path: Path) -> Take:
+    """Return the least that can be done: decode strictly, and insert a row an alert in one transaction."""
+    connection = _connect(path)
+    connection.execute("CREATE TABLE alerts (serial INTEGER PRIMARY KEY, fingerprint TEXT, body BLOB)")
+    decoder, encode = msgspec.json.Decoder(_Body), msgspec.msgpack.encode
+
+    def take(content: bytes) -> None:
+        text = read_text(content)
+        body = decoder.decode(text)
+        keys = len(_Body.__struct_fields__) + len(body.groupLabels) + len(body.commonLabels)
+        keys += len(body.commonAnnotations)
+        keys += sum(len(_Alert.__struct_fields__) + len(one.labels) + len(one.annotations) for one in body.alerts)
+        assert not repeats_a_key(text, keys)
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(
+            "INSERT INTO alerts (fingerprint, body) VALUES (?, ?)",
+            [(alert.fingerprint, encode(alert)) for alert in body.alerts],
+        )
+        connection.execute("COMMIT")
+
+    return take
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection

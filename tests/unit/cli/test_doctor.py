@@ -1,0 +1,193 @@
+"""`runbook doctor`: everything that must work, each with its remedy; with the real local adapters."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from runbook_engine.entrypoints.cli.desk import Desk
+from runbook_engine.entrypoints.cli.program import main
+from runbook_engine.entrypoints.heartbeat import Heartbeat, write_heartbeat
+from tests.unit.cli.desks import Result, Stream
+
+CONFIG = """
+apiVersion: runbook-engine/v1
+kind: EngineConfig
+metadata: {{name: local}}
+clusters: [local]
+adapters:
+  flags: {{adapter: files, path: flags.json, create: true}}
+  metrics: {{adapter: scrape, url: "{metrics}"}}
+scopes:
+  local: {{source: alertmanager}}
+receivers:
+  chat: {{adapter: {receiver}}}
+tokens:
+  alertmanager: {{roles: [ingest], secrets: [{{env: HOOK_SECRET}}]}}
+teams:
+  team-checkout: {{receiver: chat}}
+targets: [parameter=/checkout/*]
+series:
+  checkout:error_ratio: {{kind: value, metric: checkout_error_ratio}}
+"""
+RUNBOOK = """
+apiVersion: runbook-engine/v1
+kind: Runbook
+metadata: {name: degrade-checkout, owner: team-checkout, summary: Shed optional features.}
+matchers: [alertname = CheckoutHighErrorRate]
+target: {parameter: /checkout/degraded_mode}
+strategy: escalate
+verify: [{query: "checkout:error_ratio", below: 0.02, timeout: 2m}]
+guardrails: {cooldown: 30m, deadline: 40m}
+steps:
+  - name: degrade
+    action: degrade
+    with: {parameter: /checkout/degraded_mode, value: "true"}
+    compensate: never
+"""
+SECRET = "0123456789abcdef0123"
+
+
+class Runner(BaseHTTPRequestHandler):
+    """A runner and a service at once: refuses strangers, and serves one metric."""
+
+    def do_GET(self) -> None:
+        self._answer(200, b"checkout_error_ratio 0.01\n" if self.path == "/metrics" else b"ok")
+
+    def do_POST(self) -> None:
+        known = self.headers.get("Authorization") == f"Bearer {SECRET}"
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(400 if known else 401, b"{}")
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """A runner that answers."""
+    found = ThreadingHTTPServer(("127.0.0.1", 0), Runner)
+    thread = threading.Thread(target=found.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{found.server_port}"
+    found.shutdown()
+    found.server_close()
+    thread.join()
+
+
+def _examine(folder: Path, *argv: str, **environment: str) -> Result:
+    out, err = Stream(), Stream()
+    desk = Desk(stdin=Stream(), stdout=out, stderr=err, environment={"RUNBOOK_DEBUG": "1", **environment})
+    places = ("--runbooks", str(folder), "--state", str(folder / "state"))
+    return Result(main(["doctor", *places, *argv], desk), out.getvalue(), err.getvalue())
+
+
+def _install(folder: Path, *, metrics: str, receiver: str = "console") -> None:
+    (folder / "engine.yaml").write_text(CONFIG.format(metrics=metrics, receiver=receiver))
+    (folder / "degrade.yaml").write_text(RUNBOOK)
+
+
+def test_doctor_finds_everything_in_order(tmp_path: Path, server: str) -> None:
+    """Adapters are built, the signal is read, strangers are refused and our token is not."""
+    _install(tmp_path, metrics=f"{server}/metrics")
+    (tmp_path / "state" / "serve").mkdir(parents=True)
+    beat = Heartbeat(at=datetime.now(UTC), pid=1, owner="w")
+    write_heartbeat(tmp_path / "state" / "serve" / "worker.json", beat)
+
+    result = _examine(tmp_path, "--server", server, HOOK_SECRET=SECRET, RUNBOOK_TOKEN=SECRET)
+
+    assert (0, "") == (result.code, result.err)
+    healthy = [row.split()[0] for row in result.out.splitlines()[:-1]]
+    assert {"ok"} == set(healthy)
+    for name in (
+        "runbooks",
+        "engine.yaml",
+        "state",
+        "adapter flags",
+        "receiver chat",
+        "tokens",
+        "journal",
+        "kill switch",
+        "worker",
+    ):
+        assert f"ok    {name} " in result.out
+    assert "ok    metric checkout:error_ratio  1 series, newest 0s old\n" in result.out
+    assert result.out.endswith("nothing broken, 0 warnings\n")
+
+
+@pytest.mark.parametrize(
+    ("metrics", "receiver", "environment", "name", "remedy"),
+    [
+        pytest.param(
+            "http://127.0.0.1:1/metrics",
+            "console",
+            {"HOOK_SECRET": SECRET},
+            "metric checkout:error_ratio",
+            "degrade-checkout cannot verify without it: start what it is read from, or correct adapters.metrics",
+            id="a signal that cannot be read",
+        ),
+        pytest.param("METRICS", "console", {}, "tokens", "", id="a secret that is not set"),
+        pytest.param(
+            "METRICS",
+            "console",
+            {"HOOK_SECRET": SECRET, "RUNBOOK_TOKEN": "f" * 20},
+            "webhook local",
+            "give RUNBOOK_TOKEN a secret of a token with the role ingest",
+            id="a token that is refused",
+        ),
+        pytest.param("METRICS", "console", {"HOOK_SECRET": SECRET}, "worker", "runbook serve", id="nobody who drives"),
+    ],
+)
+def test_doctor_says_what_is_broken_and_what_mends_it(
+    tmp_path: Path,
+    server: str,
+    metrics: str,
+    receiver: str,
+    environment: dict[str, str],
+    name: str,
+    remedy: str,
+) -> None:
+    """One broken thing hides no other; exit 1."""
+    _install(tmp_path, metrics=f"{server}/metrics" if metrics == "METRICS" else metrics, receiver=receiver)
+
+    result = _examine(tmp_path, "--server", server, "--format", "json", **environment)
+
+    assert 1 == result.code
+    (found,) = [check for check in result.record["checks"] if check["name"] == name]
+    assert ("broken", remedy) == (found["health"], found["remedy"])
+
+
+def test_doctor_where_nothing_is(tmp_path: Path) -> None:
+    """An empty folder: every remedy, no traceback, and nothing is left behind but the state folder."""
+    result = _examine(tmp_path, "--server", "http://127.0.0.1:1")
+
+    assert 1 == result.code
+    assert f"FAIL  runbooks     none under {tmp_path}\n" in result.out
+    assert "-> name their folder with --runbooks\n" in result.out
+    assert "FAIL  engine.yaml  there is no engine.yaml: nobody may send, nothing may be touched\n" in result.out
+    assert "FAIL  webhook      http://127.0.0.1:1 does not answer: Connection refused\n" in result.out
+    assert "-> runbook serve\n" in result.out
+
+
+def test_doctor_of_a_runbook_with_errors_goes_on(tmp_path: Path, server: str) -> None:
+    """The rest is looked at all the same."""
+    _install(tmp_path, metrics=f"{server}/metrics")
+    (tmp_path / "bad.yaml").write_text("kind: Runbook\n")
+
+    result = _examine(tmp_path, "--server", server, HOOK_SECRET=SECRET)
+
+    assert 1 == result.code
+    assert f"-> runbook lint {tmp_path}\n" in result.out
+    assert "ok    journal" in result.out

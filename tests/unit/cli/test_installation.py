@@ -1,0 +1,62 @@
+"""Opening an installation for stopping things: it must work while much is broken."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from runbook_engine.entrypoints.cli.installation import open_records
+from runbook_engine.entrypoints.clock import SystemClock
+from runbook_engine.entrypoints.composition import load_bundle_of
+from runbook_engine.entrypoints.settings import Settings, read_settings
+from runbook_engine.errors import InvalidRunbook
+from runbook_engine.loading.bundle import dump_bundle
+from runbook_engine.model.observation import Pause
+from runbook_engine.registry import Registry
+
+CONFIG = """
+apiVersion: runbook-engine/v1
+kind: EngineConfig
+adapters: {pause: {adapter: files, path: our-pause.json}}
+receivers: {chat: {adapter: webhook, url: {env: NOT_SET}}}
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """An installation that keeps its kill switch in a place of its own."""
+    (tmp_path / "engine.yaml").write_text(CONFIG)
+    return read_settings(runbooks=tmp_path, state=tmp_path / "state", environment={})
+
+
+def _pause(settings: Settings) -> None:
+    now = datetime.now(UTC)
+    open_records(settings, SystemClock()).pauses.throw(Pause(until=now + timedelta(minutes=5), by="ann"))
+
+
+def test_a_missing_secret_does_not_keep_a_person_from_pausing(settings: Settings, tmp_path: Path) -> None:
+    """No receiver is built for it."""
+    _pause(settings)
+
+    assert "ann" in (tmp_path / "our-pause.json").read_text()
+
+
+def test_a_broken_engine_yaml_leaves_what_the_runner_was_started_with(settings: Settings, tmp_path: Path) -> None:
+    """The kill switch that the runner reads is thrown, not another one."""
+    (tmp_path / "state" / "serve").mkdir(parents=True)
+    (tmp_path / "state" / "serve" / "bundle.msgpack").write_bytes(dump_bundle(load_bundle_of(settings, Registry())))
+    (tmp_path / "engine.yaml").write_text("kind: EngineConfig\nadapters: [\n")
+
+    _pause(settings)
+
+    assert "ann" in (tmp_path / "our-pause.json").read_text()
+
+
+def test_a_broken_engine_yaml_that_nobody_was_started_with_is_an_error(settings: Settings, tmp_path: Path) -> None:
+    """A guess would throw a switch that nobody reads."""
+    (tmp_path / "engine.yaml").write_text("kind: EngineConfig\nadapters: [\n")
+
+    with pytest.raises(InvalidRunbook):
+        _pause(settings)

@@ -1,0 +1,168 @@
+"""What a person does to a run, and to all of them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from runbook_engine.entrypoints.heartbeat import Heartbeat, write_heartbeat
+from runbook_engine.model.incident import Intake
+from runbook_engine.model.runbook import Approval
+from tests.scenario.rig import DEGRADE, FLAG, MINUTE, SCALE, runbook
+from tests.unit.cli.desks import Sitting
+
+ASKS = msgspec.structs.replace(SCALE, approval=Approval(by="team-checkout", timeout=timedelta(minutes=10)))
+UNDRIVEN = "warning: recorded, but nobody drives executions now: start runbook serve\n"
+
+
+@pytest.fixture
+def asking(tmp_path: Path) -> Sitting:
+    """A run that asks for its second step."""
+    sitting = Sitting(tmp_path, runbook(steps=(DEGRADE, ASKS)))
+    sitting.rig.errors(lambda world: 0.08 if world.value_of(FLAG) == "true" else 0.12)
+    sitting.rig.fire()
+    sitting.rig.run(3 * MINUTE)
+    return sitting
+
+
+def _identity(sitting: Sitting) -> str:
+    return sitting.rig.execution().id[:8]
+
+
+def _plan(sitting: Sitting) -> str:
+    approval = sitting.rig.execution().approval
+    assert approval is not None
+    return approval.hash[:8]
+
+
+def test_approve_lets_exactly_that_change_happen(asking: Sitting) -> None:
+    """In the name of whoever typed it, with the reason."""
+    identity, plan = _identity(asking), _plan(asking)
+
+    result = asking.run("approve", identity, "--plan", plan, "--reason", "looks right")
+    asking.rig.run(MINUTE)
+
+    assert 0 == result.code
+    said = f"approved by ann: exactly plan {plan}"
+    assert f"{identity}  checkout-high-error-rate on apps/deployment/checkout  {said}\n" == result.out
+    assert 6 == asking.rig.replicas()
+    assert f"ann approved plan {plan} (looks right)" in asking.rig.says()
+
+
+def test_approve_of_another_plan_is_refused(asking: Sitting) -> None:
+    """The world moved, or somebody mistyped: look again."""
+    result = asking.run("approve", _identity(asking), "--plan", "deadbeef")
+
+    assert (1, "") == (result.code, result.out)
+    assert f"runbook: the plan is {_plan(asking)} now, not deadbeef: look at it again\n" == result.err
+
+
+def test_approve_by_somebody_else_is_refused(asking: Sitting) -> None:
+    """Only the team answers."""
+    asking.operator = "mallory"
+
+    result = asking.run("approve", _identity(asking), "--plan", _plan(asking))
+
+    assert 1 == result.code
+    assert "runbook: mallory is not in team-checkout, which must answer: ann\n" == result.err
+
+
+def test_deny_ends_the_run_without_the_change(asking: Sitting) -> None:
+    """What was done before stays."""
+    assert 0 == asking.run("deny", _identity(asking)).code
+    asking.rig.run(MINUTE)
+
+    assert "cancelled" == asking.rig.execution().status
+    assert 4 == asking.rig.replicas()
+
+
+@pytest.mark.parametrize(
+    ("command", "how", "flag", "status"),
+    [
+        pytest.param("cancel", "--keep", "true", "cancelled", id="cancel and keep"),
+        pytest.param("cancel", "--undo", "false", "cancelled", id="cancel and undo"),
+        pytest.param("takeover", "--keep", "true", "handed_over", id="take over and keep"),
+        pytest.param("takeover", "--undo", "false", "handed_over", id="take over and undo"),
+    ],
+)
+def test_a_person_stops_a_run(asking: Sitting, command: str, how: str, flag: str, status: str) -> None:
+    """And says what becomes of its changes."""
+    result = asking.run(command, _identity(asking), how, "--format", "json")
+    asking.rig.run(MINUTE)
+
+    assert 0 == result.code
+    assert asking.rig.execution().id == result.record["execution"]["id"]
+    assert (flag, status) == (asking.rig.flag(), asking.rig.execution().status)
+
+
+def test_keep_and_undo_exclude_each_other(asking: Sitting) -> None:
+    """A person says one of them."""
+    result = asking.run("cancel", _identity(asking), "--keep", "--undo")
+
+    assert 2 == result.code
+    assert "runbook: argument --undo: not allowed with argument --keep (see runbook cancel --help)\n" == result.err
+
+
+def test_a_person_hears_that_nobody_drives(asking: Sitting) -> None:
+    """Recorded is not done."""
+    result = asking.run("deny", _identity(asking))
+
+    assert UNDRIVEN == result.err
+
+
+def test_a_person_hears_nothing_while_the_runner_goes_round(asking: Sitting) -> None:
+    """Its heartbeat is fresh."""
+    folder = asking.folder / "state" / "serve"
+    folder.mkdir()
+    write_heartbeat(folder / "worker.json", Heartbeat(at=asking.rig.now, pid=1, owner="w"))
+
+    assert "" == asking.run("deny", _identity(asking)).err
+
+
+def test_pause_stops_every_change_until_resume(tmp_path: Path) -> None:
+    """The kill switch, with who threw it and why."""
+    sitting = Sitting(tmp_path)
+    sitting.rig.healed_by_flag()
+
+    paused = sitting.run("pause", "--for", "30m", "--reason", "deploy")
+    sitting.rig.fire()
+    sitting.rig.run(MINUTE)
+
+    assert "paused for 30m, until 09:30:00 UTC: no change starts anywhere\n  runbook resume ends it\n" == paused.out
+    assert "false" == sitting.rig.flag()
+    assert "Engine: PAUSED by ann until 09:30:00 UTC (deploy); runbook resume ends it" in sitting.run().out
+
+    resumed = sitting.run("resume")
+    sitting.rig.run(30 * MINUTE, step=timedelta(seconds=10))
+
+    assert "not paused: changes may start again\n" == resumed.out
+    assert "true" == sitting.rig.flag()
+
+
+def test_pause_and_resume_as_records(tmp_path: Path) -> None:
+    """For scripts."""
+    sitting = Sitting(tmp_path)
+
+    paused = sitting.run("pause", "--for", "1h30m", "--format", "json").record
+    resumed = sitting.run("resume", "--format", "json").record
+
+    assert {"paused_until": "2026-01-05T10:30:00Z", "by": "ann", "reason": ""} == paused
+    assert {"paused_until": None} == resumed
+
+
+def test_an_id_that_begins_several_is_refused(tmp_path: Path) -> None:
+    """It is asked for more of it, never a guess."""
+    sitting = Sitting(tmp_path)
+    sitting.rig.fire()
+    execution = sitting.rig.execution()
+    twin = msgspec.structs.replace(execution, id=execution.id[:8] + "00000000", slot="another")
+    sitting.rig.journal.record(Intake(opened=(twin,)))
+
+    result = sitting.run("executions", execution.id[:6])
+
+    assert 2 == result.code
+    assert result.err.startswith(f"runbook: {execution.id[:6]} begins 2 ids, ")
+    assert result.err.endswith(": type more of it\n")

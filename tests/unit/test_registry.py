@@ -1,0 +1,109 @@
+"""What is installed is found by name; what is not gets a sentence with the remedy."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from runbook_engine import registry as module
+from runbook_engine.actions.notify import ACTION
+from runbook_engine.errors import NoAdapter, UnknownAction, UnknownSource
+from runbook_engine.registry import ACTIONS, ADAPTERS, Registry
+
+STRANGER = EntryPoint(name="tell", value="runbook_engine.actions.notify:ACTION", group=ACTIONS)
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[EntryPoint, ...]]:
+    """Return the entry points that are installed, by group: none until a test adds some."""
+    points: dict[str, tuple[EntryPoint, ...]] = {}
+    monkeypatch.setattr(module, "_entry_points", lambda group: points.get(group, ()))
+    return points
+
+
+def test_our_actions_are_found_by_name() -> None:
+    """By a scan of the package, each file once."""
+    names = set(Registry().actions)
+
+    assert {"degrade", "notify", "restart", "rollback", "scale", "ticket"} <= names
+    assert "degrade" == Registry().action("degrade").name
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "error", "says"),
+    [
+        pytest.param("action", "scael", UnknownAction, "unknown action 'scael': did you mean 'scale'?", id="an action"),
+        pytest.param(
+            "collector", "grph", UnknownAction, "unknown diagnostics 'grph': did you mean 'graph'?", id="a collector"
+        ),
+        pytest.param(
+            "source",
+            "alertmanger",
+            UnknownSource,
+            "unknown source 'alertmanger': did you mean 'alertmanager'?",
+            id="a source",
+        ),
+        pytest.param(
+            "collector",
+            "zzz",
+            UnknownAction,
+            "unknown diagnostics 'zzz'; known are changes, graph, logs",
+            id="nothing is near",
+        ),
+    ],
+)
+def test_an_unknown_name_gets_a_suggestion(
+    installed: dict[str, tuple[EntryPoint, ...]], kind: str, name: str, error: type[Exception], says: str
+) -> None:
+    """Did you mean, or all there are."""
+    with pytest.raises(error) as caught:
+        getattr(Registry(), kind)(name)
+
+    assert says == str(caught.value)
+
+
+def test_a_strangers_action_is_found_as_ours_are(installed: dict[str, tuple[EntryPoint, ...]]) -> None:
+    """The same mechanism, by entry point."""
+    installed[ACTIONS] = (STRANGER,)
+
+    assert "notify" in Registry().actions
+
+
+def test_a_stranger_cannot_take_a_name_of_ours(
+    installed: dict[str, tuple[EntryPoint, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `notify` means does not depend on what else is installed."""
+    installed[ACTIONS] = (STRANGER,)
+    impostor = object()
+    monkeypatch.setattr(EntryPoint, "load", lambda point: impostor)
+
+    assert Registry().action("notify") is ACTION
+
+
+def test_an_adapter_without_dist_info_gets_the_hint(installed: dict[str, tuple[EntryPoint, ...]]) -> None:
+    """A zip that lost its metadata has no entry points at all."""
+    with pytest.raises(NoAdapter) as caught:
+        Registry().adapter("sqlite")
+
+    assert (
+        "no adapter 'sqlite': no entry points of group runbook_engine.adapters are installed "
+        "(install the package itself, and keep its *.dist-info folder in a zip)" == str(caught.value)
+    )
+
+
+def test_an_unknown_adapter_gets_a_suggestion(installed: dict[str, tuple[EntryPoint, ...]]) -> None:
+    """Loading no other adapter to say so."""
+    installed[ADAPTERS] = (EntryPoint(name="sqlite", value="nothing.there:ADAPTER", group=ADAPTERS),)
+
+    with pytest.raises(NoAdapter) as caught:
+        Registry().adapter("sqllite")
+
+    assert "no adapter 'sqllite': did you mean 'sqlite'? (name one that is installed)" == str(caught.value)
+
+
+def test_time_limits_are_those_of_the_actions() -> None:
+    """What the worst case of a run is made of."""
+    found = Registry()
+
+    assert {name: spec.time_limit for name, spec in found.actions.items()} == dict(found.time_limits)

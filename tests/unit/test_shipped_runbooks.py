@@ -1,0 +1,81 @@
+"""The shipped runbooks: clean, tested, and harmless until an installation says otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runbook_engine.guardrails import effective_mode
+from runbook_engine.loading.files import Loaded, load_files
+from runbook_engine.model.runbook import MODES
+from runbook_engine.registry import Registry
+from runbook_engine.testing.runner import run_test_file
+
+RUNBOOKS = Path(__file__).parents[2] / "runbooks"
+NAMES = ("checkout-crash-looping", "checkout-high-error-rate", "checkout-high-latency")
+TEST_FILES = tuple(sorted(RUNBOOKS.rglob("*.test.yaml")))
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    """What is installed."""
+    return Registry()
+
+
+@pytest.fixture(scope="module")
+def loaded(registry: Registry) -> Loaded:
+    """Everything that is shipped, read once."""
+    return load_files([RUNBOOKS], registry, RUNBOOKS / "engine.yaml")
+
+
+def test_shipped_runbooks_lint_clean_when_warnings_count(loaded: Loaded) -> None:
+    """No finding at all: not in a runbook, not in a test, not in engine.yaml."""
+    assert loaded.diagnostics == ()
+    assert tuple(sorted(runbook.name for runbook in loaded.bundle.runbooks)) == NAMES
+
+
+def test_shipped_runbook_has_its_tests_beside_it(loaded: Loaded) -> None:
+    """Each runbook's file has a test file of its own name, which names it."""
+    for runbook in loaded.bundle.runbooks:
+        beside = Path(runbook.file).with_suffix("").with_suffix(".test.yaml")
+        named = [name for test in loaded.tests if Path(test.file) == beside for name in test.document.runbooks]
+
+        assert Path(runbook.file).name in named
+
+
+@pytest.mark.parametrize("file", [pytest.param(file, id=file.name) for file in TEST_FILES])
+def test_shipped_runbook_passes_its_tests(file: Path, loaded: Loaded, registry: Registry) -> None:
+    """Every test of a shipped runbook holds."""
+    results = run_test_file(file, loaded, registry)
+
+    assert len(results) >= 5
+    assert [str(result) for result in results if not result.ok] == []
+
+
+def test_nothing_acts_by_itself_under_the_bundled_configuration(loaded: Loaded) -> None:
+    """The runbooks may say auto: the installation's ceiling, which nobody has raised, keeps them at propose."""
+    configuration = loaded.bundle.configuration
+
+    modes = {effective_mode(each, configuration, lambda rule: True) for each in loaded.bundle.runbooks}
+
+    assert {each.mode[0].mode for each in loaded.bundle.runbooks} == {"auto"}
+    assert modes == {"propose"}
+    assert MODES.index("propose") < MODES.index("auto")
+
+
+def test_every_irreversible_change_asks_a_person(loaded: Loaded, registry: Registry) -> None:
+    """What no machine can undo is done by nobody alone, a rolling restart excepted: it leaves nothing to undo."""
+    alone = {
+        (runbook.name, step.action)
+        for runbook in loaded.bundle.runbooks
+        for step in runbook.steps
+        if not registry.action(step.action).reversible and step.approval is None
+    }
+
+    assert alone == {("checkout-crash-looping", "restart")}
+
+
+def test_every_target_of_the_shipped_runbooks_is_on_the_allow_list(loaded: Loaded) -> None:
+    """The bundled configuration names what the runbooks touch, and nothing else."""
+    assert loaded.bundle.configuration.targets == ("deployment=apps/checkout", "parameter=/checkout/*")
