@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from runbook_engine.ports import Journal
 from runbook_engine.registry import Registry
 from runbook_engine.testing.simulated_world import SimulatedWorld
 
+Told = dict[str, object]  # an alert as its sender tells it
+Kind = Callable[[Sequence[Entry], int, int], list[list[Told]]]
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RUNBOOKS = 1000
 CONFIGURATION = Configuration(
@@ -55,15 +57,33 @@ def sqlite_journal(path: Path) -> SqliteJournal:
     return SqliteJournal(Database(path, timedelta(seconds=30)))
 
 
-def bodies(written: Sequence[Entry], size: int, count: int) -> Iterator[bytes]:
-    """Return so many webhook bodies of so many alerts: the odd ones were in the body before, the even ones are new."""
-    told: list[dict[str, object]] = []
+def half_new(written: Sequence[Entry], size: int, count: int) -> list[list[Told]]:
+    """Return so many deliveries: of each, half of the alerts were new in the one before."""
+    made: list[list[Told]] = []
+    fresh: list[Told] = []
     for number in range(count):
-        labels = alerts(size, written, seed=number)
-        fresh = [_told(each, f"{number}-{index}") for index, each in enumerate(labels)]
-        seen, told = told, fresh
-        mixed = [seen[index] if seen and (index + number) % 2 else each for index, each in enumerate(fresh)]
-        yield msgspec.json.encode(_body(mixed))
+        seen, fresh = (
+            fresh,
+            [_told(each, f"{number}-{at}") for at, each in enumerate(alerts(size, written, seed=number))],
+        )
+        made.append([seen[at] if seen and (at + number) % 2 else each for at, each in enumerate(fresh)])
+    return made
+
+
+def seen(written: Sequence[Entry], size: int, count: int) -> list[list[Told]]:
+    """Return the same delivery again and again, as a sender repeats what still fires."""
+    return half_new(written, size, 1) * count
+
+
+def one_service(written: Sequence[Entry], size: int, count: int) -> list[list[Told]]:
+    """Return the storm of one broken service: all its pods alert, and all alerts belong to one incident."""
+    [labels] = alerts(1, [entry for entry in written if len(entry.matchers) == 2], seed=1)
+    return [[_told(labels, f"{number}-{at}") for at in range(size)] for number in range(count)]
+
+
+def bodies(told: Iterable[list[Told]]) -> list[bytes]:
+    """Return deliveries as webhook bodies."""
+    return [msgspec.json.encode(_body(each)) for each in told]
 
 
 def request(body: bytes) -> Request:
@@ -89,7 +109,7 @@ def _runbook(entry: Entry) -> Runbook:
     )
 
 
-def _told(labels: Labels, unique: str) -> dict[str, object]:
+def _told(labels: Labels, unique: str) -> Told:
     """Return one alert as Alertmanager writes it, about 700 bytes."""
     return {
         "status": "firing",
@@ -105,7 +125,7 @@ def _told(labels: Labels, unique: str) -> dict[str, object]:
     }
 
 
-def _body(told: list[dict[str, object]]) -> dict[str, object]:
+def _body(told: list[Told]) -> dict[str, object]:
     return {
         "receiver": "engine",
         "status": "firing",

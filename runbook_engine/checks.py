@@ -152,9 +152,14 @@ def _judge_query(check: QueryCheck, subject: Subject, world: World) -> Reading:
     failing = [sample for sample in samples if not compare(sample.value, check.value)]
     shown = _worst(check, failing or list(samples))
     ok = not failing
-    sign = "is" if ok else "is not"
-    says = f"{check.query} {number(shown)} {sign} {check.comparison} {number(check.value)}"
+    says = f"{check.query} {number(shown)} {_verb(check, ok=ok)} {number(check.value)}"
     return Reading(ok=ok, says=says, value=shown)
+
+
+def _verb(check: QueryCheck, *, ok: bool) -> str:
+    if check.comparison == "equals":
+        return "equals" if ok else "does not equal"
+    return f"{'is' if ok else 'is not'} {check.comparison}"
 
 
 def _worst(check: QueryCheck, samples: list[Sample]) -> float:

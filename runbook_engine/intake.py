@@ -53,15 +53,55 @@ class _Wish:
 
 
 @dataclass(slots=True)
+class _Touched:
+    """An incident that a delivery touches. Its lists are keys here: a storm adds thousands of alerts to one."""
+
+    stored: Incident
+    open_alerts: dict[str, None]
+    alert_keys: dict[str, None]
+    execution_ids: dict[str, None]
+
+    @classmethod
+    def of(cls, incident: Incident) -> _Touched:
+        return cls(
+            incident,
+            dict.fromkeys(incident.open_alerts),
+            dict.fromkeys(incident.alert_keys),
+            dict.fromkeys(incident.execution_ids),
+        )
+
+    def fires(self, alert: Alert, now: datetime) -> None:
+        severity = max(self.stored.severity, alert.severity, key=SEVERITY_NUMBERS.__getitem__)
+        self.stored = replace(self.stored, severity=severity, last_firing_at=now, resolved_at=None)
+        self.open_alerts[alert.alert_key] = None
+        self.alert_keys[alert.alert_key] = None
+
+    def ends(self, alert_key: str, now: datetime, *, resolved: bool) -> None:
+        self.open_alerts.pop(alert_key, None)
+        if resolved and not self.open_alerts:
+            self.stored = replace(self.stored, resolved_at=now)
+
+    def incident(self) -> Incident:
+        return replace(
+            self.stored,
+            open_alerts=tuple(self.open_alerts),
+            alert_keys=tuple(self.alert_keys),
+            execution_ids=tuple(self.execution_ids),
+        )
+
+
+@dataclass(slots=True)
 class _Draft:
     """What has been decided so far of one delivery; later alerts see what earlier ones did."""
 
     episodes: dict[str, Episode]
     holders: dict[str, str]
     followers: dict[str, tuple[str, ...]]
-    incidents: dict[str, Incident] = field(default_factory=dict)  # by key
+    incidents: dict[str, _Touched] = field(default_factory=dict)  # by id
+    newest: dict[str, str] = field(default_factory=dict)  # incident key -> id
     touched: dict[str, Episode] = field(default_factory=dict)
-    opened: dict[str, Execution] = field(default_factory=dict)
+    opened: dict[str, Execution] = field(default_factory=dict)  # by slot
+    members: dict[str, list[Member]] = field(default_factory=dict)  # by slot: of what was opened
     runbooks: dict[str, Runbook] = field(default_factory=dict)
     joined: list[tuple[str, str, Signal]] = field(default_factory=list)
     signals: list[tuple[str, Signal]] = field(default_factory=list)
@@ -74,8 +114,8 @@ class _Draft:
     def intake(self) -> Intake:
         return Intake(
             episodes=tuple(self.touched.values()),
-            incidents=tuple(self.incidents.values()),
-            opened=tuple(self.opened.values()),
+            incidents=tuple(touched.incident() for touched in self.incidents.values()),
+            opened=tuple(replace(each, members=tuple(self.members[slot])) for slot, each in self.opened.items()),
             runbooks=tuple(self.runbooks.values()),
             joined=tuple(self.joined),
             signals=tuple(self.signals),
@@ -215,17 +255,14 @@ class IntakeBuilder:
         now: datetime,
     ) -> tuple[Episode, tuple[Decision, ...]]:
         incident = self._incident_for(alert, episode, draft, now)
-        episode = replace(episode, incident_id=incident.id)
-        draft.incidents[incident.key] = incident
+        episode = replace(episode, incident_id=incident.stored.id)
         decisions = []
         for wish in wishes:
             wanted = wish.matched
             if transition.flapping:
                 wanted = replace(wanted, mode=min(wanted.mode, "propose", key=MODES.index))
-            decisions.append(self._decide(wanted, wish, alert, episode, incident.id, draft, now))
-        opened = tuple(decision.execution_id for decision in decisions if decision.execution_id)
-        executions = tuple(dict.fromkeys((*incident.execution_ids, *opened)))
-        draft.incidents[incident.key] = replace(incident, execution_ids=executions)
+            decisions.append(self._decide(wanted, wish, alert, episode, draft, now))
+        incident.execution_ids.update((each.execution_id, None) for each in decisions if each.execution_id)
         return episode, tuple(decisions)
 
     def _wishes(self, alert: Alert) -> tuple[_Wish, ...]:
@@ -245,14 +282,7 @@ class IntakeBuilder:
         return _Wish(matched, target, inputs, slot_of(matched.runbook.name, target))
 
     def _decide(
-        self,
-        matched: Matched,
-        wish: _Wish,
-        alert: Alert,
-        episode: Episode,
-        incident_id: str,
-        draft: _Draft,
-        now: datetime,
+        self, matched: Matched, wish: _Wish, alert: Alert, episode: Episode, draft: _Draft, now: datetime
     ) -> Decision:
         runbook = matched.runbook
         if wish.refused:
@@ -263,8 +293,11 @@ class IntakeBuilder:
             self._join(wish.slot, holder, member, draft)
             draft.follow(alert.alert_key, holder)
             return Decision(runbook=runbook.name, outcome="joined", execution_id=holder)
-        execution = self._open(matched, alert, (member,), wish.target, wish.inputs, incident_id=incident_id, now=now)
+        execution = self._open(
+            matched, alert, (member,), wish.target, wish.inputs, incident_id=episode.incident_id, now=now
+        )
         draft.opened[wish.slot] = execution
+        draft.members[wish.slot] = [member]
         draft.holders[wish.slot] = execution.id
         draft.runbooks[runbook.digest] = runbook
         draft.follow(alert.alert_key, execution.id)
@@ -284,8 +317,7 @@ class IntakeBuilder:
 
     def _join(self, slot: str, holder: str, member: Member, draft: _Draft) -> None:
         if slot in draft.opened:
-            opened = draft.opened[slot]
-            draft.opened[slot] = replace(opened, members=(*opened.members, member))
+            draft.members[slot].append(member)
             return
         signal = Signal(
             kind="joined", at=member.since, alert_key=member.alert_key, episode_id=member.episode_id, name=member.name
@@ -332,21 +364,18 @@ class IntakeBuilder:
 
     # --- incidents ----------------------------------------------------------------------------------------
 
-    def _incident_for(self, alert: Alert, episode: Episode, draft: _Draft, now: datetime) -> Incident:
+    def _incident_for(self, alert: Alert, episode: Episode, draft: _Draft, now: datetime) -> _Touched:
         key = incident_key(alert, self.configuration.correlation.keys)
-        incident = draft.incidents.get(key) or self.journal.newest_incident(key)
+        touched = draft.incidents.get(draft.newest.get(key, ""))
+        if touched is None and (stored := self.journal.newest_incident(key)) is not None:
+            touched = draft.incidents.get(stored.id) or _Touched.of(stored)
         window = self.configuration.correlation.window
-        if incident is None or (not incident.open_alerts and now - incident.last_firing_at > window):
-            incident = self._new_incident(key, alert, episode.episode_id, now)
-        severity = max(incident.severity, alert.severity, key=lambda name: SEVERITY_NUMBERS[name])
-        return replace(
-            incident,
-            severity=severity,
-            last_firing_at=now,
-            resolved_at=None,
-            open_alerts=tuple(dict.fromkeys((*incident.open_alerts, alert.alert_key))),
-            alert_keys=tuple(dict.fromkeys((*incident.alert_keys, alert.alert_key))),
-        )
+        if touched is None or (not touched.open_alerts and now - touched.stored.last_firing_at > window):
+            touched = _Touched.of(self._new_incident(key, alert, episode.episode_id, now))
+        draft.incidents[touched.stored.id] = touched
+        draft.newest[key] = touched.stored.id
+        touched.fires(alert, now)
+        return touched
 
     def _new_incident(self, key: str, alert: Alert, episode_id: str, now: datetime) -> Incident:
         identity = hashlib.sha256(f"{len(key)}:{key}{episode_id}".encode()).hexdigest()[:12]
@@ -363,20 +392,12 @@ class IntakeBuilder:
         )
 
     def _close_in_incident(self, episode: Episode, draft: _Draft, now: datetime, *, resolved: bool) -> None:
-        incident = self._known_incident(episode.incident_id, draft)
-        if incident is None:
+        if not episode.incident_id:
             return
-        left = tuple(key for key in incident.open_alerts if key != episode.alert_key)
-        resolved_at = now if resolved and not left else incident.resolved_at
-        draft.incidents[incident.key] = replace(incident, open_alerts=left, resolved_at=resolved_at)
-
-    def _known_incident(self, incident_id: str, draft: _Draft) -> Incident | None:
-        if not incident_id:
-            return None
-        for incident in draft.incidents.values():
-            if incident.id == incident_id:
-                return incident
-        return self.journal.incident(incident_id)
+        touched = draft.incidents.get(episode.incident_id)
+        if touched is None:
+            touched = draft.incidents[episode.incident_id] = _Touched.of(self.journal.incident(episode.incident_id))
+        touched.ends(episode.alert_key, now, resolved=resolved)
 
     def _tell_followers(self, kind: SignalKind, episode: Episode, draft: _Draft, at: datetime) -> None:
         signal = Signal(

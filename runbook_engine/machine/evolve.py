@@ -53,7 +53,8 @@ ASK_AGAIN = timedelta(seconds=5)
 def evolve(execution: Execution, event: Event, runbook: Runbook) -> Execution:
     """Return the execution after the event; the version is given by the commit that stores it."""
     after = _react(execution, event, runbook)
-    return replace(after, compensation=compensation_of(after, runbook))
+    judged = replace(after, compensation=compensation_of(after, runbook))
+    return judged if judged.absorbing else replace(judged, slot_given_up=True)
 
 
 def rest(execution: Execution, pause: Pause | None, now: datetime) -> Execution:

@@ -54,9 +54,17 @@ def _joined(execution: Execution, signal: Signal, runbook: Runbook, at: datetime
         return execution
     member = Member(alert_key=signal.alert_key, episode_id=signal.episode_id, name=signal.name, since=signal.at)
     joined = replace(execution, members=(*execution.members, member))
-    if joined.stage == "ended" and joined.compensation == "held" and joined.status != "handed_over":
+    holding = joined.stage == "ended" and joined.compensation == "held" and joined.status != "handed_over"
+    if holding and _comes_back(execution, signal):
         return hand_over(joined, runbook, f"{signal.name} came back within the hold time; our changes are kept", at)
     return joined
+
+
+def _comes_back(execution: Execution, signal: Signal) -> bool:
+    """Whether it fires again after it was over, or while all of them were; one alert more while they fire just joins."""
+    return execution.all_resolved or any(
+        member.alert_key == signal.alert_key and member.state != "firing" for member in execution.members
+    )
 
 
 def _mark(execution: Execution, signal: Signal, state: MemberState) -> Execution:

@@ -210,6 +210,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     announced: tuple[str, ...] = ()
     signals_consumed: int = 0
     evidence: tuple[str, ...] = ()  # ids of kept diagnostics
+    slot_given_up: bool = False  # it stopped absorbing once, and never absorbs again
     plan_hash: str = ""
     audit_head: str = ""
     audit_length: int = 0
@@ -245,7 +246,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
         """
         if not self.ended:
             return True
-        if self.stage == "unwinding":
+        if self.stage == "unwinding" or self.slot_given_up:
             return False
         if self.status == "handed_over" and self.compensation == "held":
             return self.firing

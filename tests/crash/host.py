@@ -136,7 +136,7 @@ class Host:
             "degraded": self.simulated.value_of(FLAG) == "true",
             "scaled": seen.replicas >= 6,
             "rolled back": seen.revision == 1,
-            "register": self.register.value != INITIAL,
+            "register": "register" in self.case.healed_by and self.register.value != INITIAL,
         }
         return any(now_so[word] for word in self.case.healed_by)
 

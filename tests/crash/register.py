@@ -14,13 +14,15 @@ from pathlib import Path
 
 from runbook_engine.actions.params import ActionParams
 from runbook_engine.errors import Conflict
+from runbook_engine.model.delivery import SourceSpec
 from runbook_engine.model.plan import Change, Outcome, Progress, Value
 from runbook_engine.model.target import Target
-from runbook_engine.ports import ActionSpec, Effects, Repeat, World
+from runbook_engine.ports import ActionSpec, CollectorSpec, Effects, Repeat, World
 from runbook_engine.registry import Registry
 
 REGISTER = Target("parameter", "local", "", "/checkout/register")
 INITIAL = "closed"
+INSTALLED = Registry()  # immutable, and slow to fill; it fills at its first use
 REPEATS: tuple[Repeat, ...] = ("declarative", "token", "observable", "once")
 
 
@@ -86,7 +88,17 @@ class RegisterRegistry(Registry):
     @cached_property
     def actions(self) -> Mapping[str, ActionSpec]:
         """Every action by name."""
-        return {**super().actions, **{f"set-{repeat}": _spec(repeat, self._register) for repeat in REPEATS}}
+        return {**INSTALLED.actions, **{f"set-{repeat}": _spec(repeat, self._register) for repeat in REPEATS}}
+
+    @cached_property
+    def collectors(self) -> Mapping[str, CollectorSpec]:
+        """Every evidence collector by name."""
+        return INSTALLED.collectors
+
+    @cached_property
+    def sources(self) -> Mapping[str, SourceSpec]:
+        """Every alert source by name."""
+        return INSTALLED.sources
 
 
 def _spec(repeat: Repeat, register: Register) -> ActionSpec:

@@ -13,6 +13,8 @@ from tests.crash.host import Host
 from tests.crash.invariants import assert_sound, intents
 from tests.crash.mortality import Mortality
 
+pytestmark = pytest.mark.slow  # several hundred runs
+
 SHIPPED = Path(__file__).parents[2] / "runbooks"
 BAD = 50.0  # seconds, errors or crashes: far above what any of them allows
 EFFECTS = {

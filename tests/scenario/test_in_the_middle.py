@@ -111,14 +111,33 @@ def test_an_alert_that_merely_expired_is_not_resolved() -> None:
     assert ["notFixed"] == rig.told("oncall")
 
 
-def test_another_alert_of_a_holding_run_joins_it_and_hands_over() -> None:
-    """One run for one target: what it did was not enough for the second alert, so a person looks."""
+def test_another_alert_joins_a_holding_run_and_the_undo_waits_for_both() -> None:
+    """Several pods alert a little apart: one run for one target, undone once the last of them is resolved."""
     rig = holding()
+    rig.errors(lambda world: 0.001)
+    rig.fire(pod="second")
+    rig.run(MINUTE)
+
+    rig.resolve()
+    rig.run(15 * MINUTE)
+    after_one = (rig.execution().status, rig.flag())
+    rig.resolve(pod="second")
+    rig.run(11 * MINUTE)
+
+    assert 1 == len(rig.journal.executions(limit=10))
+    assert ("succeeded", "true") == after_one
+    assert ("succeeded", "undone", "false") == (rig.execution().status, rig.execution().compensation, rig.flag())
+
+
+def test_another_alert_within_the_hold_time_hands_over() -> None:
+    """All were resolved, and something fires again: what was done was not enough, so a person looks."""
+    rig = holding()
+    rig.resolve()
+    rig.run(5 * MINUTE)
 
     rig.fire(pod="second")
     rig.run(5 * MINUTE)
 
-    assert 1 == len(rig.journal.executions(limit=10))
     assert "handed_over" == rig.execution().status
 
 

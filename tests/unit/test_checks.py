@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -79,7 +79,8 @@ def subject(**changes: object) -> Subject:
         pytest.param(BELOW, (0.01, 0.015), True, "errors 0.015 is below 0.02", id="all series must pass"),
         pytest.param(ABOVE, (0.03, 0.01), False, "errors 0.01 is not above 0.02", id="one series is not above"),
         pytest.param(ABOVE, (0.03,), True, "errors 0.03 is above 0.02", id="above"),
-        pytest.param(EQUALS, (0.1 + 0.2,), True, "errors 0.3 is equals 0.3", id="equal up to rounding"),
+        pytest.param(EQUALS, (0.1 + 0.2,), True, "errors 0.3 equals 0.3", id="equal up to rounding"),
+        pytest.param(EQUALS, (0.4,), False, "errors 0.4 does not equal 0.3", id="not equal"),
         pytest.param(BELOW, (-1e300,), True, "errors -1e+300 is below 0.02", id="very small"),
         pytest.param(BELOW, (), None, "errors has no data", id="empty"),
         pytest.param(BELOW, (math.nan,), None, "errors is not a number", id="NaN"),
@@ -287,4 +288,3 @@ def test_a_reading_is_made_of_the_present() -> None:
     judge_check(BELOW, subject(), world(Clocked()))
 
     assert [EPOCH] == asked
-    assert UTC == EPOCH.tzinfo

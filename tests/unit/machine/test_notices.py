@@ -1,0 +1,170 @@
+"""Who is told what, once; and what must not be silent reaches somebody."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from runbook_engine.machine.events import Applied, Asked, Delivered, Finished, Paged, Undelivered
+from runbook_engine.machine.notices import LONGEST_DELAY, MOST_ATTEMPTS, announce
+from runbook_engine.model.execution import ApprovalRequest, Execution
+from runbook_engine.model.plan import Outcome, PlannedStep
+from runbook_engine.model.runbook import EventName, NotifyRule
+from tests.scenario.rig import runbook
+from tests.unit.machine.story import FLIP, START, after, intended, opened, planned, prepared, required, signalled
+
+CHAT = NotifyRule(receiver="chat", events=("started", "changed", "ended"))
+ONCALL = NotifyRule(receiver="oncall", events=("notFixed",), after=timedelta(minutes=8))
+
+
+def told(execution: Execution) -> list[tuple[str, str]]:
+    """Return who is to be told of what, in order."""
+    return [(notice.receiver, notice.event) for notice in execution.outbox]
+
+
+@pytest.mark.parametrize(
+    ("rules", "event", "receivers"),
+    [
+        pytest.param((CHAT,), "started", ["chat"], id="a rule covers it"),
+        pytest.param((), "started", [], id="nobody need hear of a start"),
+        pytest.param((), "changed", [], id="nor of a change"),
+        pytest.param((), "ended", [], id="nor of an end that is told as what it is"),
+        pytest.param((), "blocked", ["owner"], id="blocked is never silent"),
+        pytest.param((), "notFixed", ["owner"], id="nor is not fixed"),
+        pytest.param((), "approval", ["owner"], id="nor is a question"),
+        pytest.param((CHAT,), "blocked", [], id="blocked is heard as an end"),
+        pytest.param((CHAT,), "notFixed", [], id="not fixed is heard as an end"),
+        pytest.param((CHAT,), "approval", ["owner"], id="a question is not heard as an end"),
+        pytest.param((ONCALL,), "blocked", [], id="blocked is heard as not fixed"),
+        pytest.param((CHAT, replace(CHAT, receiver="wall")), "started", ["chat", "wall"], id="everybody who wants to"),
+        pytest.param((CHAT, CHAT), "started", ["chat"], id="each once"),
+    ],
+)
+def test_an_event_is_told_to_whom_it_concerns(
+    rules: tuple[NotifyRule, ...], event: EventName, receivers: list[str]
+) -> None:
+    """By the runbook's rules, and else to the owner where silence would be wrong."""
+    execution = announce(opened(), runbook(notify=rules), event, START, "text")
+
+    assert receivers == [notice.receiver for notice in execution.outbox]
+
+
+@pytest.mark.parametrize(
+    ("event", "times"),
+    [
+        pytest.param("started", 1, id="a start once"),
+        pytest.param("ended", 1, id="an end once"),
+        pytest.param("notFixed", 1, id="not fixed once"),
+        pytest.param("changed", 3, id="every change"),
+        pytest.param("approval", 3, id="every question"),
+    ],
+)
+def test_an_event_is_told_as_often_as_it_is_news(event: EventName, times: int) -> None:
+    """Even after it was delivered."""
+    book = runbook(notify=(NotifyRule(receiver="chat", events=(event,)),))
+    execution, ids = opened(), []
+    for _ in range(3):
+        execution = announce(execution, book, event, START, "text")
+        ids += [notice.id for notice in execution.outbox]
+        execution = after(execution, book, *[Delivered(notice_id=notice.id, at=START) for notice in execution.outbox])
+
+    assert times == len(ids) == len(set(ids))
+
+
+def test_a_run_tells_its_story() -> None:
+    """Started, changed, ended; the page that was due early is not sent again at the end."""
+    book = runbook(notify=(CHAT, ONCALL), strategy="sequence", verify=())
+    execution = after(opened(), book, required(), prepared(), intended())
+    execution = after(execution, book, Paged(rule=1, at=START), Applied(step=0, outcome=Outcome.failed("denied"), at=START))
+
+    assert [("chat", "started"), ("oncall", "notFixed"), ("chat", "ended")] == told(execution)
+    assert "failed: shed-optional-features failed: denied" == execution.outbox[-1].text
+
+
+def test_a_rehearsal_tells_nobody() -> None:
+    """Mode observe is on record only."""
+    book = runbook(notify=(CHAT, replace(ONCALL, after=None)))
+
+    execution = after(opened(mode="observe"), book, required(), planned())
+
+    assert ("cancelled", []) == (execution.status, told(execution))
+
+
+def test_a_question_says_what_is_asked() -> None:
+    """At 3 am nobody wants to look a hash up."""
+    step = PlannedStep(name="shed", action="degrade", change=FLIP, change_hash="0123456789")
+    request = ApprovalRequest(
+        kind="step", hash="0123456789", by="team-checkout", asked_at=START, until=START, steps=(step,)
+    )
+
+    execution = after(opened(), runbook(notify=()), Asked(request=request, at=START))
+
+    assert (
+        "approval by team-checkout needed until 09:00:00 UTC for plan 01234567: "
+        '/checkout/degraded_mode value "false" -> "true"' == execution.outbox[0].text
+    )
+
+
+def test_a_question_never_shows_a_secret() -> None:
+    """Nor does the notice of its change."""
+    secret = replace(FLIP, before="old-password", after="new-password", sensitive=True)
+    step = PlannedStep(name="rotate", action="degrade", change=secret, change_hash="0123456789")
+    request = ApprovalRequest(
+        kind="step", hash="0123456789", by="team-checkout", asked_at=START, until=START, steps=(step,)
+    )
+
+    execution = after(opened(), runbook(notify=()), Asked(request=request, at=START))
+
+    assert not any("password" in notice.text for notice in execution.outbox)
+    assert "(value not shown)" in execution.outbox[0].text
+
+
+def test_a_notice_is_tried_again_later_and_later_and_then_told_to_the_owner() -> None:
+    """The pager is down for good: somebody hears, with the reason."""
+    book = runbook(notify=(replace(ONCALL, after=None),))
+    execution = after(opened(), book, Finished(status="failed", reason="denied", at=START))
+    at, delays = START, []
+    for _ in range(MOST_ATTEMPTS):
+        lost = execution.outbox[0]
+        execution = after(execution, book, Undelivered(notice_id=lost.id, reason="refused", at=at))
+        delays.append(execution.outbox[0].not_before - at)
+        at = execution.outbox[0].not_before
+
+    assert [5, 10, 20, 40, 80, 160, 300, 0] == [delay.total_seconds() for delay in delays]
+    assert max(delays) == LONGEST_DELAY
+    assert [("owner", "notFixed")] == told(execution)
+    assert "failed: denied (oncall could not be told: refused)" == execution.outbox[0].text
+
+
+@pytest.mark.parametrize(
+    ("event", "receivers"),
+    [
+        pytest.param("started", [], id="a start is not worth it"),
+        pytest.param("ended", [], id="nor is an end"),
+        pytest.param("approval", ["owner"], id="a question is"),
+        pytest.param("blocked", ["owner"], id="blocked is"),
+    ],
+)
+def test_a_notice_that_can_never_arrive_goes_to_the_owner(event: EventName, receivers: list[str]) -> None:
+    """And when the owner's receiver is the one that fails, it is given up rather than sent round for ever."""
+    book = runbook(notify=(NotifyRule(receiver="chat", events=(event,)),))
+    execution = announce(opened(), book, event, START, "text")
+
+    execution = after(
+        execution, book, Undelivered(notice_id=execution.outbox[0].id, reason="gone", permanent=True, at=START)
+    )
+    assert receivers == [notice.receiver for notice in execution.outbox]
+    for notice in execution.outbox:
+        execution = after(execution, book, Undelivered(notice_id=notice.id, reason="gone", permanent=True, at=START))
+
+    assert () == execution.outbox
+
+
+def test_a_person_who_takes_over_hears_of_the_end() -> None:
+    """By the rules that the runbook has for ends."""
+    execution = after(opened(), runbook(notify=(CHAT,)), signalled("taken_over", by="ann", reason="mine"))
+
+    assert [("chat", "ended")] == told(execution)
+    assert "handed over: taken over by ann (mine), keeping what was changed" == execution.outbox[0].text

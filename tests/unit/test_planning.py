@@ -1,0 +1,187 @@
+"""A plan is the run without `apply`: what it says is what the run then does."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from runbook_engine.model.guardrail import Guardrails
+from runbook_engine.model.observation import Pause
+from runbook_engine.model.plan import Plan
+from runbook_engine.model.runbook import Step
+from runbook_engine.model.target import TargetTemplate
+from tests.scenario.rig import DEGRADE, FLAG, MINUTE, SCALE, SECOND, VERIFY, Rig, configuration, runbook
+
+RULES = Guardrails(cooldown=30 * MINUTE, deadline=40 * MINUTE)
+
+
+def fire_and_plan(rig: Rig) -> Plan:
+    """Return the plan for an alert that has fired."""
+    rig.fire()
+    alert = rig.execution().alert
+    return rig.engine.plan(alert, rig.now)[0]
+
+
+def plan_of(*steps: Step, **changes: object) -> Plan:
+    """Return the plan of a runbook on the usual world."""
+    settings = changes.pop("settings", None)
+    rig = Rig(runbook(steps=steps or (DEGRADE, SCALE), **changes), settings=settings)  # type: ignore[arg-type]
+    rig.errors(lambda world: 0.12)
+    return fire_and_plan(rig)
+
+
+def test_what_a_plan_says_is_what_the_run_then_does() -> None:
+    """The same changes with the same hashes, in the same order."""
+    rig = Rig(runbook(strategy="sequence", verify=()))
+    plan = fire_and_plan(rig)
+
+    rig.run(MINUTE)
+
+    assert [step.change_hash for step in plan.steps] == [state.change_hash for state in rig.execution().steps]
+    made = [(touch.target, touch.value) for touch in rig.simulated.effects_made]
+    assert [(str(change.target), change.after) for change in plan.changes] == made
+
+
+def test_looking_again_gives_the_same_hash_and_touches_nothing() -> None:
+    """An approval stays valid while the world stays as it was."""
+    rig = Rig()
+    rig.errors(lambda world: 0.12)
+    first = fire_and_plan(rig)
+
+    rig.simulated.push(5 * MINUTE)
+    second = rig.engine.plan(rig.execution().alert, rig.now)[0]
+
+    assert first.plan_hash == second.plan_hash
+    assert () == rig.simulated.touches
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"steps": (DEGRADE, replace(SCALE, arguments={"by": "25%", "upTo": 12}))}, id="other arguments"),
+        pytest.param({"steps": (DEGRADE,)}, id="a step less"),
+        pytest.param({"steps": (SCALE, DEGRADE)}, id="another order"),
+        pytest.param({"digest": "another"}, id="another version of the runbook"),
+        pytest.param({"steps": (replace(DEGRADE, name="renamed"), SCALE)}, id="another step of the same change"),
+    ],
+)
+def test_another_plan_has_another_hash(change: dict[str, object]) -> None:
+    """A yes to one is no yes to the other."""
+    book = replace(runbook(), **change)
+    rig = Rig(book)
+    rig.errors(lambda world: 0.12)
+
+    assert plan_of().plan_hash != fire_and_plan(rig).plan_hash
+
+
+def test_a_world_that_moved_has_another_hash() -> None:
+    """Five replicas and half more are eight, not six."""
+    rig = Rig()
+    rig.errors(lambda world: 0.12)
+    first = fire_and_plan(rig)
+    rig.simulated.edit_replicas(rig.target(), 5)
+
+    assert first.plan_hash != rig.engine.plan(rig.execution().alert, rig.now)[0].plan_hash
+
+
+@pytest.mark.parametrize(
+    ("changes", "blocked"),
+    [
+        pytest.param({}, (), id="nothing is in the way"),
+        pytest.param(
+            {"settings": configuration(targets=("deployment=apps/*",))},
+            ("shed-optional-features: parameter=/checkout/degraded_mode is not in the targets of engine.yaml",),
+            id="a target that is not allowed",
+        ),
+        pytest.param(
+            {"require": (VERIFY,)},
+            ("require: checkout:error_ratio 0.12 is not below 0.02",),
+            id="what is required does not hold",
+        ),
+        pytest.param(
+            {"steps": (replace(SCALE, target=TargetTemplate("deployment", "cart", "apps")),)},
+            ("add-capacity: no deployment apps/cart in local",),
+            id="a target that is not there",
+        ),
+        pytest.param(
+            {"steps": (replace(SCALE, target=TargetTemplate("parameter", "/checkout/x")),)},
+            ("add-capacity: action scale works on deployment, statefulset, and the target is /checkout/x",),
+            id="a target of another kind",
+        ),
+        pytest.param(
+            {"steps": (replace(DEGRADE, action="degrad"),)},
+            ("shed-optional-features: unknown action 'degrad': did you mean 'degrade'?",),
+            id="an action that nobody knows",
+        ),
+        pytest.param(
+            {"steps": (replace(DEGRADE, arguments={"parameter": "{{ alert.labels.gone }}", "value": "true"}),)},
+            ("shed-optional-features: alert.labels.gone has no value",),
+            id="a template that the alert cannot fill",
+        ),
+        pytest.param(
+            {"guardrails": replace(RULES, minimum_fault_age=5 * MINUTE), "steps": (DEGRADE,)},
+            ("shed-optional-features: firing for 0s, wanted 5m before a change",),
+            id="not yet",
+        ),
+    ],
+)
+def test_a_plan_says_what_is_in_the_way(changes: dict[str, object], blocked: tuple[str, ...]) -> None:
+    """Whole sentences, with the step that they are about."""
+    steps = changes.pop("steps", (DEGRADE, SCALE))
+
+    assert blocked == plan_of(*steps, **changes).blocked  # type: ignore[misc]  # a table of settings
+
+
+@pytest.mark.parametrize(
+    ("rules", "targets", "waits"),
+    [
+        pytest.param(RULES, ("deployment=apps/*", "parameter=/checkout/*"), True, id="nothing is in the way"),
+        pytest.param(
+            replace(RULES, minimum_fault_age=MINUTE),
+            ("deployment=apps/*", "parameter=/checkout/*"),
+            True,
+            id="only time is in the way",
+        ),
+        pytest.param(replace(RULES, minimum_fault_age=MINUTE), (), False, id="time, and something that does not pass"),
+    ],
+)
+def test_a_plan_waits_when_every_no_in_it_passes(rules: Guardrails, targets: tuple[str, ...], waits: bool) -> None:
+    """Only then it is worth asking a person."""
+    assert waits is plan_of(guardrails=rules, settings=configuration(targets=targets)).waits
+
+
+def test_a_paused_engine_still_plans() -> None:
+    """And says who paused it until when."""
+    rig = Rig(runbook(steps=(DEGRADE,)))
+    rig.errors(lambda world: 0.12)
+    rig.simulated.pauses.throw(Pause(until=rig.now + 30 * MINUTE, by="ann", reason="migration"))
+
+    plan = fire_and_plan(rig)
+
+    assert ("shed-optional-features: paused by ann until 09:30:00 UTC: migration",) == plan.blocked
+    assert plan.waits
+
+
+def test_a_plan_says_when_each_step_is_undone_and_what_verification_reads_now() -> None:
+    """What an on-call wants to know before a yes."""
+    plan = plan_of()
+
+    assert ["undone 10m after the alert resolves", "undone 30m after the alert resolves"] == [
+        step.undo for step in plan.steps
+    ]
+    assert ("checkout:error_ratio 0.12 is not below 0.02",) == plan.verification
+    assert (0.12,) == plan.measured
+    assert plan.worst_case > timedelta(0)
+
+
+def test_a_step_that_has_nothing_to_change_says_so() -> None:
+    """It is no change of the plan."""
+    rig = Rig(runbook(steps=(DEGRADE,)))
+    rig.simulated.set_parameter(FLAG, "true")
+
+    plan = fire_and_plan(rig)
+
+    assert ("already as wanted", (), ()) == (plan.steps[0].unchanged, plan.changes, plan.blocked)
+    assert rig.now + SECOND > rig.now
