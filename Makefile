@@ -10,7 +10,7 @@ UV      ?= uv
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check lint types imports schema runbooks fmt bench lock clean
+.PHONY: help setup demo test test-fast crash-long check lint types imports schema runbooks fmt bench lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test: setup  ## every test, the fast ones first
 
 test-fast: setup  ## only the fast tests
 	$(PYTEST) tests/unit
+
+crash-long: setup  ## SIGKILL at every place of every case (the short form runs with `make test`)
+	RUNBOOK_CRASH=long $(PYTEST) tests/crash/test_processes.py
 
 check: lint types imports schema runbooks  ## everything that a review expects, tests excepted
 

@@ -186,7 +186,7 @@ def test_every_metric_is_documented() -> None:
 
 def test_committed_schema_is_the_generated_one() -> None:
     """What editors read is what the linter demands."""
-    generated = _run([sys.executable, "-m", "runbook_engine.entrypoints.cli", "schema"], ROOT, "runbook schema")
+    generated = _run(["runbook", "schema"], ROOT, "runbook schema")
 
     assert (ROOT / "docs" / "schema" / "runbook.v1.json").read_text() == generated
 

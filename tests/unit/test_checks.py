@@ -162,8 +162,12 @@ def test_a_named_source_that_is_not_there_cannot_be_told() -> None:
 @pytest.mark.parametrize(
     ("check", "ok", "says"),
     [
-        pytest.param(ReadyCheck(share=1.0), False, "apps/deployment/checkout has 3 of 4 ready, wanted 100%", id="not all"),
-        pytest.param(ReadyCheck(share=0.75), True, "apps/deployment/checkout has 3 of 4 ready, wanted 75%", id="enough"),
+        pytest.param(
+            ReadyCheck(share=1.0), False, "apps/deployment/checkout has 3 of 4 ready, wanted 100%", id="not all"
+        ),
+        pytest.param(
+            ReadyCheck(share=0.75), True, "apps/deployment/checkout has 3 of 4 ready, wanted 75%", id="enough"
+        ),
         pytest.param(AlertCheck(state="resolved"), False, "every alert resolved: no", id="not resolved"),
         pytest.param(AlertCheck(state="firing"), True, "every alert firing: yes", id="firing"),
         pytest.param(

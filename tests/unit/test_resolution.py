@@ -179,7 +179,10 @@ def test_an_input_without_a_good_value_is_refused(
             id="the cluster that the alert names",
         ),
         pytest.param(
-            TargetTemplate("parameter", "/a/b"), Configuration(), Target("parameter", "local", "", "/a/b"), id="no cluster"
+            TargetTemplate("parameter", "/a/b"),
+            Configuration(),
+            Target("parameter", "local", "", "/a/b"),
+            id="no cluster",
         ),
         pytest.param(TargetTemplate("none"), ONE, Target("none", "local", "", ""), id="no target, in the only cluster"),
         pytest.param(TargetTemplate("none"), TWO, Target("none", "", "", ""), id="no target, nowhere in particular"),
@@ -219,7 +222,9 @@ def test_a_target_is_absolute(template: TargetTemplate, configuration: Configura
         ),
     ],
 )
-def test_a_target_that_is_not_sure_is_refused(template: TargetTemplate, configuration: Configuration, says: str) -> None:
+def test_a_target_that_is_not_sure_is_refused(
+    template: TargetTemplate, configuration: Configuration, says: str
+) -> None:
     """An empty part is an error, never `all`."""
     with pytest.raises(InvalidTarget) as caught:
         resolve(template, configuration, cluster="evil", empty="")
@@ -238,10 +243,14 @@ def test_a_target_that_is_not_sure_is_refused(template: TargetTemplate, configur
         pytest.param("*=apps/*", Target("deployment", "x", "apps", "a"), True, id="any kind"),
         pytest.param("*", Target("node", "x", "", "a"), True, id="everything"),
         pytest.param("parameter=/checkout/*", Target("parameter", "x", "", "/checkout/a"), True, id="a parameter"),
-        pytest.param("parameter=/checkout/*", Target("parameter", "x", "", "/checkout/a/b"), False, id="one level only"),
+        pytest.param(
+            "parameter=/checkout/*", Target("parameter", "x", "", "/checkout/a/b"), False, id="one level only"
+        ),
         pytest.param("parameter=/checkout/*", Target("parameter", "x", "", "/billing/a"), False, id="another prefix"),
         pytest.param("node=ip-*", Target("node", "x", "", "ip-10-0-0-1"), True, id="a node"),
-        pytest.param("deployment=apps/Checkout", Target("deployment", "x", "apps", "checkout"), False, id="case matters"),
+        pytest.param(
+            "deployment=apps/Checkout", Target("deployment", "x", "apps", "checkout"), False, id="case matters"
+        ),
         pytest.param("", Target("deployment", "x", "apps", "a"), False, id="an empty pattern"),
     ],
 )

@@ -73,7 +73,9 @@ def test_a_record_says_who_did_what() -> None:
     ("before", "repeated"),
     [
         pytest.param(
-            (prepared(), intended(), DONE), Observed(step=0, progress=Progress.progressing("2 of 4"), at=START), id="a look"
+            (prepared(), intended(), DONE),
+            Observed(step=0, progress=Progress.progressing("2 of 4"), at=START),
+            id="a look",
         ),
         pytest.param(
             (prepared(), PutOff(step=0, verdicts=PAUSED, until=START, at=START)),
@@ -86,7 +88,13 @@ def test_a_record_says_who_did_what() -> None:
             id="the same outage",
         ),
         pytest.param(
-            (prepared(), intended(), DONE, Observed(step=0, progress=Progress.done(), at=START), Verified(readings=(NO,), at=START)),
+            (
+                prepared(),
+                intended(),
+                DONE,
+                Observed(step=0, progress=Progress.done(), at=START),
+                Verified(readings=(NO,), at=START),
+            ),
             Verified(readings=(NO,), at=START),
             id="the same reading",
         ),
@@ -109,7 +117,13 @@ def test_what_the_trail_already_says_is_left_out(before: tuple[Event, ...], repe
             id="another no",
         ),
         pytest.param(
-            (prepared(), intended(), DONE, Observed(step=0, progress=Progress.done(), at=START), Verified(readings=(NO,), at=START)),
+            (
+                prepared(),
+                intended(),
+                DONE,
+                Observed(step=0, progress=Progress.done(), at=START),
+                Verified(readings=(NO,), at=START),
+            ),
             Verified(readings=(DARK,), at=START),
             id="another reading",
         ),

@@ -47,7 +47,9 @@ def ended(*pasts: tuple[Past, ...], book: Runbook, changes: tuple[Change, ...] =
     """Return an ended execution whose steps have these effects behind them."""
     steps = tuple(
         replace(state, change=change, effects=tuple(past.effect(change) for past in effects))
-        for state, change, effects in zip(opened(book).steps, changes, (*pasts, (), ())[: len(book.steps)], strict=False)
+        for state, change, effects in zip(
+            opened(book).steps, changes, (*pasts, (), ())[: len(book.steps)], strict=False
+        )
     )
     return replace(opened(book), steps=steps, stage="ended", status="succeeded")
 
@@ -74,9 +76,7 @@ def ended(*pasts: tuple[Past, ...], book: Runbook, changes: tuple[Change, ...] =
         pytest.param((DONE, Past("undo", "done"), Past("redo", "done")), {}, "held", id="made again"),
     ],
 )
-def test_the_word_follows_from_the_effects(
-    effects: tuple[Past, ...], settings: dict[str, bool], word: str
-) -> None:
+def test_the_word_follows_from_the_effects(effects: tuple[Past, ...], settings: dict[str, bool], word: str) -> None:
     """One step that is undone once the alerts have resolved."""
     book = runbook(steps=(DEGRADE,))
     execution = ended(effects, book=book)

@@ -104,7 +104,11 @@ CASES: list[tuple[str, Event, str]] = [
         prepared(change=MESSAGE, message_only=True),
         f"{STEP}: would change oncall <- look here",
     ),
-    ("a secret is prepared", prepared(change=SECRET), f"{STEP}: would change /checkout/degraded_mode value (value not shown)"),
+    (
+        "a secret is prepared",
+        prepared(change=SECRET),
+        f"{STEP}: would change /checkout/degraded_mode value (value not shown)",
+    ),
     (
         "a step cannot be prepared",
         PrepareFailed(step=0, reason="no such parameter", at=START),

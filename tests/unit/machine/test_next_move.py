@@ -194,7 +194,11 @@ class Fate:
                 return Verified(readings=readings * count, harm=harm, at=at)
             case Notify(notice_id):
                 lost = Undelivered(notice_id=notice_id, reason="refused", permanent=self.choose(True, False), at=at)
-                return Delivered(notice_id=notice_id, at=at) if quiet else self.choose(lost, Delivered(notice_id=notice_id, at=at))
+                return (
+                    Delivered(notice_id=notice_id, at=at)
+                    if quiet
+                    else self.choose(lost, Delivered(notice_id=notice_id, at=at))
+                )
             case _:
                 raise AssertionError(f"{move} is decided, not answered")
 
@@ -263,7 +267,9 @@ def assert_sound(execution: Execution) -> None:
 
 
 @settings(max_examples=25, deadline=None)  # tests/properties plays whole engines
-@given(data=st.data(), name=st.sampled_from(sorted(BOOKS)), mode=st.sampled_from(("auto", "auto", "propose", "approve")))
+@given(
+    data=st.data(), name=st.sampled_from(sorted(BOOKS)), mode=st.sampled_from(("auto", "auto", "propose", "approve"))
+)
 def test_there_is_always_one_next_move_and_the_run_ends(data: st.DataObject, name: str, mode: Mode) -> None:
     """Through fifty random answers and signals; and once the world is well and every alert resolved, to its end."""
     fate = Fate(data, BOOKS[name], mode)
@@ -291,11 +297,18 @@ def test_there_is_always_one_next_move_and_the_run_ends(data: st.DataObject, nam
         pytest.param(after(opened(), runbook(), required()), Prepare(0), id="required: the first step"),
         pytest.param(after(opened(), runbook(), required(), prepared()), Begin(0, "do"), id="prepared: begin it"),
         pytest.param(
-            after(opened(), runbook(), required(), prepared(), intended()), Apply(0), id="intended: whoever comes applies"
+            after(opened(), runbook(), required(), prepared(), intended()),
+            Apply(0),
+            id="intended: whoever comes applies",
         ),
         pytest.param(
             after(
-                opened(), runbook(), required(), prepared(), intended(), Applied(step=0, outcome=Outcome.done(), at=START)
+                opened(),
+                runbook(),
+                required(),
+                prepared(),
+                intended(),
+                Applied(step=0, outcome=Outcome.done(), at=START),
             ),
             Observe(0),
             id="applied: look at it",

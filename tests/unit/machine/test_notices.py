@@ -77,7 +77,9 @@ def test_a_run_tells_its_story() -> None:
     """Started, changed, ended; the page that was due early is not sent again at the end."""
     book = runbook(notify=(CHAT, ONCALL), strategy="sequence", verify=())
     execution = after(opened(), book, required(), prepared(), intended())
-    execution = after(execution, book, Paged(rule=1, at=START), Applied(step=0, outcome=Outcome.failed("denied"), at=START))
+    execution = after(
+        execution, book, Paged(rule=1, at=START), Applied(step=0, outcome=Outcome.failed("denied"), at=START)
+    )
 
     assert [("chat", "started"), ("oncall", "notFixed"), ("chat", "ended")] == told(execution)
     assert "failed: shed-optional-features failed: denied" == execution.outbox[-1].text
