@@ -26,7 +26,7 @@ demo: setup  ## a real incident on this machine, remediated before your eyes (un
 
 test: setup  ## every test, the fast ones first
 	$(PYTEST) tests/unit apps/checkout/tests
-	$(PYTEST) tests --ignore=tests/unit
+	$(PYTEST) tests runbooks --ignore=tests/unit
 
 test-fast: setup  ## only the fast tests
 	$(PYTEST) tests/unit

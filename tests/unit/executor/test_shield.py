@@ -135,5 +135,5 @@ def test_the_root_of_the_errors_is_never_wrapped() -> None:
     def no() -> None:
         raise RunbookError("as it is")
 
-    with pytest.raises(RunbookError, match="^as it is$"):
+    with pytest.raises(RunbookError, match=r"^as it is$"):
         guarded(no, "action x", Permanent)()

@@ -22,7 +22,6 @@ from runbook_engine.machine.events import (
     Delivered,
     Event,
     Finished,
-    Intended,
     Observed,
     PrepareFailed,
     PutOff,
