@@ -38,6 +38,13 @@ class Cost(NamedTuple):
     slowest: float  # the 99th percentile
 
 
+class Spent(NamedTuple):
+    """What one body took: seconds of wall time and of CPU."""
+
+    wall: float
+    cpu: float
+
+
 class _Alert(msgspec.Struct, gc=False):
     status: str
     labels: dict[str, str]
@@ -95,30 +102,36 @@ def _costs(folder: Path, size: int, count: int, kind: deliveries.Kind) -> tuple[
     journal = deliveries.sqlite_journal(folder / "journal.sqlite3")
     engine = deliveries.engine(journal, entries)
     naive = NaiveIntake(_connect(folder / "naive.sqlite3"), entries)
-    costs = (
-        _measure(_floor(folder / "floor.sqlite3"), written, size),
-        _measure(lambda body: engine.ingest(deliveries.request(body)), written, size),
-        _measure(naive.ingest, written[: 1 + NAIVE_BODIES.get(size, 1)], size),
-    )
+    takes = (_floor(folder / "floor.sqlite3"), lambda body: engine.ingest(deliveries.request(body)), naive.ingest)
+    costs = _measured(takes, written, size)
     journal.close()
     return costs
 
 
-def _measure(take: Take, bodies: Sequence[bytes], size: int) -> Cost:
-    """Measure all bodies but the first, which brings the alerts that the others have seen."""
-    take(bodies[0])
-    measured = bodies[1:]
-    before = process_time()
-    walls = [_wall(take, body) for body in measured]
-    cpu = process_time() - before
+def _measured(takes: tuple[Take, Take, Take], bodies: Sequence[bytes], size: int) -> tuple[Cost, Cost, Cost]:
+    """Let all three take body after body in turn, so that a busy moment of the machine meets all of them.
+
+    The first body brings what the others have seen, and is not measured.
+    """
+    spent: tuple[list[Spent], ...] = ([], [], [])
+    for number, body in enumerate(bodies):
+        for take, kept in zip(takes, spent, strict=True):
+            if take is not takes[2] or number <= NAIVE_BODIES.get(size, 1):
+                kept.append(_spent(take, body))
+    floor, engine, naive = (_cost(kept[1:], size) for kept in spent)
+    return floor, engine, naive
+
+
+def _cost(spent: Sequence[Spent], size: int) -> Cost:
+    walls = [each.wall for each in spent]
     slowest = quantiles(walls, n=100)[98] if len(walls) > 1 else walls[0]
-    return Cost(cpu / (len(measured) * size), median(walls), slowest)
+    return Cost(median(each.cpu for each in spent) / size, median(walls), slowest)
 
 
-def _wall(take: Take, body: bytes) -> float:
-    started = perf_counter()
+def _spent(take: Take, body: bytes) -> Spent:
+    wall, cpu = perf_counter(), process_time()
     take(body)
-    return perf_counter() - started
+    return Spent(perf_counter() - wall, process_time() - cpu)
 
 
 def _floor(path: Path) -> Take:

@@ -49,16 +49,19 @@ class Rates(NamedTuple):
         return f"{what:<34} {self.journal:>8,.0f}/s   {ratios}"
 
 
-def run(quick: bool) -> None:
-    """Measure commits, deliveries and the incident page, and print them."""
-    print("\nJournal: SQLite, WAL, synchronous=FULL (goal: 0.7x; a page within 5 ms)")
+def run(quick: bool) -> str:
+    """Measure commits, deliveries and the incident page."""
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), 40 if quick else 400)
-        print(bench.commits().line("commit (version + audit record)"))
-        print(bench.deliveries(1).line("incidents, one a delivery"))
-        print(bench.deliveries(100).line("incidents, 100 a delivery"))
-        print(bench.page(2_000 if quick else 100_000))
+        lines = (
+            "SQLite, WAL, synchronous=FULL (goal: 0.7x; a page within 5 ms)",
+            bench.commits().line("commit (version + audit record)"),
+            bench.deliveries(1).line("incidents, one a delivery"),
+            bench.deliveries(100).line("incidents, 100 a delivery"),
+            bench.page(2_000 if quick else 100_000),
+        )
         bench.close()
+    return "\n".join(lines)
 
 
 class Bench:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
-from runbook_engine.errors import Conflict, EffectUnknown, Retryable, RunbookError
+from runbook_engine.errors import Conflict, EffectUnknown, Retryable, RunbookError, UnknownAction
 from runbook_engine.executor.decisions import question
 from runbook_engine.executor.looks import observe
 from runbook_engine.executor.tools import Tools
@@ -46,9 +46,9 @@ def begin(turn: Turn, move: Begin, now: datetime) -> None:
         step=move.step,
         direction=move.direction,
         change=change,
-        key=f"{turn.execution.id}/{move.step}/{move.direction}",
+        key=_key(turn.execution, move),
         verdicts=verdicts,
-        deadline=now + turn.tools.spec(turn.runbook, move.step).time_limit,
+        deadline=now + _time_limit(turn, move.step),
         at=now,
     )
     refused = turn.attempt(intent, claims, now)
@@ -59,9 +59,30 @@ def begin(turn: Turn, move: Begin, now: datetime) -> None:
     turn.happen(_apply(turn.execution, turn.runbook, move.step, turn.tools, resumed=False))
 
 
+def _key(execution: Execution, move: Begin) -> str:
+    """Return the name of one effect: the same in every retry of it, and another for another effect of the step."""
+    state = execution.steps[move.step]
+    if state.effect is not None and state.effect.status == "retrying":
+        return state.effect.key
+    earlier = sum(effect.direction == move.direction for effect in state.effects)
+    again = f"/{earlier + 1}" if earlier else ""
+    return f"{execution.id}/{move.step}/{move.direction}{again}"
+
+
+def _time_limit(turn: Turn, step: int) -> timedelta:
+    """Return how long the action may take; one that is no longer installed fails at once, in a sentence."""
+    try:
+        return turn.tools.spec(turn.runbook, step).time_limit
+    except UnknownAction:
+        return timedelta(0)
+
+
 def apply_resumed(execution: Execution, runbook: Runbook, index: int, tools: Tools) -> Event:
     """Go on with an intent whose outcome nobody recorded: the call may have been made or not."""
-    spec = tools.spec(runbook, index)
+    try:
+        spec = tools.spec(runbook, index)
+    except UnknownAction as error:
+        return Applied(step=index, outcome=Outcome.unknown(str(error)), resumed=True, at=tools.now())
     match spec.repeat:
         case "declarative" | "token":
             return _apply(execution, runbook, index, tools, resumed=True)
@@ -90,7 +111,10 @@ def _apply(execution: Execution, runbook: Runbook, index: int, tools: Tools, *, 
     """Touch the world once, and say what came of it. Nothing that an adapter raises gets past here."""
     effect = execution.steps[index].effect
     assert effect is not None, "an intent is recorded before it is applied"
-    spec = tools.spec(runbook, index)
+    try:
+        spec = tools.spec(runbook, index)
+    except UnknownAction as error:
+        return Applied(step=index, outcome=Outcome.failed(str(error)), resumed=resumed, at=tools.now())
     try:
         outcome = spec.apply(effect.change, effect.key, tools.effects)
     except EffectUnknown as error:

@@ -34,12 +34,15 @@ class ShieldedRegistry(Registry):
 
     def __init__(self, inner: Registry) -> None:
         self._inner = inner
+        self._shielded: dict[str, ActionSpec] = {}  # every turn asks for its action several times
 
     def action(self, name: str) -> ActionSpec:
         """Return one action. Raises UnknownAction."""
-        spec, who = self._inner.action(name), f"action {name}"
-        prepare, observe = guarded(spec.prepare, who, Permanent), guarded(spec.observe, who, Unreadable)
-        return replace(spec, prepare=prepare, observe=observe)
+        if name not in self._shielded:
+            spec, who = self._inner.action(name), f"action {name}"
+            prepare, observe = guarded(spec.prepare, who, Permanent), guarded(spec.observe, who, Unreadable)
+            self._shielded[name] = replace(spec, prepare=prepare, observe=observe)
+        return self._shielded[name]
 
     def collector(self, name: str) -> CollectorSpec:
         """Return one collector. Raises UnknownAction."""

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as replaced
 from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
 
-from runbook_engine.errors import Conflict, EffectUnknown, Forbidden, Permanent, Retryable, StalePlan
+from runbook_engine.actions import degrade
+from runbook_engine.engine import Engine
+from runbook_engine.errors import Conflict, EffectUnknown, Forbidden, Permanent, Retryable, StalePlan, UnknownAction
+from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.check import QueryCheck
 from runbook_engine.model.configuration import Scope, Team
 from runbook_engine.model.guardrail import Guardrails
 from runbook_engine.model.observation import Pause
-from runbook_engine.model.runbook import Approval, Compensate, ModeRule, NotifyRule, Retry, Step
-from runbook_engine.model.target import TargetTemplate
+from runbook_engine.model.plan import Change, Outcome
+from runbook_engine.model.runbook import Approval, Compensate, ModeRule, NotifyRule, Retry, Runbook, Step
+from runbook_engine.model.target import Target, TargetTemplate
+from runbook_engine.ports import ActionSpec, Effects, World
+from runbook_engine.registry import Registry
 from tests.scenario.rig import DEGRADE, FLAG, MINUTE, NO_HARM, SCALE, SECOND, VERIFY, Rig, configuration, runbook
 
 RULES = Guardrails(cooldown=30 * MINUTE, deadline=40 * MINUTE)
@@ -578,3 +585,147 @@ def test_a_step_on_a_target_of_its_own_locks_that_target() -> None:
 
     assert rig.execution().id == rig.journal.lock_holder("local/deployment/apps/cart")
     assert rig.journal.lock_holder("local/deployment/apps/checkout") is None
+
+
+# --- keys, secrets, and actions that went away ----------------------------------------------------------------
+
+
+class Watched(Registry):
+    """The registry, with a `degrade` that a test has changed."""
+
+    def __init__(self, **changes: object) -> None:
+        self._changes = changes
+
+    def action(self, name: str) -> ActionSpec:
+        spec = super().action(name)
+        return spec if name != "degrade" else replaced(spec, **self._changes)  # type: ignore[arg-type]  # a table
+
+
+def with_registry(rig: Rig, registry: Registry, book: Runbook) -> Rig:
+    """Return the rig with another registry, as after an upgrade."""
+    rig.engine = Engine(
+        bundle=Bundle((book,), configuration()),
+        journal=rig.journal,
+        world=rig.simulated.world,
+        effects=rig.simulated.effects,
+        registry=registry,
+    )
+    return rig
+
+
+def test_every_effect_has_a_key_of_its_own_and_keeps_it() -> None:
+    """A second undo under the key of the first would be dropped as already done."""
+    keys: list[str] = []
+
+    def apply(change: Change, key: str, effects: Effects) -> Outcome:
+        keys.append(key.partition("/")[2])
+        return degrade.apply(change, key, effects)
+
+    rig = with_registry(Rig(), Watched(apply=apply), runbook())
+    rig.healed_by_flag()
+    rig.simulated.fail_next("flags.write", Retryable("throttled", after=SECOND))
+    rig.fire()
+    rig.run(MINUTE)
+    rig.resolve()
+    rig.run(15 * MINUTE)
+    assert "handed_over" == rig.execution().status
+
+    rig.engine.cancel(rig.execution().id, undo=True, by="ann", now=rig.now)
+    rig.run(MINUTE)
+
+    assert ["0/do", "0/do", "0/undo", "0/redo", "0/undo/2"] == keys
+
+
+def test_a_change_after_a_conflict_has_another_key() -> None:
+    """It is another change: what the service remembers of the first says nothing of it."""
+    keys: list[str] = []
+
+    def apply(change: Change, key: str, effects: Effects) -> Outcome:
+        keys.append(key.partition("/")[2])
+        return degrade.apply(change, key, effects)
+
+    rig = with_registry(Rig(), Watched(apply=apply), runbook())
+    rig.healed_by_flag()
+    rig.simulated.fail_next("flags.write", Conflict("moved"))
+    rig.fire()
+    rig.run(MINUTE)
+
+    assert ["0/do", "0/do/2"] == keys
+
+
+def test_a_secret_is_not_told_when_it_is_asked_again() -> None:
+    """The world moved; that it did is all that is said of a sensitive value."""
+
+    def prepare(params: degrade.DegradeParams, target: Target, world: World) -> Change | None:
+        change = degrade.prepare(params, target, world)
+        return None if change is None else replace(change, arguments={"was": change.before}, sensitive=True)
+
+    book = runbook(steps=(replace(DEGRADE, approval=Approval(by="team-checkout", timeout=10 * MINUTE)),))
+    rig = with_registry(Rig(book), Watched(prepare=prepare), book)
+    rig.simulated.set_parameter(FLAG, "hunter1")
+    rig.fire()
+    rig.run(2 * SECOND)
+    request = rig.execution().approval
+    assert request is not None
+    rig.simulated.set_parameter(FLAG, "hunter2")
+
+    rig.engine.approve(rig.execution().id, plan_hash=request.hash, by="ann", now=rig.now)
+    rig.run(2 * SECOND)
+
+    again = rig.execution().approval
+    assert again is not None
+    assert "it was another value (value not shown), now it is another value (value not shown)" == again.again_because
+    told = " ".join(kept.message.text for kept in rig.simulated.inbox.messages)
+    assert "hunter" not in told + " ".join(rig.says())
+
+
+class Without(Registry):
+    """A registry after an upgrade that lost `degrade`."""
+
+    def action(self, name: str) -> ActionSpec:
+        if name == "degrade":
+            raise UnknownAction("unknown action 'degrade'")
+        return super().action(name)
+
+
+def test_an_undo_whose_action_went_away_is_told_and_ends() -> None:
+    """Rather than failing at every turn, for ever and in silence."""
+    rig = Rig()
+    rig.healed_by_flag()
+    rig.fire()
+    rig.run(MINUTE)
+    rig.errors(lambda world: 0.001)
+    with_registry(rig, Without(), runbook())
+
+    rig.resolve()
+    rig.run(12 * MINUTE)
+
+    assert ("succeeded", "failed", "true") == (rig.execution().status, rig.execution().compensation, rig.flag())
+    texts = [kept.message.text for kept in rig.simulated.inbox.messages if kept.receiver == "oncall"]
+    assert [
+        "could not undo shed-optional-features (/checkout/degraded_mode value true -> false): unknown action 'degrade'"
+    ] == texts
+    assert rig.journal.lock_holder(f"local/parameter//{FLAG}") is None
+
+
+def test_an_intent_whose_action_went_away_is_unknown() -> None:
+    """The process died in the middle of the change, and the next one cannot make it: a person must look."""
+
+    class Died(Exception):
+        pass
+
+    def die(name: str) -> None:
+        if name == "after-apply":
+            raise Died
+
+    rig = Rig(runbook(steps=(DEGRADE,)), checkpoint=die)
+    rig.errors(lambda world: 0.12)
+    rig.fire()
+    with pytest.raises(Died):
+        rig.run(5 * SECOND)
+    with_registry(rig, Without(), runbook(steps=(DEGRADE,)))
+
+    rig.run(3 * MINUTE)
+
+    assert "unknown" == rig.execution().status
+    assert "unknown action 'degrade'" in rig.execution().reason
