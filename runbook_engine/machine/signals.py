@@ -61,7 +61,7 @@ def _joined(execution: Execution, signal: Signal, runbook: Runbook, at: datetime
 
 
 def _comes_back(execution: Execution, signal: Signal) -> bool:
-    """Whether it fires again after it was over, or while all of them were; one alert more while they fire just joins."""
+    """Whether it fires again after it was over, or while all of them were; one more while they fire just joins."""
     return execution.all_resolved or any(
         member.alert_key == signal.alert_key and member.state != "firing" for member in execution.members
     )

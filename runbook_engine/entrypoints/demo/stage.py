@@ -106,7 +106,7 @@ class Stage:
 
 
 def set_stage(folder: Path, shipped: Path, port: int, *, with_prometheus: bool) -> Stage:
-    """Return the demo's stage with all its files written. Raises DemoFailed when the shipped runbook is not as known."""
+    """Return the demo's stage, all files written. Raises DemoFailed when the shipped runbook is not as known."""
     shop, engine, prometheus, alertmanager = _free_ports(4)
     stage = Stage(
         folder=folder,

@@ -70,7 +70,7 @@ def raise_curtain(
     *,
     with_prometheus: bool,
 ) -> None:
-    """Start the service, the runner, what alerts, and the traffic; return when all of it is ready. Raises DemoFailed."""
+    """Start the service, the runner, what alerts, and the traffic, all of it ready. Raises DemoFailed."""
     say("Starting the checkout service under gunicorn (2 workers) and the local runner ...")
     _create_shop(stage, children, shop)
     config = ("--runbooks", str(stage.runbooks), "--config", str(stage.config), "--state", str(stage.state))
@@ -138,7 +138,8 @@ def _play(stage: Stage, children: Children, traffic: Traffic, say: Say, show: Sh
     show(render_incident(report, engine.world.clock.now()))
     say(f"\nErrors seen by the customers, second by second:  {sparkline(traffic.by_second(opened), 60)}")
     say(
-        f"before {_percent(before)}   broken {_percent(during)}   fixed {_percent(healed)}   restored {_percent(restored)}"
+        f"before {_percent(before)}   broken {_percent(during)}   "
+        f"fixed {_percent(healed)}   restored {_percent(restored)}"
     )
     say(f"Seconds: fault to alert {fired - broken:.1f}, alert to fixed {fixed - fired:.1f}, "
         f"whole demo {time.time() - opened:.0f}.")  # fmt: skip
