@@ -43,8 +43,13 @@ def prepare(params: RollbackParams, target: Target, world: World) -> Change | No
         field="revision",
         before=workload.revision,
         after=chosen.number,
-        arguments={"summary": chosen.summary} if chosen.summary else {},
+        arguments=_bound(workload, chosen),
     )
+
+
+def _bound(workload: Workload, chosen: Revision) -> Mapping[str, Value]:
+    """Return what a yes binds besides the revision: from which release, since a newer one may be the remedy."""
+    return {"from": workload.revision, **({"summary": chosen.summary} if chosen.summary else {})}
 
 
 def apply(change: Change, key: str, effects: Effects) -> Outcome:

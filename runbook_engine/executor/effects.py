@@ -41,6 +41,8 @@ def begin(turn: Turn, move: Begin, now: datetime) -> None:
     if refusals(verdicts):
         turn.happen(_refusal(turn.execution, move, verdicts, now))
         return
+    if turn.tools.journal.signals(turn.execution.id, turn.execution.signals_consumed):
+        return  # said while we looked: heard first
     turn.tools.checkpoint("before-intent")
     intent = Intended(
         step=move.step,

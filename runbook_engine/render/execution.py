@@ -223,7 +223,7 @@ def _record_approval(request: ApprovalRequest | None) -> dict[str, Any] | None:
         return None
     return {
         "kind": request.kind,
-        "hash": request.hash,
+        "plan_hash": request.hash,
         "by": request.by,
         "until": record_time(request.until),
         "steps": [{"name": step.name, "change": record_change(step.change)} for step in request.steps],

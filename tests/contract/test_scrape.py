@@ -53,6 +53,7 @@ class Rig:
     def __init__(self, service: HttpService) -> None:
         self.service = service
         self.clock = PushedClock()
+        self.slept: list[float] = []
         self.reader = self.build()
 
     def build(self, port="metrics", *, place="", clusters=(), **settings):
@@ -65,7 +66,9 @@ class Rig:
             state=Path(),
             secret=lambda _reference: "s3cret",
         )
-        return ADAPTER.build(port, ScrapeSettings(url=self.service.url + "/metrics", **settings), context).reader
+        reader = ADAPTER.build(port, ScrapeSettings(url=self.service.url + "/metrics", **settings), context).reader
+        reader._sleep = self.slept.append  # the first question of a process sleeps, and a pushed clock does not
+        return reader
 
     def shows(self, text: str) -> None:
         self.service.tell(Told(200, text.encode()))
@@ -101,6 +104,19 @@ def test_ratio_has_an_answer_when_the_second_scrape_is_there(rig):
     second = rig.ask()
 
     assert (first, second) == ([], [0.25])
+
+
+def test_first_question_of_a_process_has_an_answer_when_it_waited_for_a_second_scrape(rig):
+    """A command that lives for a second reads a rate as well as a worker that lives for days."""
+
+    def sleep(seconds: float) -> None:
+        rig.shows("# TYPE errors_total counter\nerrors_total 13\n# TYPE requests_total counter\nrequests_total 110\n")
+        rig.clock.push(seconds)
+
+    rig.reader._sleep = sleep
+    rig.shows("# TYPE errors_total counter\nerrors_total 10\n# TYPE requests_total counter\nrequests_total 100\n")
+
+    assert [0.3] == rig.ask(after=0)
 
 
 def test_ratio_forgets_when_the_window_has_passed(rig):

@@ -729,3 +729,28 @@ def test_an_intent_whose_action_went_away_is_unknown() -> None:
 
     assert "unknown" == rig.execution().status
     assert "unknown action 'degrade'" in rig.execution().reason
+
+
+@pytest.mark.parametrize("word", ["cancel", "resolve"])
+def test_what_is_said_while_the_engine_still_looks_is_heard_before_it_touches(word: str) -> None:
+    """Looking may take seconds; a stop or a resolve that comes meanwhile starts no change."""
+    book = runbook(steps=(DEGRADE,))
+    rig = Rig(book)
+    rig.errors(lambda world: 0.12)
+    looks: list[int] = []
+
+    def prepare(params: degrade.DegradeParams, target: Target, world: World) -> Change | None:
+        looks.append(len(looks))
+        if len(looks) == 2:  # the second look is the one at Begin
+            if word == "cancel":
+                rig.engine.cancel(rig.execution().id, undo=False, by="ann", now=rig.now)
+            else:
+                rig.resolve()
+        return degrade.prepare(params, target, world)
+
+    with_registry(rig, Watched(prepare=prepare), book)
+
+    rig.fire()
+    rig.run(MINUTE)
+
+    assert ("cancelled", ()) == (rig.execution().status, rig.simulated.effects_made)

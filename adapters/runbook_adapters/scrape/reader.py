@@ -1,13 +1,14 @@
 """Scraping on demand, and remembering enough of it.
 
 There is no thread: a scrape is taken when somebody asks and the newest is older than half a second. Every process
-remembers its own scrapes, so the first question in a process has no rate to answer with, and a graph shows what
-this process has seen.
+remembers its own scrapes, so the first question in a process takes a second longer, for a second scrape to compare
+with, and a graph shows what this process has seen.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from runbook_engine.model.observation import Sample, Series
 from runbook_engine.ports import Clock
 
 SCRAPE_EVERY = timedelta(seconds=0.5)
+FIRST_GAP = timedelta(seconds=1)  # between the first two scrapes of a process
 REMEMBERED = timedelta(hours=1)
 THINNED_TO = timedelta(seconds=5)  # spacing of scrapes that no window needs any more
 PRESENT = timedelta(seconds=5)  # an instant this near is now
@@ -65,6 +67,7 @@ class ScrapeReader:
         rules: Sequence[SeriesRule],
         labels: Mapping[str, str],
         clock: Clock,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._web = web
         self._address = address
@@ -73,13 +76,20 @@ class ScrapeReader:
         self._wanted = wanted_metrics(rules)
         self._labels = dict(labels)
         self._clock = clock
+        self._sleep = sleep
         self._scrapes = Scrapes(max((rule.window for rule in rules), default=timedelta(0)))
         self._taking = threading.Lock()
 
     def query(self, query: str, where: Mapping[str, str], at: datetime) -> tuple[Sample, ...]:
-        """Return the series as it is; empty while its window holds fewer than two scrapes. Raises Unreadable."""
+        """Return the series as it is; empty while its window holds fewer than two scrapes. Raises Unreadable.
+
+        The first question of a process waits for a second scrape, or its answer would always be that there is none.
+        """
         rule = self._rule(query)
         scrapes = self._look(at)
+        if rule.kind != "value" and len(scrapes) == 1 and scrapes[0].at >= at:
+            self._sleep(FIRST_GAP.total_seconds())
+            scrapes = self._look(self._clock.now())
         if scrapes and timedelta(0) <= scrapes[-1].at - at < PRESENT:
             at = scrapes[-1].at  # the scrape that the question caused
         return self._evaluate(rule, where, scrapes, at)

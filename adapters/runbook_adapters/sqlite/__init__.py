@@ -17,7 +17,7 @@ from runbook_engine.ports import AdapterContext, AdapterSpec, Port, Served
 __all__ = ["ADAPTER", "SqliteJournal", "SqliteSettings", "build"]
 
 
-class SqliteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SqliteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """Where the file is, and how many seconds a caller waits for its turn to write."""
 
     path: str = "journal.sqlite3"  # relative paths start at the host's state folder

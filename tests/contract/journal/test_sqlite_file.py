@@ -155,7 +155,7 @@ def test_write_raises_overloaded_and_reads_go_on_when_another_process_keeps_writ
         seen = journal.load("a")
         other.execute("ROLLBACK")
 
-    assert f"journal {file} was busy for 0.1 s: others keep writing (raise busy_timeout)" == str(caught.value)
+    assert f"journal {file} was busy for 0.1 s: others keep writing (raise busyTimeout)" == str(caught.value)
     assert old == seen
     assert Committed(1) == journal.commit(old, expected_version=0, now=NOON)
     journal.close()

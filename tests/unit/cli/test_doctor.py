@@ -79,7 +79,7 @@ class Runner(BaseHTTPRequestHandler):
 def server() -> Iterator[str]:
     """A runner that answers."""
     found = ThreadingHTTPServer(("127.0.0.1", 0), Runner)
-    thread = threading.Thread(target=found.serve_forever, daemon=True)
+    thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{found.server_port}"
     found.shutdown()

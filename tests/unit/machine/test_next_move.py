@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from runbook_engine.machine import next_move
-from runbook_engine.machine.events import (
-    Applied,
-    Finished,
-)
-from runbook_engine.machine.moves import (
-    Apply,
-    Begin,
-    Close,
-    Finish,
-    Move,
-    Observe,
-    Prepare,
-    Propose,
-    Require,
-)
+from runbook_engine.machine.events import Applied, Finished, Observed, Verified
+from runbook_engine.machine.moves import Apply, Begin, Close, Finish, Move, Observe, Pause, Prepare, Propose, Require
 from runbook_engine.model.execution import Execution
-from runbook_engine.model.plan import Outcome
+from runbook_engine.model.plan import Outcome, Progress
 from tests.scenario.rig import runbook
 from tests.unit.machine.story import (
     SECOND,
     START,
+    YES,
     after,
     intended,
     opened,
+    planned,
     prepared,
     required,
     signalled,
 )
+
+QUIET = runbook(notify=())
 
 
 @pytest.mark.parametrize(
@@ -133,3 +125,61 @@ def test_closing_what_has_nothing_to_undo_ends_it() -> None:
 
     assert ("handed_over", "taken over by ann, keeping what was changed") == (execution.status, execution.reason)
     assert Close() != next_move(execution, book, START)
+
+
+DONE = (Applied(step=0, outcome=Outcome.done(), at=START), Observed(step=0, progress=Progress.done(), at=START))
+FIXED = (Verified(readings=(YES,), at=START), Verified(readings=(YES,), at=START + 15 * SECOND))
+
+
+@pytest.mark.parametrize(
+    ("execution", "pause"),
+    [
+        pytest.param(
+            after(opened(mode="propose"), QUIET, required(), planned()),
+            Pause(kind="approval", until=START + 2400 * SECOND, reason="approval by team-checkout"),
+            id="asked: until the deadline",
+        ),
+        pytest.param(
+            after(opened(), QUIET, required(), prepared(), intended(), *DONE, *FIXED[:1]),
+            Pause(kind="wait", until=START + SECOND, reason="verifying"),
+            id="verifying: until the next probe",
+        ),
+        pytest.param(
+            after(opened(), QUIET, required(), prepared(), intended(), *DONE, *FIXED),
+            Pause(kind="wait", reason="undone once every alert is resolved"),
+            id="held: only a signal wakes it",
+        ),
+        pytest.param(
+            after(opened(), QUIET, required(), prepared(), intended(), *DONE, *FIXED, signalled("resolved")),
+            Pause(kind="wait", until=START + 600 * SECOND, reason="holding the change"),
+            id="held and resolved: until the hold time is over",
+        ),
+        pytest.param(
+            after(opened(), QUIET, required(), prepared(), intended(), *DONE, *FIXED, signalled("expired")),
+            Pause(kind="wait", reason="undone once every alert is resolved"),
+            id="held and expired: that is no resolve",
+        ),
+        pytest.param(
+            after(opened(), QUIET, signalled("cancelled", by="ann")),
+            Pause(kind="done", reason="cancelled by ann, keeping what was changed"),
+            id="ended: nothing more",
+        ),
+    ],
+)
+def test_a_pause_says_until_when_and_why(execution: Execution, pause: Pause) -> None:
+    """What a host waits for, and what an on-call reads."""
+    silent = replace(execution, outbox=())
+
+    assert pause == next_move(silent, QUIET, START)
+
+
+def test_a_run_past_its_deadline_finishes() -> None:
+    """Changed: unresolved; not changed: blocked, and what it waited for."""
+    late = START + 2400 * SECOND
+    changed = after(opened(), QUIET, required(), prepared(), intended(), *DONE)
+    waiting = replace(after(opened(), QUIET, required()), waiting_for="paused by eve")
+
+    assert Finish("unresolved", "the deadline of 40m has passed") == next_move(changed, QUIET, late)
+    assert Finish("blocked", "the deadline of 40m has passed, waiting for paused by eve") == next_move(
+        waiting, QUIET, late
+    )
