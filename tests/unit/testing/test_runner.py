@@ -13,6 +13,8 @@ from runbook_engine.registry import Registry
 from runbook_engine.testing import TestResult, run_test_file
 
 pytest_plugins = ("pytester",)
+# The plugin of this checkout, whether or not an installed one announces itself.
+PLUGIN = ("-p", "no:runbook-engine", "-p", "runbook_engine.testing.pytest_plugin", "-p", "no:cacheprovider")
 
 RUNBOOK = """
 apiVersion: runbook-engine/v1
@@ -425,7 +427,7 @@ def test_plugin_collects_and_reports_when_pytest_runs(pytester: pytest.Pytester)
         scenario("fails", errors=HEALED_BY_SHEDDING, expect="- {at: 3m, changes: 9}"),
     )
 
-    result = pytester.runpytest_inprocess("-p", "runbook_engine.testing.pytest_plugin", "-p", "no:cacheprovider")
+    result = pytester.runpytest_inprocess(*PLUGIN)
 
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*at 3m: changes: expected 9, it is 1", "*0s  alert fires: CheckoutErrors*"])
@@ -445,7 +447,7 @@ def test_plugin_reports_an_error_when_a_file_is_broken(pytester: pytest.Pytester
         )
     )
 
-    result = pytester.runpytest_inprocess("-p", "runbook_engine.testing.pytest_plugin", "-p", "no:cacheprovider")
+    result = pytester.runpytest_inprocess(*PLUGIN)
 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*bad.test.yaml:4:1: error: *"])
