@@ -85,6 +85,7 @@ def fresh(code: str) -> Any:
 @pytest.mark.parametrize(
     "journal", [pytest.param(MEMORY, id="journal in memory"), pytest.param(SQLITE, id="journal in a file")]
 )
+@pytest.mark.slow
 def test_taking_an_alert_in_loads_nothing_heavy_when_the_bundle_is_compiled(journal: str) -> None:
     """A cold host imports the engine, loads a bundle, and stores an execution that a pattern matched."""
     seen = fresh(INTAKE.format(journal=journal.strip("\n").replace("    ", "", 1).rstrip(), heavy=HEAVY))

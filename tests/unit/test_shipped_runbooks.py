@@ -12,6 +12,8 @@ from runbook_engine.model.runbook import MODES
 from runbook_engine.registry import Registry
 from runbook_engine.testing.runner import run_test_file
 
+pytestmark = pytest.mark.slow
+
 RUNBOOKS = Path(__file__).parents[2] / "runbooks"
 NAMES = ("checkout-crash-looping", "checkout-high-error-rate", "checkout-high-latency")
 TEST_FILES = tuple(sorted(RUNBOOKS.rglob("*.test.yaml")))

@@ -27,6 +27,8 @@ from runbook_engine.model.target import Target
 from runbook_engine.registry import Registry
 from tests.lab import install
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
 

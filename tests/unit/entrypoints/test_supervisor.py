@@ -15,6 +15,8 @@ from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.supervisor import Child, supervise
 from tests.lab import wait_until
 
+pytestmark = pytest.mark.slow
+
 SLEEP = "import time; time.sleep(60)"
 STUBBORN = (
     "import signal, subprocess, sys, time, pathlib\n"

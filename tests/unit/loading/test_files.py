@@ -90,6 +90,7 @@ def _paths(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
+@pytest.mark.slow
 def test_load_files_answers_when_any_part_of_a_document_is_replaced(
     data: st.DataObject, registry: Registry, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -16,6 +16,8 @@ from runbook_engine.matching.placement import Entry
 from runbook_engine.model.matcher import Matcher
 from runbook_engine.model.matcher_grammar import parse_matchers
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("alertname", "pod", "team", "__severity__", "k8s.pod")
 VALUES = ("", "a", "ab", "abc", "b", "a\n", "\n", "db-1", "db-2", "db-1-x", "x-db-1", "critical", "high", "é", "A")
 PATTERNS = (

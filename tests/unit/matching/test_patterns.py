@@ -11,6 +11,8 @@ from runbook_engine.matching.conditions import pattern_test
 from runbook_engine.matching.patterns import beginnings, endings, finite, inner_text, read_branches
 from runbook_engine.model.matcher_grammar import MatcherError
 
+pytestmark = pytest.mark.slow
+
 ATOMS = ("a", "b", "c", "1", "-", " ", "é", ",", "]", "{", "}", ".", "^", "$", "[ab]", "[^a]", "[a-c]", "[]a]", "[a-]")
 ESCAPED = (
     "\\.",

@@ -21,6 +21,8 @@ from runbook_engine.testing.play import Play
 from runbook_engine.testing.simulated_world import SimulatedWorld
 from runbook_engine.testing.stage import open_configuration, set_stage
 
+pytestmark = pytest.mark.slow
+
 RUNBOOK = """
 apiVersion: runbook-engine/v1
 kind: Runbook

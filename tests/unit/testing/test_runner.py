@@ -12,6 +12,8 @@ from runbook_engine.loading.files import load_valid_files
 from runbook_engine.registry import Registry
 from runbook_engine.testing import TestResult, run_test_file
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ("pytester",)
 # The plugin of this checkout, whether or not an installed one announces itself.
 PLUGIN = ("-p", "no:runbook-engine", "-p", "runbook_engine.testing.pytest_plugin", "-p", "no:cacheprovider")
