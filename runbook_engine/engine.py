@@ -15,8 +15,10 @@ import msgspec
 from runbook_engine.errors import Forbidden, InvalidAlert, InvalidTarget, StalePlan, StaleVersion, UnknownRunbook
 from runbook_engine.executor import Tools, drive
 from runbook_engine.executor.shield import ShieldedRegistry, shielded_effects, shielded_world
-from runbook_engine.guardrails import effective_mode
-from runbook_engine.intake import IntakeBuilder, Matched
+from runbook_engine.guardrails import ceiling_of, effective_mode
+from runbook_engine.intake.builder import IntakeBuilder
+from runbook_engine.intake.by_hand import intake_by_hand, open_by_hand
+from runbook_engine.intake.wishes import Matched, open_wished
 from runbook_engine.matching.explain import Explanation, explain, explain_labels
 from runbook_engine.matching.index import Index
 from runbook_engine.matching.meta import labels_of
@@ -26,13 +28,13 @@ from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.delivery import Parsed, Rejected, Request, SourceSettings
 from runbook_engine.model.directive import Directive
-from runbook_engine.model.execution import Approved, Execution
+from runbook_engine.model.execution import Approved, Execution, Member
 from runbook_engine.model.incident import ExecutionReport, Incident, IncidentReport, IncidentStatus, Intake
 from runbook_engine.model.plan import Plan
-from runbook_engine.model.runbook import ModeRule, Runbook
+from runbook_engine.model.runbook import Mode, ModeRule, Runbook
 from runbook_engine.model.signal import Signal
 from runbook_engine.model.target import Target
-from runbook_engine.planning import Sight, make_plan
+from runbook_engine.planning import Sight, make_plan, refused_plan
 from runbook_engine.ports import Effects, Journal, World
 from runbook_engine.registry import Registry
 from runbook_engine.templating import Templates
@@ -110,6 +112,7 @@ class Engine:
             registry=ShieldedRegistry(registry),
             configuration=bundle.configuration,
             templates=Templates(),
+            ceiling=self.ceiling,
         )
         self._tools = Tools(
             sight=self._sight,
@@ -141,7 +144,7 @@ class Engine:
         return Receipt(
             accepted=len(parsed.alerts),
             rejected=parsed.rejected,
-            opened=tuple(execution.id for execution in intake.opened),
+            opened=tuple(execution.id for execution in intake.opened if not execution.ended),
             joined=tuple(execution_id for _, execution_id, _ in intake.joined),
             incidents=tuple(dict.fromkeys(incident.id for incident in intake.incidents)),
             warnings=parsed.warnings,
@@ -158,6 +161,11 @@ class Engine:
         labels = labels_of(alert)
         return tuple(self._matched(self._runbooks[name], labels) for name in self._index.match(labels))
 
+    def ceiling(self, alert: Alert) -> Mode:
+        """Return how far this installation lets any runbook go for an alert now."""
+        labels = labels_of(alert)
+        return ceiling_of(self.bundle.configuration, lambda rule: explain_labels(labels, rule.matchers).matched)
+
     def explain(self, alert: Alert) -> tuple[Explained, ...]:
         """Return for every runbook, clause by clause, why it does or does not match."""
         return tuple(
@@ -169,10 +177,15 @@ class Engine:
 
     def plan(self, alert: Alert, now: datetime) -> tuple[Plan, ...]:
         """Return what every matching runbook would do for this alert now. Looks, never touches."""
+        member = Member(alert_key=alert.alert_key, episode_id="rehearsal", name=alert.name, since=now)
         plans = []
-        for matched in self.match(alert):
-            execution = self._intake.rehearse(matched, alert, now)
-            plans.append(make_plan(execution, matched.runbook, self._sight, now))
+        for wished in self._intake.wishes(alert):
+            runbook, configuration = wished.matched.runbook, self.bundle.configuration
+            if wished.refused:
+                plans.append(refused_plan(runbook, wished.matched.mode, wished.refused))
+                continue
+            execution = open_wished(wished, alert, member, configuration, incident_id="", now=now)
+            plans.append(make_plan(execution, runbook, self._sight, now))
         return tuple(plans)
 
     def plan_by_hand(
@@ -180,7 +193,16 @@ class Engine:
     ) -> tuple[Plan, Execution]:
         """Return what a run by hand would do, and the execution that `start` would store."""
         runbook = self.runbook(name)
-        execution = self._intake.by_hand(runbook, target=target, inputs=inputs, by=by, reason=reason, now=now)
+        execution = open_by_hand(
+            runbook,
+            self.bundle.configuration,
+            self._sight.templates,
+            target=target,
+            inputs=inputs,
+            by=by,
+            reason=reason,
+            now=now,
+        )
         return make_plan(execution, runbook, self._sight, now), execution
 
     def start(self, execution: Execution, plan: Plan, *, plan_hash: str, by: str, now: datetime) -> Execution:
@@ -199,7 +221,7 @@ class Engine:
         )
         opened = msgspec.structs.replace(execution, approved=approved)
         try:
-            self.journal.record(self._intake.started_by_hand(opened, runbook, now))
+            self.journal.record(intake_by_hand(opened, runbook, now))
         except StaleVersion as error:
             holder = self.journal.holders([execution.slot]).get(execution.slot, "another one")
             raise InvalidTarget(

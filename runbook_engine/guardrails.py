@@ -40,6 +40,7 @@ class Case:
     ledger: Ledger
     now: datetime
     fill: Callable[[str], str]
+    ceiling: Mode  # the installation's, now: it may be lower than when the execution was opened
 
 
 Guardrail = Callable[[Case], Verdict]
@@ -72,10 +73,12 @@ def kill_switch(case: Case) -> Verdict:
 
 def mode(case: Case) -> Verdict:
     """Below `auto`, a change needs a person's yes to exactly this change."""
-    if case.execution.mode == "auto":
-        return Verdict(guardrail="mode", ok=True, says="mode auto")
     if case.execution.mode == "observe":
         return Verdict(guardrail="mode", ok=False, says="mode observe changes nothing")
+    if not case.execution.started_by and MODES.index(case.ceiling) < MODES.index(_needed_mode(case)):
+        return Verdict(guardrail="mode", ok=False, says=f"the ceiling of the installation is {case.ceiling} now")
+    if case.execution.mode == "auto":
+        return Verdict(guardrail="mode", ok=True, says="mode auto")
     return Verdict(guardrail="mode", ok=True, says=f"mode {case.execution.mode}: only what a person approved")
 
 
@@ -235,8 +238,12 @@ def budget_key(case: Case) -> str:
 def effective_mode(runbook: Runbook, configuration: Configuration, holds: Callable[[ModeRule], bool]) -> Mode:
     """Return the runbook's mode under the installation's ceiling; no ceiling = propose, no mode = observe."""
     wanted = _first(runbook.mode, holds, otherwise="observe")
-    ceiling = _first(configuration.mode_ceiling, holds, otherwise="propose")
-    return min(wanted, ceiling, key=MODES.index)
+    return min(wanted, ceiling_of(configuration, holds), key=MODES.index)
+
+
+def ceiling_of(configuration: Configuration, holds: Callable[[ModeRule], bool]) -> Mode:
+    """Return how far the installation lets any runbook go; absent = propose."""
+    return _first(configuration.mode_ceiling, holds, otherwise="propose")
 
 
 def refusals(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
@@ -252,6 +259,11 @@ def wait_for(verdicts: tuple[Verdict, ...], case_deadline: datetime | None) -> d
         return None
     latest = max(instants)
     return latest if case_deadline is None or latest < case_deadline else None
+
+
+def _needed_mode(case: Case) -> Mode:
+    """Return the mode that a change of this execution needs: with a person's yes, a proposal is enough."""
+    return "auto" if case.execution.mode == "auto" else "propose"
 
 
 def _first(rules: tuple[ModeRule, ...], holds: Callable[[ModeRule], bool], otherwise: Mode) -> Mode:

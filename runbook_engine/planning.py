@@ -22,14 +22,15 @@ from runbook_engine.errors import (
 )
 from runbook_engine.guardrails import Case, judge, refusals
 from runbook_engine.machine.events import Prepared, PrepareFailed, Skipped, Unchanged
+from runbook_engine.model.alert import Alert
 from runbook_engine.model.check import Reading
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.duration import say_duration
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.guardrail import Verdict
 from runbook_engine.model.plan import Change, Plan, PlannedStep, hash_change, hash_plan
-from runbook_engine.model.runbook import Compensate, Runbook, Step
-from runbook_engine.model.target import Target
+from runbook_engine.model.runbook import Compensate, Mode, Runbook, Step
+from runbook_engine.model.target import NO_TARGET, Target
 from runbook_engine.model.worst_case import worst_case
 from runbook_engine.ports import ActionSpec, Ledger, World
 from runbook_engine.registry import Registry
@@ -48,6 +49,7 @@ class Sight:
     registry: Registry
     configuration: Configuration
     templates: Templates
+    ceiling: Callable[[Alert], Mode]  # how far the installation lets any runbook go for an alert, now
 
 
 def make_plan(execution: Execution, runbook: Runbook, sight: Sight, now: datetime) -> Plan:
@@ -55,10 +57,7 @@ def make_plan(execution: Execution, runbook: Runbook, sight: Sight, now: datetim
     subject = Subject.of(execution, execution.target, filler(execution, sight))
     required = tuple(_as_verdict(reading) for reading in judge_checks(runbook.require, subject, sight.world))
     steps = tuple(_plan_step(execution, runbook, index, sight, now) for index in range(len(runbook.steps)))
-    blocked = [f"require: {verdict.says}" for verdict in refusals(required)]
-    for step in steps:
-        blocked += [f"{step.name}: {no.says}" for no in refusals(step.verdicts) if no.guardrail != "mode"]
-        blocked += [f"{step.name}: {step.error}"] if step.error else []
+    first, later = _by_turn(steps, runbook)
     verification = judge_checks(runbook.verify, subject, sight.world)
     return Plan(
         plan_hash=hash_plan(tuple(step.change_hash for step in steps if step.change_hash)),
@@ -70,8 +69,23 @@ def make_plan(execution: Execution, runbook: Runbook, sight: Sight, now: datetim
         verification=tuple(reading.says for reading in verification),
         measured=tuple(reading.value for reading in verification),
         verdicts=required,
-        blocked=tuple(blocked),
+        blocked=(*(f"require: {no.says}" for no in refusals(required)), *_obstacles(first, passing=False)),
+        waiting=_obstacles(first, passing=True),
+        later=(*_obstacles(later, passing=False), *_obstacles(later, passing=True)),
         worst_case=worst_case(runbook, sight.registry.time_limits),
+    )
+
+
+def refused_plan(runbook: Runbook, mode: Mode, reason: str) -> Plan:
+    """Return the plan of a runbook that may not run for this alert: nothing, and why."""
+    return Plan(
+        plan_hash="",
+        runbook=runbook.name,
+        runbook_digest=runbook.digest,
+        target=NO_TARGET,
+        mode=mode,
+        steps=(),
+        blocked=(reason,),
     )
 
 
@@ -120,6 +134,7 @@ def case_of(change: Change, execution: Execution, runbook: Runbook, sight: Sight
         ledger=sight.ledger,
         now=now,
         fill=filler(execution, sight),
+        ceiling=sight.ceiling(execution.alert),
     )
 
 
@@ -141,6 +156,24 @@ def filler(execution: Execution, sight: Sight) -> Callable[[str], str]:
     """Return the function that fills one `where` value."""
     variables = variables_of(execution)
     return lambda text: sight.templates.render(text, variables)
+
+
+def _by_turn(
+    steps: tuple[PlannedStep, ...], runbook: Runbook
+) -> tuple[tuple[PlannedStep, ...], tuple[PlannedStep, ...]]:
+    """Return the steps that decide whether the run can start, and those that may never have their turn."""
+    acting = tuple(step for step in steps if step.change is not None or step.error)
+    return (acting, ()) if runbook.strategy == "sequence" else (acting[:1], acting[1:])
+
+
+def _obstacles(steps: tuple[PlannedStep, ...], *, passing: bool) -> tuple[str, ...]:
+    """Return what stands in the way of steps: what passes by itself, or what does not."""
+    said: list[str] = []
+    for step in steps:
+        refused = [no for no in refusals(step.verdicts) if no.guardrail != "mode"]
+        said += [f"{step.name}: {no.says}" for no in refused if (no.until is not None) == passing]
+        said += [f"{step.name}: {step.error}"] if step.error and not passing else []
+    return tuple(said)
 
 
 def _plan_step(execution: Execution, runbook: Runbook, index: int, sight: Sight, now: datetime) -> PlannedStep:

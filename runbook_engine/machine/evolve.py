@@ -161,7 +161,7 @@ def _planned(execution: Execution, event: Planned, runbook: Runbook) -> Executio
             f"would make {len(plan.changes)} change(s)" if not plan.blocked else f"would be blocked: {plan.blocked[0]}"
         )
         return conclude(execution, runbook, "cancelled", f"mode observe: {would}; nothing was changed", event.at)
-    if plan.blocked and not plan.waits:
+    if plan.blocked:
         return conclude(execution, runbook, "blocked", "; ".join(plan.blocked), event.at)
     if not plan.changes:
         return _next_stage(execution, runbook)

@@ -150,15 +150,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     verification: tuple[str, ...] = ()  # each check with its present value, as sentences
     measured: tuple[Value, ...] = ()  # each check's present value alone, None = cannot be told
     verdicts: tuple[Verdict, ...] = ()  # of require and of the run as a whole
-    blocked: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()  # why it cannot start
+    waiting: tuple[str, ...] = ()  # what it would wait for first
+    later: tuple[str, ...] = ()  # what stands in the way of a step that may never have its turn
     worst_case: timedelta = timedelta(0)
-
-    @property
-    def waits(self) -> bool:
-        """Whether every no in it is one that passes by itself."""
-        judged = (*self.verdicts, *(verdict for step in self.steps for verdict in step.verdicts))
-        passing = all(verdict.until is not None for verdict in judged if not verdict.ok)
-        return passing and not any(step.error for step in self.steps)
 
     @property
     def changes(self) -> tuple[Change, ...]:

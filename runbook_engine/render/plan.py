@@ -44,6 +44,8 @@ def render_plan(proposal: Proposal) -> Lines:
         lines.append(verification)
     lines.append(_guardrails(proposal))
     lines += [line("  ", Span("blocked", "bad"), f": {reason}", hang=11) for reason in plan.blocked]
+    lines += [line("  ", Span("waits for", "warn"), f" {reason}", hang=11) for reason in plan.waiting]
+    lines += [line("  ", Span("later", "warn"), f": {reason}", hang=11) for reason in plan.later]
     if proposal.joins:
         joined = f" execution {short(proposal.joins)}, which has {plan.target} already: no other run is opened"
         lines.append(line("  ", Span("joins", "warn"), joined, hang=4))
@@ -178,6 +180,8 @@ def _record(proposal: Proposal) -> dict[str, Any]:
         "steps": [_record_step(step) for step in plan.steps],
         "verification": list(plan.verification),
         "blocked": list(plan.blocked),
+        "waiting": list(plan.waiting),
+        "later": list(plan.later),
         "worst_case_seconds": plan.worst_case.total_seconds(),
     }
 

@@ -346,7 +346,7 @@ def test_a_check_on_the_alert_itself_waits_for_its_resolve() -> None:
 
 
 def test_a_label_that_names_a_target_is_validated() -> None:
-    """A hostile label value opens nothing, and the refusal is on record."""
+    """A hostile label value starts nothing; the refusal is on record, and the owner is told."""
     book = runbook(
         inputs=(Input(name="name", type="workload", path=("alert", "labels", "deployment")),),
         target=TargetTemplate(kind="deployment", name="{{ inputs.name }}", namespace="apps"),
@@ -359,6 +359,46 @@ def test_a_label_that_names_a_target_is_validated() -> None:
     arrival = rig.journal.arrivals(receipt.incidents[0])[0]
     assert "refused" == arrival.decisions[0].outcome
     assert "invalid_target: input 'name' '../../etc/passwd' is not a DNS-1123 name" == arrival.decisions[0].reason
+    rig.run(SECOND)
+    assert ("blocked", arrival.decisions[0].reason) == (rig.execution().status, rig.execution().reason)
+    assert ["notFixed"] == rig.told("oncall")
+    assert rig.execution().finished
+
+
+def test_a_ceiling_that_was_lowered_holds_for_what_is_running() -> None:
+    """The installation is restarted with a lower ceiling: the next change of an auto run is not made."""
+    rig = Rig(runbook(steps=(DEGRADE, SCALE)))
+    rig.errors(lambda world: 0.12)
+    rig.fire()
+    rig.run(MINUTE)
+
+    lowered = Rig(
+        runbook(steps=(DEGRADE, SCALE)),
+        settings=configuration(mode_ceiling=()),
+        journal=rig.journal,
+        world=rig.simulated,
+    )
+    lowered.run(5 * MINUTE)
+
+    execution = lowered.execution()
+    assert ("blocked", "the ceiling of the installation is propose now") == (execution.status, execution.reason)
+    assert 4 == lowered.replicas()
+
+
+def test_a_proposal_is_not_blocked_by_a_step_that_may_never_have_its_turn() -> None:
+    """The rollback has no older release to go to; degrading comes first, and may be enough."""
+    rollback = Step(name="roll-back", action="rollback", arguments={"to": "previous"})
+    rig = Rig(runbook(steps=(DEGRADE, rollback)), settings=configuration(mode_ceiling=()))
+    rig.healed_by_flag()
+
+    rig.fire()
+    rig.run(MINUTE)
+    request = rig.execution().approval
+    assert request is not None
+    rig.engine.approve(rig.execution().id, plan_hash=request.hash, by="ann", now=rig.now)
+    rig.run(MINUTE)
+
+    assert ("succeeded", "true") == (rig.execution().status, rig.flag())
 
 
 def test_a_scope_may_only_ask_for_its_own_runbooks() -> None:

@@ -93,6 +93,7 @@ def case(
             ledger=books or Books(),
             now=rig.now,
             fill=str,
+            ceiling="auto",
         ),
         rig,
     )

@@ -40,6 +40,7 @@ def judged(change: Change, rig: Rig | None = None, **changes: object) -> Case:
         ledger=used.journal,
         now=used.now,
         fill=str,
+        ceiling="auto",
     )
     return replaced(case, **changes)
 

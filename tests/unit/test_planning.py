@@ -120,11 +120,6 @@ def test_a_world_that_moved_has_another_hash() -> None:
             ("shed-optional-features: alert.labels.gone has no value",),
             id="a template that the alert cannot fill",
         ),
-        pytest.param(
-            {"guardrails": replace(RULES, minimum_fault_age=5 * MINUTE), "steps": (DEGRADE,)},
-            ("shed-optional-features: firing for 0s, wanted 5m before a change",),
-            id="not yet",
-        ),
     ],
 )
 def test_a_plan_says_what_is_in_the_way(changes: dict[str, Any], blocked: tuple[str, ...]) -> None:
@@ -152,7 +147,7 @@ def test_a_plan_says_what_is_in_the_way(changes: dict[str, Any], blocked: tuple[
 )
 def test_a_plan_waits_when_every_no_in_it_passes(rules: Guardrails, targets: tuple[str, ...], waits: bool) -> None:
     """Only then it is worth asking a person."""
-    assert waits is plan_of(guardrails=rules, settings=configuration(targets=targets)).waits
+    assert waits is not bool(plan_of(guardrails=rules, settings=configuration(targets=targets)).blocked)
 
 
 def test_a_paused_engine_still_plans() -> None:
@@ -163,8 +158,34 @@ def test_a_paused_engine_still_plans() -> None:
 
     plan = fire_and_plan(rig)
 
-    assert ("shed-optional-features: paused by ann until 09:30:00 UTC: migration",) == plan.blocked
-    assert plan.waits
+    assert ("shed-optional-features: paused by ann until 09:30:00 UTC: migration",) == plan.waiting
+    assert () == plan.blocked
+
+
+def test_a_plan_of_escalation_starts_whatever_stands_in_the_way_of_later_steps() -> None:
+    """The first step decides; what a later one could not do is said apart. In a sequence every step must go."""
+    later = replace(SCALE, target=TargetTemplate("deployment", "cart", "apps"))
+    said = ("add-capacity: apps/deployment/cart does not exist in cluster 'local'",)
+
+    escalation = plan_of(steps=(DEGRADE, later))
+    sequence = plan_of(steps=(DEGRADE, later), strategy="sequence")
+
+    assert ((), said) == (escalation.blocked, escalation.later)
+    assert (said, ()) == (sequence.blocked, sequence.later)
+
+
+def test_a_plan_of_a_run_that_is_refused_says_why_and_hides_no_other() -> None:
+    """A target that may not be touched blocks its own runbook's plan, and the other runbook is planned."""
+    other = runbook(name="other", digest="d2", target=TargetTemplate("deployment", "cart", "elsewhere"))
+    rig = Rig(runbook(steps=(DEGRADE,)), other)
+    rig.errors(lambda world: 0.12)
+    rig.fire()
+    alert = next(each for each in rig.journal.executions(limit=5) if each.runbook != "other").alert
+
+    plans = {plan.runbook: plan for plan in rig.engine.plan(alert, rig.now)}
+
+    assert ("invalid_target: deployment=elsewhere/cart is not in the targets of engine.yaml",) == plans["other"].blocked
+    assert 1 == len(plans["checkout-high-error-rate"].changes)
 
 
 def test_a_plan_says_when_each_step_is_undone_and_what_verification_reads_now() -> None:

@@ -120,6 +120,7 @@ def _looked_at(card: Card, installation: Installation, now: datetime) -> Card:
         registry=installation.registry,
         configuration=engine.bundle.configuration,
         templates=Templates(),
+        ceiling=engine.ceiling,
     )
     looks = tuple(_look(check, execution, sight, now) for check in card.execution.runbook.verify)
     return Card(incident=card.incident, execution=card.execution, looks=looks, why=_why(engine, execution))

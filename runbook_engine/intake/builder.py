@@ -1,0 +1,163 @@
+"""The builder: goes through the alerts of a delivery, and drafts all that they change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from dataclasses import replace as with_mode
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from runbook_engine.correlation import expire, observe_alert
+from runbook_engine.intake.draft import Draft
+from runbook_engine.intake.incidents import close_in_incident, touch_incident
+from runbook_engine.intake.wishes import Matched, Wish, open_refused, open_wished, wish
+from runbook_engine.model.alert import Alert
+from runbook_engine.model.configuration import Configuration
+from runbook_engine.model.episode import Episode, Transition
+from runbook_engine.model.execution import Member
+from runbook_engine.model.incident import Arrival, Decision, Intake
+from runbook_engine.model.runbook import MODES
+from runbook_engine.ports import Journal
+from runbook_engine.templating import Templates
+
+NEVER_REMEDIATED = frozenset(("Watchdog", "InfoInhibitor"))  # heartbeats: they always fire
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeBuilder:
+    """Decides what alerts mean, under one configuration."""
+
+    configuration: Configuration
+    journal: Journal
+    match: Callable[[Alert], tuple[Matched, ...]]
+    templates: Templates
+
+    def build(self, alerts: tuple[Alert, ...], now: datetime) -> Intake:
+        """Return all that these alerts change."""
+        keys = list(dict.fromkeys(alert.alert_key for alert in alerts))
+        draft = Draft(
+            episodes=dict(self.journal.episodes(keys)), holders={}, followers=dict(self.journal.followers(keys))
+        )
+        wishes = [self.wishes(alert) if _may_open(alert, draft) else None for alert in alerts]
+        self._ask_for_holders([each.slot for wished in wishes for each in wished or () if each.slot], draft)
+        for alert, wished in zip(alerts, wishes, strict=True):
+            self._take(alert, wished, draft, now)
+        return draft.intake()
+
+    def expire(self, now: datetime, after: timedelta, limit: int) -> Intake:
+        """Return what it means that nobody has spoken of some open episodes for so long."""
+        stale = self.journal.open_episodes(now - after, limit)
+        keys = [episode.alert_key for episode in stale]
+        draft = Draft(episodes={}, holders={}, followers=dict(self.journal.followers(keys)))
+        for episode in stale:
+            transition = expire(episode, now, after)
+            if transition is None or transition.episode is None:
+                continue
+            draft.touched[episode.alert_key] = _as_read(transition.episode, episode)
+            close_in_incident(episode, draft, self.journal, now, resolved=False)
+            draft.tell_followers("expired", episode, now)
+        return draft.intake()
+
+    def wishes(self, alert: Alert) -> tuple[Wish, ...]:
+        """Return what every runbook that matches would act on: all that can be said without asking the journal."""
+        if alert.name in NEVER_REMEDIATED:
+            return ()
+        return tuple(wish(matched, alert, self.configuration, self.templates) for matched in self.match(alert))
+
+    def _take(self, alert: Alert, wished: tuple[Wish, ...] | None, draft: Draft, now: datetime) -> None:
+        known = draft.touched.get(alert.alert_key) or draft.episodes.get(alert.alert_key)
+        transition = observe_alert(alert, known)
+        episode = transition.episode
+        if episode is None:
+            return
+        decisions: tuple[Decision, ...] = ()
+        if transition.opens:
+            wishes = self.wishes(alert) if wished is None else wished
+            episode, decisions = self._opened(alert, wishes, transition, episode, draft, now)
+        elif transition.closes:
+            close_in_incident(episode, draft, self.journal, now, resolved=True)
+            draft.tell_followers("resolved", episode, episode.ends_at or now)
+        draft.touched[alert.alert_key] = _as_read(episode, known)
+        if episode.incident_id and transition.kind not in ("repeat", "late"):
+            told = replace(alert, episode_id=episode.episode_id)
+            draft.arrivals.append(
+                Arrival(
+                    incident_id=episode.incident_id,
+                    at=now,
+                    alert=told,
+                    transition=transition.kind,
+                    decisions=decisions,
+                )
+            )
+
+    def _opened(
+        self,
+        alert: Alert,
+        wishes: tuple[Wish, ...],
+        transition: Transition,
+        episode: Episode,
+        draft: Draft,
+        now: datetime,
+    ) -> tuple[Episode, tuple[Decision, ...]]:
+        incident = touch_incident(alert, episode, draft, self.journal, self.configuration, now)
+        episode = replace(episode, incident_id=incident.stored.id)
+        wanted = [_while_flapping(each) for each in wishes] if transition.flapping else wishes
+        decisions = tuple(self._decide(each, alert, episode, draft, now) for each in wanted)
+        incident.execution_ids.update((each.execution_id, None) for each in decisions if each.execution_id)
+        return episode, decisions
+
+    def _decide(self, wished: Wish, alert: Alert, episode: Episode, draft: Draft, now: datetime) -> Decision:
+        runbook, mode = wished.matched.runbook, wished.matched.mode
+        member = Member(alert_key=alert.alert_key, episode_id=episode.episode_id, name=alert.name, since=now)
+        if wished.refused:
+            return self._refuse(wished, alert, member, episode, draft, now)
+        holder = self._holder(wished.slot, draft)
+        if holder:
+            draft.join(wished.slot, holder, member)
+            draft.follow(alert.alert_key, holder)
+            return Decision(runbook=runbook.name, outcome="joined", execution_id=holder)
+        execution = open_wished(wished, alert, member, self.configuration, incident_id=episode.incident_id, now=now)
+        draft.open(execution, member, runbook)
+        draft.holders[wished.slot] = execution.id
+        draft.follow(alert.alert_key, execution.id)
+        return Decision(runbook=runbook.name, outcome="opened", execution_id=execution.id, reason=f"mode {mode}")
+
+    def _refuse(
+        self, wished: Wish, alert: Alert, member: Member, episode: Episode, draft: Draft, now: datetime
+    ) -> Decision:
+        """Record a refusal; blocked is never silent, save of what only observes or is none of the sender's business."""
+        runbook = wished.matched.runbook
+        if wished.out_of_scope or wished.matched.mode == "observe":
+            return Decision(runbook=runbook.name, outcome="refused", reason=wished.refused)
+        blocked = open_refused(wished, alert, member, self.configuration, incident_id=episode.incident_id, now=now)
+        draft.open(blocked, member, runbook)
+        return Decision(runbook=runbook.name, outcome="refused", execution_id=blocked.id, reason=wished.refused)
+
+    def _holder(self, slot: str, draft: Draft) -> str:
+        if slot not in draft.holders:
+            self._ask_for_holders([slot], draft)
+        return draft.holders[slot]
+
+    def _ask_for_holders(self, slots: Sequence[str], draft: Draft) -> None:
+        """Read who holds these slots, all at once: a storm wants hundreds."""
+        found = self.journal.holders(slots) if slots else {}
+        draft.holders.update((slot, found.get(slot, "")) for slot in slots)
+
+
+def _while_flapping(wished: Wish) -> Wish:
+    """Return the wish as it may go while its alert flaps: a person starts it, if anybody does."""
+    matched = wished.matched
+    return with_mode(wished, matched=replace(matched, mode=min(matched.mode, "propose", key=MODES.index)))
+
+
+def _may_open(alert: Alert, draft: Draft) -> bool:
+    """Whether an alert is likely to open an episode, going by what is stored; a guess that costs nothing when wrong."""
+    known = draft.episodes.get(alert.alert_key)
+    return alert.status == "firing" and (known is None or not known.is_open)
+
+
+def _as_read(episode: Episode, known: Episode | None) -> Episode:
+    """Return the episode with the version that it was read with, which its store checks."""
+    return replace(episode, version=known.version if known is not None else 0)

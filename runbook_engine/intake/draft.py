@@ -1,0 +1,112 @@
+"""The draft: what has been decided so far of one delivery; later alerts see what earlier ones did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from runbook_engine.model.alert import SEVERITY_NUMBERS, Alert
+from runbook_engine.model.episode import Episode
+from runbook_engine.model.execution import Execution, Member
+from runbook_engine.model.incident import Arrival, Incident, Intake
+from runbook_engine.model.runbook import Runbook
+from runbook_engine.model.signal import Signal, SignalKind
+
+
+@dataclass(slots=True)
+class TouchedIncident:
+    """An incident that a delivery touches. Its lists are keys here: a storm adds thousands of alerts to one."""
+
+    stored: Incident
+    open_alerts: dict[str, None]
+    alert_keys: dict[str, None]
+    execution_ids: dict[str, None]
+
+    @classmethod
+    def of(cls, incident: Incident) -> TouchedIncident:
+        """Return an incident as it is stored, ready to be touched."""
+        return cls(
+            incident,
+            dict.fromkeys(incident.open_alerts),
+            dict.fromkeys(incident.alert_keys),
+            dict.fromkeys(incident.execution_ids),
+        )
+
+    def fires(self, alert: Alert, now: datetime) -> None:
+        """Take a firing alert in."""
+        severity = max(self.stored.severity, alert.severity, key=SEVERITY_NUMBERS.__getitem__)
+        self.stored = replace(self.stored, severity=severity, last_firing_at=now, resolved_at=None)
+        self.open_alerts[alert.alert_key] = None
+        self.alert_keys[alert.alert_key] = None
+
+    def ends(self, alert_key: str, now: datetime, *, resolved: bool) -> None:
+        """Take an alert that is over out; the last one to resolve ends the incident."""
+        self.open_alerts.pop(alert_key, None)
+        if resolved and not self.open_alerts:
+            self.stored = replace(self.stored, resolved_at=now)
+
+    def incident(self) -> Incident:
+        """Return the incident as it is to be stored."""
+        return replace(
+            self.stored,
+            open_alerts=tuple(self.open_alerts),
+            alert_keys=tuple(self.alert_keys),
+            execution_ids=tuple(self.execution_ids),
+        )
+
+
+@dataclass(slots=True)
+class Draft:
+    """What has been decided so far of one delivery; later alerts see what earlier ones did."""
+
+    episodes: dict[str, Episode]
+    holders: dict[str, str]
+    followers: dict[str, tuple[str, ...]]
+    incidents: dict[str, TouchedIncident] = field(default_factory=dict)  # by id
+    newest: dict[str, str] = field(default_factory=dict)  # incident key -> id
+    touched: dict[str, Episode] = field(default_factory=dict)
+    opened: dict[str, Execution] = field(default_factory=dict)  # by slot
+    members: dict[str, list[Member]] = field(default_factory=dict)  # by slot: of what was opened
+    runbooks: dict[str, Runbook] = field(default_factory=dict)
+    joined: list[tuple[str, str, Signal]] = field(default_factory=list)
+    signals: list[tuple[str, Signal]] = field(default_factory=list)
+    arrivals: list[Arrival] = field(default_factory=list)
+
+    def follow(self, alert_key: str, execution_id: str) -> None:
+        """Let an execution hear of what else this delivery says of its alert."""
+        self.followers[alert_key] = tuple(dict.fromkeys((*self.followers.get(alert_key, ()), execution_id)))
+
+    def intake(self) -> Intake:
+        """Return everything that was decided, as one value."""
+        return Intake(
+            episodes=tuple(self.touched.values()),
+            incidents=tuple(touched.incident() for touched in self.incidents.values()),
+            opened=tuple(replace(each, members=tuple(self.members[slot])) for slot, each in self.opened.items()),
+            runbooks=tuple(self.runbooks.values()),
+            joined=tuple(self.joined),
+            signals=tuple(self.signals),
+            arrivals=tuple(self.arrivals),
+        )
+
+    def join(self, slot: str, holder: str, member: Member) -> None:
+        """Let an alert join what holds the slot: by a signal, or at once when this very delivery opened it."""
+        if slot in self.opened:
+            self.members[slot].append(member)
+            return
+        signal = Signal(
+            kind="joined", at=member.since, alert_key=member.alert_key, episode_id=member.episode_id, name=member.name
+        )
+        self.joined.append((slot, holder, signal))
+
+    def open(self, execution: Execution, member: Member, runbook: Runbook) -> None:
+        """Open an execution with its first member."""
+        self.opened[execution.slot] = execution
+        self.members[execution.slot] = [member]
+        self.runbooks[runbook.digest] = runbook
+
+    def tell_followers(self, kind: SignalKind, episode: Episode, at: datetime) -> None:
+        """Tell every execution that the alert has joined."""
+        signal = Signal(kind=kind, at=at, alert_key=episode.alert_key, episode_id=episode.episode_id, name=episode.name)
+        self.signals.extend((execution_id, signal) for execution_id in self.followers.get(episode.alert_key, ()))
