@@ -7,7 +7,7 @@ A resumed intent, whose outcome nobody recorded, is treated as its action's `rep
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
 from msgspec.structs import replace
 
@@ -15,6 +15,7 @@ from runbook_engine.errors import Conflict, EffectUnknown, Retryable, RunbookErr
 from runbook_engine.executor.decisions import question
 from runbook_engine.executor.looks import observe
 from runbook_engine.executor.tools import Tools
+from runbook_engine.executor.turn import Turn
 from runbook_engine.guardrails import claims_of, judge, judge_undo, refusals, undo_claims, wait_for
 from runbook_engine.machine.events import Applied, ApplyPutOff, Asked, Blocked, Event, Intended, Prepared, PutOff
 from runbook_engine.machine.moves import Begin
@@ -25,9 +26,6 @@ from runbook_engine.model.plan import Change, Outcome
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.planning import case_of, prepare_step
 from runbook_engine.ports import ActionSpec, Refused
-
-if TYPE_CHECKING:
-    from runbook_engine.executor.drive import Turn
 
 LOCK_RETRY = timedelta(seconds=5)
 

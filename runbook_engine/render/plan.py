@@ -39,10 +39,11 @@ def render_plan(proposal: Proposal) -> Lines:
     plan = proposal.plan
     lines = [_headline(proposal)]
     lines += table([_step_row(at, step) for at, step in enumerate(plan.steps, start=1)])
-    verification = _verification(proposal)
+    verification = _verification(proposal) if plan.steps else None
     if verification is not None:
         lines.append(verification)
-    lines.append(_guardrails(proposal))
+    if plan.steps:
+        lines.append(_guardrails(proposal))
     lines += [line("  ", Span("blocked", "bad"), f": {reason}", hang=11) for reason in plan.blocked]
     lines += [line("  ", Span("waits for", "warn"), f" {reason}", hang=11) for reason in plan.waiting]
     lines += [line("  ", Span("later", "warn"), f": {reason}", hang=11) for reason in plan.later]
@@ -142,6 +143,8 @@ def _verdict(name: str, verdicts: Sequence[Verdict], proposal: Proposal) -> list
 
 def _sum(proposal: Proposal) -> Line:
     plan, runbook = proposal.plan, proposal.runbook
+    if not plan.steps:
+        return line("No plan: nothing would be done.")
     changes = len(changes_of(plan))
     up_to = "up to " if runbook.strategy == "escalate" and changes > 1 else ""
     skipped = sum(1 for step in plan.steps if step.skipped)
