@@ -51,8 +51,8 @@ def test_adapter_builds_a_journal_below_the_hosts_state_folder(tmp_path: Path) -
 
 def test_settings_refuse_a_key_that_does_not_exist() -> None:
     """A misspelt setting is not silently the default."""
-    with pytest.raises(msgspec.ValidationError, match="unknown field `busyTimeout`"):
-        msgspec.convert({"busyTimeout": 3}, SqliteSettings)
+    with pytest.raises(msgspec.ValidationError, match="unknown field `busyTime`"):
+        msgspec.convert({"busyTime": 3}, SqliteSettings)
 
 
 def test_journal_finds_everything_again_when_it_is_opened_anew(tmp_path: Path) -> None:
