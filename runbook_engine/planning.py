@@ -37,6 +37,8 @@ from runbook_engine.registry import Registry
 from runbook_engine.resolution import alert_variables, resolve_target
 from runbook_engine.templating import Templates
 
+KEPT = "kept until a person undoes it"  # by hand: there is no alert whose resolve would
+
 StepEvent = Prepared | Skipped | Unchanged | PrepareFailed
 
 
@@ -179,7 +181,8 @@ def _obstacles(steps: tuple[PlannedStep, ...], *, passing: bool) -> tuple[str, .
 def _plan_step(execution: Execution, runbook: Runbook, index: int, sight: Sight, now: datetime) -> PlannedStep:
     step = runbook.steps[index]
     approval = step.approval.by if step.approval is not None else ""
-    bare = PlannedStep(name=step.name, action=step.action, approval=approval, undo=say_compensation(step.compensate))
+    undo = KEPT if execution.started_by and step.compensate.when == "resolved" else say_compensation(step.compensate)
+    bare = PlannedStep(name=step.name, action=step.action, approval=approval, undo=undo)
     event = prepare_step(execution, runbook, index, sight, now)
     match event:
         case Skipped():

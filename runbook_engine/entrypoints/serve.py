@@ -42,7 +42,7 @@ def serve(
     host: str = HOST,
     port: int = PORT,
     web_workers: int = 1,
-    web_threads: int = 8,
+    web_threads: int = 64,  # a connection that says nothing holds one until it is cut
     grace: float = GRACE,
     read_limit: float = READ_LIMIT,
     started: Callable[[str], None] = lambda address: None,

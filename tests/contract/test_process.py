@@ -750,3 +750,16 @@ class TestClusterContract(ClusterContract):
         rig.start()
         yield rig
         rig.kill()
+
+
+def test_the_last_of_several_releases_counts_when_they_come_within_a_second(rig, monkeypatch):
+    """Configurations of one second and one size are told apart: the master keeps no bytecode of them."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    process.stop_master(rig.folder)
+    process.start_master(rig.folder)
+
+    for name in ("q1", "q2", "q3"):
+        process.release(rig.folder, name, {}, by="ci", now=datetime.now(UTC))
+
+    assert rig.settled().revision == 4
+    assert not list(rig.folder.rglob("gunicorn.conf*.pyc"))

@@ -75,13 +75,16 @@ def start_master(
     """Start the gunicorn master and wait until every worker has loaded the application.
 
     The master leads a process group of its own. The workers' shared counters are emptied: left-over files of dead
-    workers would be added to the new ones. Raises Permanent with the end of the log when it does not come up.
+    workers would be added to the new ones. It keeps no bytecode: Python tells a configuration by its second and its
+    size, so of two that are written within a second the master would load the first one twice. Raises Permanent with
+    the end of the log when it does not come up.
     """
     deployment = load_deployment(folder)
     if master.master_pid(folder) is not None:
         raise Conflict(f"{deployment} is running already; stop it first")
     shutil.rmtree(folder / METRICS, ignore_errors=True)
     (folder / METRICS).mkdir()
+    shutil.rmtree(folder / "__pycache__", ignore_errors=True)
     with (folder / LOG).open("ab") as log:
         process = subprocess.Popen(
             [python, "-m", "gunicorn", "--config", str((folder / CONFIGURATION).resolve())],
@@ -89,6 +92,7 @@ def start_master(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
             start_new_session=True,
         )
     if _within(time_limit, lambda: process.poll() is not None or _is_up(folder)) and process.poll() is None:
