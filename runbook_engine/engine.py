@@ -29,7 +29,7 @@ from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.delivery import Parsed, Rejected, Request, SourceSettings
 from runbook_engine.model.directive import Directive
 from runbook_engine.model.execution import Approved, Execution, Member
-from runbook_engine.model.incident import ExecutionReport, Incident, IncidentReport, IncidentStatus, Intake
+from runbook_engine.model.incident import ExecutionReport, IncidentReport, Intake
 from runbook_engine.model.plan import Plan
 from runbook_engine.model.runbook import Mode, ModeRule, Runbook
 from runbook_engine.model.signal import Signal
@@ -37,6 +37,7 @@ from runbook_engine.model.target import Target
 from runbook_engine.planning import Sight, make_plan, refused_plan
 from runbook_engine.ports import Effects, Journal, World
 from runbook_engine.registry import Registry
+from runbook_engine.reports import report_execution, report_incident
 from runbook_engine.templating import Templates
 
 MOST_TRIES = 50  # in a storm every delivery touches the same incident, and somebody else's is always the faster
@@ -279,24 +280,11 @@ class Engine:
 
     def execution_report(self, execution_id: str) -> ExecutionReport:
         """Return one execution with its trail. Raises UnknownExecution."""
-        return self._report(self.journal.load(execution_id))
+        return report_execution(self.journal, self.journal.load(execution_id))
 
     def incident_report(self, incident_id: str) -> IncidentReport:
         """Return one incident with everything that happened. Raises UnknownIncident."""
-        incident = self.journal.incident(incident_id)
-        found = self.journal.executions(limit=1000, incident_id=incident.id)
-        reports = tuple(self._report(execution) for execution in reversed(found))
-        acted = [record.at for report in reports for record in report.audit if record.event == "intended"]
-        ended = [report.execution.ended_at for report in reports if report.execution.status == "succeeded"]
-        mitigated_at = min((at for at in ended if at is not None), default=None)
-        return IncidentReport(
-            incident=incident,
-            status=_status(incident, mitigated_at),
-            arrivals=self.journal.arrivals(incident.id),
-            executions=reports,
-            acted_at=min(acted, default=None),
-            mitigated_at=mitigated_at,
-        )
+        return report_incident(self.journal, incident_id)
 
     # --- inside -------------------------------------------------------------------------------------------
 
@@ -339,21 +327,7 @@ class Engine:
             return f"{person} is not in {team.name}, which must answer: {', '.join(team.members)}"
         return ""
 
-    def _report(self, execution: Execution) -> ExecutionReport:
-        return ExecutionReport(
-            execution=execution,
-            runbook=self.journal.runbook(execution.runbook_digest),
-            audit=self.journal.audit(execution.id),
-            evidence=self.journal.evidence(execution.id),
-        )
-
 
 def _demand_same_plan(actual: str, given: str) -> None:
     if len(given) < SHORTEST_HASH or not actual.startswith(given):
         raise StalePlan(f"the plan is {actual[:8]} now, not {given[:8] or 'nothing'}: look at it again")
-
-
-def _status(incident: Incident, mitigated_at: datetime | None) -> IncidentStatus:
-    if incident.resolved_at is not None:
-        return "resolved"
-    return "mitigated" if mitigated_at is not None else "open"
