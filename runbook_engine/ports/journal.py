@@ -1,0 +1,155 @@
+"""The journal: the atomic store of executions, signals, claims, incidents and the audit trail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from runbook_engine.model.audit import AuditRecord
+    from runbook_engine.model.episode import Episode
+    from runbook_engine.model.execution import Execution
+    from runbook_engine.model.guardrail import Claim, LastChange
+    from runbook_engine.model.incident import Arrival, Evidence, Incident, Intake
+    from runbook_engine.model.runbook import Runbook
+    from runbook_engine.model.signal import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The commit is durable."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A claim does not hold, so nothing was stored. `until` is when it may, if that is known."""
+
+    claim: Claim
+    says: str
+    until: datetime | None = None
+
+
+class Ledger(Protocol):
+    """The reading side of claims, for verdicts; the commit itself checks them again."""
+
+    def lock_holder(self, key: str) -> str | None:
+        """Return the id of the execution that holds the lock, None when it is free."""
+        ...
+
+    def last_change(self, key: str) -> LastChange | None:
+        """Return the newest change under a cooldown key."""
+        ...
+
+    def changes_within(self, key: str, since: datetime, *, other_than: str) -> int:
+        """Return how many changes of other executions stand under a budget key since then."""
+        ...
+
+
+class Journal(Ledger, Protocol):
+    """The atomic store. A method that writes is one transaction; when it returns, it is durable."""
+
+    def load(self, execution_id: str) -> Execution:
+        """Return the newest version. Raises UnknownExecution."""
+        ...
+
+    def commit(
+        self,
+        execution: Execution,
+        *,
+        expected_version: int,
+        records: Sequence[AuditRecord] = (),
+        claims: Sequence[Claim] = (),
+        release_locks: bool = False,
+        evidence: Sequence[Evidence] = (),
+        now: datetime,
+    ) -> Committed | Refused:
+        """Store version `expected_version + 1` with its audit records, if the stored version is the expected one.
+
+        Claims are checked and taken in the same transaction: the first that does not hold refuses the whole.
+        Due is `execution.due_at`, or now when signals wait that this version has not consumed. An execution
+        that no longer absorbs gives up its slot and its followers; while unconsumed signals wait it may not:
+        StaleVersion. Raises StaleVersion.
+        """
+        ...
+
+    def signals(self, execution_id: str, after: int) -> tuple[Signal, ...]:
+        """Return the signals with a number above `after`, in order."""
+        ...
+
+    def signal(self, execution_id: str, signal: Signal) -> int:
+        """Append a signal, make the execution due now unless somebody drives it, return the signal's number."""
+        ...
+
+    def due(self, now: datetime, limit: int) -> tuple[str, ...]:
+        """Return ids of executions that are due (lease expired included), longest due first."""
+        ...
+
+    def next_due(self) -> datetime | None:
+        """Return when the earliest execution becomes due."""
+        ...
+
+    def record(self, intake: Intake) -> None:
+        """Store one delivery. Raises StaleVersion when an episode, incident or slot has moved."""
+        ...
+
+    def episodes(self, alert_keys: Sequence[str]) -> Mapping[str, Episode]:
+        """Return the known episodes among these alert keys."""
+        ...
+
+    def open_episodes(self, seen_before: datetime, limit: int) -> tuple[Episode, ...]:
+        """Return open episodes without a sign of life since then: candidates for expiry."""
+        ...
+
+    def holders(self, slots: Sequence[str]) -> Mapping[str, str]:
+        """Return slot -> id of the execution that absorbs for it."""
+        ...
+
+    def followers(self, alert_keys: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """Return alert key -> ids of absorbing executions that this alert has joined."""
+        ...
+
+    def incident(self, incident_id: str) -> Incident:
+        """Return one incident. Raises UnknownIncident."""
+        ...
+
+    def newest_incident(self, key: str) -> Incident | None:
+        """Return the newest incident of a correlation key, open or not."""
+        ...
+
+    def incidents(self, *, limit: int, open_only: bool = False) -> tuple[Incident, ...]:
+        """Return incidents, open ones first, then newest first."""
+        ...
+
+    def arrivals(self, incident_id: str) -> tuple[Arrival, ...]:
+        """Return what arrived for an incident, oldest first."""
+        ...
+
+    def executions(
+        self, *, limit: int, incident_id: str = "", runbook: str = "", active_only: bool = False
+    ) -> tuple[Execution, ...]:
+        """Return executions, newest first; `active_only`: those not finished."""
+        ...
+
+    def audit(self, execution_id: str) -> tuple[AuditRecord, ...]:
+        """Return an execution's audit records, oldest first."""
+        ...
+
+    def evidence(self, execution_id: str) -> tuple[Evidence, ...]:
+        """Return what was captured before the first change."""
+        ...
+
+    def runbook(self, digest: str) -> Runbook:
+        """Return a compiled runbook that some execution uses. Raises UnknownRunbook."""
+        ...
+
+    def keep_runbook(self, runbook: Runbook) -> None:
+        """Keep a compiled runbook by its digest."""
+        ...
+
+    def counts(self) -> Mapping[str, int]:
+        """Return numbers for metrics: `executions.<status>`, `incidents.open`, `signals.waiting`."""
+        ...

@@ -1,0 +1,97 @@
+"""Specs: how an action, a collector of evidence or an adapter says what it is. One file each, found by the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from runbook_engine.ports.readers import Clock, World
+from runbook_engine.ports.writers import Effects
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from runbook_engine.model.configuration import Configuration, SecretReference
+    from runbook_engine.model.plan import Change, Outcome, Progress, Value
+    from runbook_engine.model.target import Target
+
+
+Repeat = Literal["declarative", "token", "observable", "once"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionSpec:
+    """One action: its parameters, its three functions, and what it declares of itself.
+
+    `repeat` says what a resumed intent may do: apply again (declarative), apply again with the same key
+    (token), look first (observable), never (once). `message_only` actions tell somebody and change nothing.
+    """
+
+    name: str
+    summary: str
+    params: type[BaseModel]
+    prepare: Callable[[Any, Target, World], Change | None]
+    apply: Callable[[Change, str, Effects], Outcome]
+    observe: Callable[[Change, Mapping[str, Value], World], Progress]
+    repeat: Repeat
+    reversible: bool
+    permissions: tuple[str, ...]
+    time_limit: timedelta = timedelta(minutes=10)
+    target_kinds: tuple[str, ...] = ()  # empty = any, `none` included
+    message_only: bool = False
+    hands_over: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidenced:
+    """What a collector saw: text for people, points for a small chart."""
+
+    title: str
+    text: str
+    points: tuple[tuple[datetime, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectorSpec:
+    """One read-only collector of evidence; it raises Unreadable, and its failure blocks nothing."""
+
+    name: str
+    summary: str
+    arguments: type[BaseModel]
+    collect: Callable[[Any, Target, datetime, World], Evidenced]
+
+
+Port = Literal["cluster", "flags", "metrics", "changes", "logs", "pause", "journal", "receiver"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterContext:
+    """What an adapter is built with, besides its own settings."""
+
+    clock: Clock
+    configuration: Configuration
+    base: Path  # relative paths in settings start here
+    state: Path  # where the host keeps its files
+    secret: Callable[[SecretReference], str]
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What an adapter gives for one port: something that looks, something that touches, or both."""
+
+    reader: Any = None
+    writer: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterSpec:
+    """One adapter. `settings` is a frozen msgspec Struct; unknown keys are refused before `build` is called."""
+
+    name: str
+    provides: tuple[Port, ...]
+    settings: type[Any]
+    build: Callable[[Port, Any, AdapterContext], Served]
