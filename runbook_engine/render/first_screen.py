@@ -12,18 +12,33 @@ from typing import Any
 
 import msgspec
 
+from runbook_engine.intake.builder import NEVER_REMEDIATED
 from runbook_engine.machine.compensation import undo_time
 from runbook_engine.model.execution import Execution
-from runbook_engine.model.incident import ExecutionReport, IncidentReport
+from runbook_engine.model.incident import Arrival, ExecutionReport, IncidentReport
 from runbook_engine.model.observation import Pause
 from runbook_engine.render.card import Card, needs_person, render_card
 from runbook_engine.render.execution import record_execution, say_outcome
 from runbook_engine.render.incident import record_incident, say_where
 from runbook_engine.render.lines import Line, Lines, Piece, Span, line, table
-from runbook_engine.render.wording import age, clock, movement, record_time, say_status, short, subject_of, when
+from runbook_engine.render.wording import age, movement, record_time, say_status, short, subject_of, until_when, when
 
 RECENT = timedelta(days=1)
 MOST_RECENT = 5
+MOST_CARDS = 10  # shown whole; the others that need a person are one line each
+MOST_UNHANDLED = 5
+
+
+class Unhandled(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert that fires and whose arrival decided no run."""
+
+    report: IncidentReport
+    arrival: Arrival
+
+    @property
+    def since(self) -> datetime:
+        """When it began to fire."""
+        return self.arrival.alert.starts_at or self.arrival.at
 
 
 class Screen(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,19 +50,26 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     pause_problem: str = ""
     overdue: int = 0
     ceiling: str = ""
-    unmatched: tuple[IncidentReport, ...] = ()  # open incidents that no runbook answers
+    unmatched: tuple[Unhandled, ...] = ()  # alerts that fire and that no run answers
+    problems: tuple[str, ...] = ()  # what is wrong with the runner, as far as this machine can see
+    nothing_yet: str = ""  # said while there is no journal
 
 
 def render_first_screen(screen: Screen) -> Lines:
     """Return the first screen."""
-    lines: list[Line] = []
-    needing = [card for card in screen.cards if needs_person(card)]
-    for card in needing:
+    wrong = _wrong(screen)
+    lines: list[Line] = [line(Span("OUT OF ORDER", "bad"), f"   {each}", hang=6) for each in wrong]
+    lines += [line()] * bool(wrong)
+    needing = sorted((card for card in screen.cards if needs_person(card)), key=urgency)
+    for card in needing[:MOST_CARDS]:
         lines += [*render_card(card, screen.now), line()]
-    for report in screen.unmatched:
-        lines += [_unmatched(report, screen.now), line()]
+    if further := needing[MOST_CARDS:]:
+        title = f"NEED YOU TOO, {len(further)} more: runbook executions ID"
+        lines += [line(Span(title, "bad")), *table([_further(card, screen.now) for card in further]), line()]
+    lines += _unhandled(screen)
     if not needing and not screen.unmatched:
-        lines += [line(Span("Nothing needs you.", "good")), line()]
+        nothing = "Nothing else needs you." if wrong else "Nothing needs you."
+        lines += [line(Span(nothing, "good"), f" {screen.nothing_yet}" if screen.nothing_yet else ""), line()]
     for title, rows in _sections(screen):
         if rows:
             lines += [line(Span(title, "strong")), *table(rows), line()]
@@ -60,32 +82,89 @@ def record_first_screen(screen: Screen) -> dict[str, Any]:
     executions = [card.execution.execution for card in screen.cards]
     return {
         "needs_you": [record_execution(card.execution.execution) for card in screen.cards if needs_person(card)],
-        "unmatched": [record_incident(report) for report in screen.unmatched],
+        "unmatched": _record_unhandled(screen.unmatched),
         "running": [record_execution(each) for each in executions if not each.ended and each.approval is None],
         "held": [record_execution(each) for each in executions if _held(each)],
-        "recent": [record_execution(each) for each in _recent(executions, screen.now)],
+        "recent": [record_execution(each) for each in recent(executions, screen.now)],
         "paused_until": record_time(screen.paused.until) if screen.paused is not None else None,
         "overdue": screen.overdue,
+        "problems": _wrong(screen),
     }
 
 
-def _unmatched(report: IncidentReport, now: datetime) -> Line:
-    incident = report.incident
-    firing = f"{say_where(incident) or incident.severity} · {incident.title} · firing {age(incident.opened_at, now)}"
-    why = "   no runbook answers it"
-    return line(Span("NOT HANDLED", "warn"), "   ", Span(firing, "strong"), why, hang=6)
+def find_unhandled(report: IncidentReport) -> tuple[Unhandled, ...]:
+    """Return the alerts of an incident that fire and whose arrival decided no run, oldest first."""
+    newest = {each.alert.alert_key: each for each in report.arrivals if each.transition in ("opened", "superseded")}
+    return tuple(
+        Unhandled(report=report, arrival=arrival)
+        for key, arrival in newest.items()
+        if key in report.incident.open_alerts
+        and arrival.alert.name not in NEVER_REMEDIATED
+        and not any(decision.execution_id for decision in arrival.decisions)
+    )
+
+
+def _wrong(screen: Screen) -> list[str]:
+    """Return what keeps the engine from doing its work: it is said before anything else, and never with `nothing`."""
+    wrong = []
+    if screen.pause_problem:
+        wrong.append(f"the kill switch cannot be read, so no change is made: {screen.pause_problem}")
+    wrong += screen.problems
+    if screen.overdue:
+        wrong.append(f"{screen.overdue} due and driven by nobody: start runbook serve")
+    return wrong
+
+
+def urgency(card: Card) -> tuple[bool, float]:
+    """Questions first, the one that lapses first at the top; then what ended, the newest at the top."""
+    execution = card.execution.execution
+    if execution.approval is not None:
+        return False, execution.approval.until.timestamp()
+    return True, -(execution.ended_at or execution.opened_at).timestamp()
+
+
+def _further(card: Card, now: datetime) -> list[Piece]:
+    execution = card.execution.execution
+    return _row(execution, now, execution.ended_at or execution.opened_at)
+
+
+def _unhandled(screen: Screen) -> list[Line]:
+    newest = sorted(screen.unmatched, key=lambda each: each.since, reverse=True)
+    lines = [each for found in newest[:MOST_UNHANDLED] for each in (_unmatched(found, screen.now), line())]
+    if len(newest) > MOST_UNHANDLED:
+        lines += [line(f"and {len(newest) - MOST_UNHANDLED} more that no run answers: runbook incidents"), line()]
+    return lines
+
+
+def _unmatched(found: Unhandled, now: datetime) -> Line:
+    incident, alert = found.report.incident, found.arrival.alert
+    firing = f"{say_where(incident) or alert.severity} · {alert.name} · firing {age(found.since, now)}"
+    refused = "; ".join(f"{each.runbook} {each.outcome}: {each.reason}" for each in found.arrival.decisions)
+    return line(
+        Span("NOT HANDLED", "warn"), "   ", Span(firing, "strong"), f"   {refused or 'no runbook answers it'}", hang=6
+    )
+
+
+def _record_unhandled(unhandled: Sequence[Unhandled]) -> list[dict[str, Any]]:
+    """Return each incident once, with the alerts in it that no run answers."""
+    records: dict[str, dict[str, Any]] = {}
+    for found in unhandled:
+        record = records.setdefault(found.report.incident.id, {**record_incident(found.report), "alerts": []})
+        record["alerts"].append({"name": found.arrival.alert.name, "since": record_time(found.since)})
+    return list(records.values())
 
 
 def _sections(screen: Screen) -> list[tuple[str, list[list[Piece]]]]:
     quiet = [card for card in screen.cards if not needs_person(card)]
     executions = [card.execution.execution for card in quiet]
     held = [card.execution for card in quiet if _held(card.execution.execution)]
+    latest = recent([each for each in executions if not _held(each)], screen.now)
     return [
         ("Being done", [_row(each, screen.now, each.opened_at) for each in executions if not each.ended]),
         ("Held, to be undone", [_held_row(report, screen.now) for report in held]),
         (
             "Done",
-            [_row(each, screen.now, each.ended_at) for each in _recent(executions, screen.now) if not _held(each)],
+            [_row(each, screen.now, each.ended_at) for each in latest],
         ),
     ]
 
@@ -118,7 +197,8 @@ def _held(execution: Execution) -> bool:
     return execution.ended and execution.compensation in ("held", "undoing")
 
 
-def _recent(executions: Sequence[Execution], now: datetime) -> list[Execution]:
+def recent(executions: Sequence[Execution], now: datetime) -> list[Execution]:
+    """Return the few that ended last, within a day."""
     ended = [each for each in executions if each.ended_at is not None and now - each.ended_at <= RECENT]
     return sorted(ended, key=lambda each: each.ended_at or now, reverse=True)[:MOST_RECENT]
 
@@ -129,7 +209,8 @@ def _engine(screen: Screen) -> Line:
         pieces.append(Span(f"counts as paused, {screen.pause_problem}", "bad"))
     elif screen.paused is not None:
         why = f" ({screen.paused.reason})" if screen.paused.reason else ""
-        said = f"PAUSED by {screen.paused.by} until {clock(screen.paused.until)} UTC{why}; runbook resume ends it"
+        until = until_when(screen.paused.until, screen.now)
+        said = f"PAUSED by {screen.paused.by} until {until} UTC{why}; runbook resume ends it"
         pieces.append(Span(said, "bad"))
     else:
         pieces.append("not paused")

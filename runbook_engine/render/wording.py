@@ -58,6 +58,16 @@ def when(instant: datetime, now: datetime) -> str:
     return clock(instant) if abs(now - instant) < timedelta(days=1) else day(instant)
 
 
+def until_when(instant: datetime, now: datetime) -> str:
+    """Return the time of day in UTC, with the date when it is not of today."""
+    return clock(instant) if instant.astimezone(UTC).date() == now.astimezone(UTC).date() else day(instant)
+
+
+def sentence(said: str) -> str:
+    """Return what was said as a sentence that stands by itself."""
+    return f"{said[:1].upper()}{said[1:]}."
+
+
 def age(since: datetime, now: datetime) -> str:
     """Return how long ago something began, in whole seconds; the future reads as 0s."""
     return say_duration(timedelta(seconds=max(0, int((now - since).total_seconds()))))

@@ -181,7 +181,7 @@ def test_a_broken_runbook_does_not_keep_a_person_from_stopping_a_run(place: Path
     screen = _run(place)
 
     assert 0 == stopped.returncode
-    assert "taken over by ann, what was changed stays" in stopped.stdout
+    assert "asked by ann to hand it over: what was changed will stay" in stopped.stdout
     assert 0 == screen.returncode
     assert "shown without a look at the signals" in screen.stderr
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from runbook_engine.entrypoints.cli.arguments import Parser, add_format, add_places
 from runbook_engine.entrypoints.cli.desk import Desk
 from runbook_engine.entrypoints.cli.failure import NO, OK, WRONG_INPUT, UsageError
-from runbook_engine.entrypoints.cli.output import answer, complain, say
+from runbook_engine.entrypoints.cli.output import answer, complain, say, write_text
+from runbook_engine.entrypoints.cli.places import refuse_special
 from runbook_engine.entrypoints.composition import load_bundle_of
 from runbook_engine.entrypoints.settings import CONFIG_NAME
 from runbook_engine.errors import InvalidRunbook
@@ -44,7 +45,10 @@ def run(name: str, arguments: Namespace, desk: Desk) -> int:
 
 
 def _lint(arguments: Namespace, desk: Desk) -> int:
+    refuse_special(*arguments.paths, *filter(None, [arguments.config]))
     loaded = load_files(arguments.paths, Registry(), arguments.config or _config_above(arguments.paths))
+    if not _found(loaded.files, arguments.paths):
+        raise UsageError(f"no YAML file under {', '.join(arguments.paths)}: name a folder with runbooks, or a file")
     if arguments.format == "json":
         answer(desk, record_lint(loaded.files, loaded.diagnostics))
     else:
@@ -60,6 +64,7 @@ def _test(arguments: Namespace, desk: Desk) -> int:
     from runbook_engine.testing import run_test_file  # the whole simulated world
 
     registry = Registry()
+    refuse_special(*arguments.paths)
     loaded = load_files(arguments.paths, registry)
     if loaded.errors:
         raise InvalidRunbook(loaded.errors)
@@ -75,7 +80,7 @@ def _test(arguments: Namespace, desk: Desk) -> int:
 
 
 def _schema(arguments: Namespace, desk: Desk) -> int:
-    desk.stdout.write(json.dumps(document_schema(Registry()), indent=2) + "\n")
+    write_text(desk.stdout, json.dumps(document_schema(Registry()), indent=2) + "\n")
     return OK
 
 
@@ -89,6 +94,12 @@ def _bundle(arguments: Namespace, desk: Desk) -> int:
     made = f"{count(len(bundle.runbooks), 'runbook')}, {len(content)} bytes"
     say(desk, [line(Span(arguments.output, "strong"), f": {made}")])
     return OK
+
+
+def _found(files: Sequence[str], paths: Sequence[str]) -> list[str]:
+    """Return the files that lie under the paths; the configuration is read from wherever it is."""
+    places = [Path(path).resolve() for path in paths]
+    return [file for file in files if any(Path(file).resolve().is_relative_to(place) for place in places)]
 
 
 def _config_above(paths: Sequence[str]) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -11,13 +12,24 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TextIO
 
-from runbook_engine.entrypoints.cli.failure import UsageError
-from runbook_engine.entrypoints.cli.installation import Installation, open_installation, open_records
+from runbook_engine.entrypoints.cli.failure import CannotWrite, UsageError
+from runbook_engine.entrypoints.cli.installation import Installation, open_installation, open_records, open_switch
+from runbook_engine.entrypoints.cli.places import refuse_special
 from runbook_engine.entrypoints.clock import SystemClock
 from runbook_engine.entrypoints.settings import Settings, read_settings
 from runbook_engine.ports import Clock
 
 Opener = Callable[[Settings, Clock], Installation]
+
+
+class ClosedStream(io.StringIO):
+    """A standard output that was closed before we began: no answer can be given there."""
+
+    def write(self, text: str) -> int:
+        """Raise CannotWrite, save for nothing, which is written anywhere."""
+        if not text:
+            return 0
+        raise CannotWrite("the answer cannot be written: standard output is closed (send it to /dev/null instead)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +44,17 @@ class Desk:
     sleep: Callable[[float], None] = time.sleep
     opens: Opener = open_installation  # everything: runbooks, eyes, hands
     opens_records: Opener = open_records  # the journal and the kill switch alone, whatever is broken beside them
+    opens_switch: Opener = open_switch  # the kill switch, also before there is a journal
 
     @classmethod
     def of_process(cls) -> Desk:
-        """Return the desk of this process."""
-        return cls(stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr, environment=os.environ)
+        """Return the desk of this process, whichever of its streams were closed before it began."""
+        return cls(
+            stdin=sys.stdin or io.StringIO(),
+            stdout=sys.stdout or ClosedStream(),
+            stderr=sys.stderr or io.StringIO(),
+            environment=os.environ,
+        )
 
     def settings(self, arguments: Namespace, *, server: str | None = None) -> Settings:
         """Return the settings that the arguments and the environment give."""
@@ -50,11 +68,17 @@ class Desk:
 
     def installation(self, arguments: Namespace) -> Installation:
         """Return the whole installation. Raises InvalidRunbook with every error of every file."""
-        return self.opens(self.settings(arguments), self.clock)
+        settings = self.settings(arguments)
+        refuse_special(settings.runbooks)
+        return self.opens(settings, self.clock)
 
     def records(self, arguments: Namespace) -> Installation:
         """Return the journal and the kill switch, so that a broken runbook never keeps a person from stopping a run."""
         return self.opens_records(self.settings(arguments), self.clock)
+
+    def switch(self, arguments: Namespace) -> Installation:
+        """Return the installation for its kill switch alone. Raises NotInstalled where nobody would read it."""
+        return self.opens_switch(self.settings(arguments), self.clock)
 
     def now(self) -> datetime:
         """Return the present."""

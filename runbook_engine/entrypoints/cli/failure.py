@@ -49,6 +49,18 @@ class UsageError(RunbookError):
     """What was typed cannot be used; the sentence ends with what to type instead."""
 
 
+class NotInstalled(UsageError):
+    """There is neither an engine.yaml nor a journal: whatever was meant, it is not here."""
+
+
+class NothingYet(UsageError):
+    """There is an installation, and nothing was ever recorded in it."""
+
+
+class CannotWrite(RunbookError):
+    """The answer cannot be written to where it was sent."""
+
+
 class Refused(RunbookError):
     """The answer is no, and everything worked."""
 
@@ -57,6 +69,6 @@ def exit_code_of(error: RunbookError) -> int:
     """Return the exit code that a script sees for an error."""
     if isinstance(error, (*WRONG_INPUTS, UsageError)):
         return WRONG_INPUT
-    if isinstance(error, DEPENDENCIES):
+    if isinstance(error, (*DEPENDENCIES, CannotWrite)):
         return DEPENDENCY_DOWN
     return NO

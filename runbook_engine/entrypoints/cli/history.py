@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 
 from runbook_engine.entrypoints.cli.arguments import Parser, add_format, add_places, read_count
 from runbook_engine.entrypoints.cli.desk import Desk
-from runbook_engine.entrypoints.cli.failure import OK
+from runbook_engine.entrypoints.cli.failure import OK, NothingYet
 from runbook_engine.entrypoints.cli.identity import find_execution, find_incident
 from runbook_engine.entrypoints.cli.output import answer, say
 from runbook_engine.render.execution import record_execution, record_report, render_execution, render_executions
 from runbook_engine.render.incident import record_incident, record_incident_report, render_incident, render_incidents
+from runbook_engine.render.lines import line
+from runbook_engine.render.wording import sentence
 
 
 def add_arguments(name: str, parser: Parser) -> None:
@@ -24,7 +26,16 @@ def add_arguments(name: str, parser: Parser) -> None:
 
 def run(name: str, arguments: Namespace, desk: Desk) -> int:
     """Run one of the commands."""
-    return RUNS[name](arguments, desk)
+    try:
+        return RUNS[name](arguments, desk)
+    except NothingYet as error:
+        if arguments.id:
+            raise
+        if arguments.format == "json":
+            answer(desk, {name: []})
+        else:
+            say(desk, [line(sentence(str(error)))])
+        return OK
 
 
 def _incidents(arguments: Namespace, desk: Desk) -> int:

@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+
+import msgspec
 
 from runbook_engine.checks import Subject, judge_check
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints.cli.arguments import Parser, add_format, add_places
 from runbook_engine.entrypoints.cli.desk import Desk
-from runbook_engine.entrypoints.cli.failure import OK
-from runbook_engine.entrypoints.cli.installation import Installation
+from runbook_engine.entrypoints.cli.failure import OK, NothingYet
+from runbook_engine.entrypoints.cli.installation import BEAT_FILE, BUNDLE_FILE, Installation
 from runbook_engine.entrypoints.cli.output import answer, complain_text, say
+from runbook_engine.entrypoints.heartbeat import is_fresh, read_heartbeat
+from runbook_engine.entrypoints.launch import FOLDER
+from runbook_engine.entrypoints.settings import Settings
 from runbook_engine.errors import InvalidRunbook, NoAdapter, RunbookError, Unreadable
 from runbook_engine.model.check import Check, QueryCheck
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.execution import Execution
-from runbook_engine.model.incident import IncidentReport
+from runbook_engine.model.incident import Incident, IncidentReport
 from runbook_engine.model.observation import Pause
 from runbook_engine.planning import Sight, filler
-from runbook_engine.render.card import Card, Look, needs_person
-from runbook_engine.render.first_screen import Screen, record_first_screen, render_first_screen
+from runbook_engine.render.card import NOT_FIXED, Card, Look, needs_person
+from runbook_engine.render.first_screen import (
+    MOST_CARDS,
+    Screen,
+    Unhandled,
+    find_unhandled,
+    recent,
+    record_first_screen,
+    render_first_screen,
+    urgency,
+)
 from runbook_engine.render.lines import Span, line
-from runbook_engine.render.wording import age, clock
+from runbook_engine.render.wording import age, clock, sentence
 from runbook_engine.templating import Templates
 
-MOST_INCIDENTS = 20
+EVERY = 100_000  # what must never vanish is asked for without a limit that anybody reaches
+LATEST = 1000  # how far back an end that still needs a person is looked for
+MOST_LOOKS = MOST_CARDS  # each asks the signals
 OVERDUE = timedelta(seconds=30)
 LOOK_BACK = timedelta(minutes=15)
 LOOK_STEP = timedelta(minutes=1)
@@ -40,9 +57,10 @@ def add_arguments(name: str, parser: Parser) -> None:
 
 def run(name: str, arguments: Namespace, desk: Desk) -> int:
     """Show the first screen."""
-    installation = _open(arguments, desk)
-    if installation is None:
-        return _welcome(arguments, desk)
+    try:
+        installation = _open(arguments, desk)
+    except NothingYet as error:
+        return _welcome(error, arguments, desk)
     screen = look_around(installation, desk.now())
     if arguments.format == "json":
         answer(desk, record_first_screen(screen))
@@ -54,17 +72,30 @@ def run(name: str, arguments: Namespace, desk: Desk) -> int:
 def look_around(installation: Installation, now: datetime) -> Screen:
     """Return everything that the first screen shows, the signals read just now."""
     engine = installation.engine
-    reports = [engine.incident_report(incident.id) for incident in engine.journal.incidents(limit=MOST_INCIDENTS)]
     paused, problem = _pause(engine, now)
+    open_incidents = engine.journal.incidents(limit=EVERY, open_only=True)
     return Screen(
         now=now,
-        cards=tuple(card for report in reports for card in _cards(report, installation, now)),
+        cards=_cards(installation, open_incidents, now),
         paused=paused,
         pause_problem=problem,
         overdue=len(engine.due(now - OVERDUE)),
         ceiling=say_ceiling(engine.bundle.configuration),
-        unmatched=tuple(report for report in reports if report.incident.open_alerts and not report.executions),
+        unmatched=tuple(found for incident in open_incidents for found in _unhandled(engine, incident)),
+        problems=say_problems(installation.settings, now),
     )
+
+
+def say_problems(settings: Settings, now: datetime) -> tuple[str, ...]:
+    """Return what is wrong with the runner of this machine; nothing where none was ever started."""
+    if not (settings.state / FOLDER / BUNDLE_FILE).exists():
+        return ()
+    beat = read_heartbeat(settings.state / FOLDER / BEAT_FILE)
+    if beat is None:
+        return ("the runner was started, and its worker does not go round: start runbook serve",)
+    if not is_fresh(beat, now):
+        return (f"the runner has not gone round for {age(beat.at, now)}: start runbook serve",)
+    return (f"the runner cannot see its work: {beat.problem}",) if beat.problem else ()
 
 
 def say_ceiling(configuration: Configuration) -> str:
@@ -76,11 +107,9 @@ def say_ceiling(configuration: Configuration) -> str:
     return "; ".join(said) or "propose"
 
 
-def _open(arguments: Namespace, desk: Desk) -> Installation | None:
+def _open(arguments: Namespace, desk: Desk) -> Installation:
     """Open everything, or what can be opened: at three at night a broken file must not hide the rest."""
-    settings = desk.settings(arguments)
-    if not settings.state.is_dir():
-        return None
+    records = desk.records(arguments)
     try:
         return desk.installation(arguments)
     except InvalidRunbook as error:
@@ -88,13 +117,21 @@ def _open(arguments: Namespace, desk: Desk) -> Installation | None:
         complain_text(desk, f"runbook: {first.file}:{first.line}: {first.message}: shown without a look at the signals")
     except RunbookError as error:
         complain_text(desk, f"runbook: {error}: shown without a look at the signals")
-    return desk.records(arguments)
+    return records
 
 
-def _welcome(arguments: Namespace, desk: Desk) -> int:
+def _welcome(yet: NothingYet, arguments: Namespace, desk: Desk) -> int:
     """Say where to begin when nothing has ever happened here; nothing is created by looking."""
+    settings = desk.settings(arguments)
+    screen = Screen(now=desk.now(), nothing_yet=sentence(str(yet)))
+    if settings.state.is_dir():  # it may be paused all the same
+        engine = desk.switch(arguments).engine
+        paused, problem = _pause(engine, screen.now)
+        screen = msgspec.structs.replace(
+            screen, paused=paused, pause_problem=problem, problems=say_problems(settings, screen.now)
+        )
     if arguments.format == "json":
-        answer(desk, record_first_screen(Screen(now=desk.now())))
+        answer(desk, record_first_screen(screen))
         return OK
     begin = (
         ("runbook demo", "watch a real incident being remediated on this machine"),
@@ -103,13 +140,50 @@ def _welcome(arguments: Namespace, desk: Desk) -> int:
         ("runbook --help", "everything else"),
     )
     rows = [line("  ", Span(f"{typed:<24}", "link"), meaning) for typed, meaning in begin]
-    say(desk, [line(Span("Nothing needs you.", "good"), " Nothing has happened here yet."), line(), *rows])
+    say(desk, [*render_first_screen(screen), line(), *rows])
     return OK
 
 
-def _cards(report: IncidentReport, installation: Installation, now: datetime) -> list[Card]:
-    cards = [Card(incident=report, execution=each) for each in report.executions]
-    return [_looked_at(card, installation, now) if needs_person(card) else card for card in cards]
+def _unhandled(engine: Engine, incident: Incident) -> tuple[Unhandled, ...]:
+    """Look at the arrivals first: only an incident that something in it needs is read whole."""
+    arrivals = engine.journal.arrivals(incident.id)
+    bare = IncidentReport(incident=incident, status="open", arrivals=arrivals, executions=())
+    return find_unhandled(engine.incident_report(incident.id)) if find_unhandled(bare) else ()
+
+
+def _cards(installation: Installation, open_incidents: Sequence[Incident], now: datetime) -> tuple[Card, ...]:
+    """Return a card for everything that is not over, that needs a person, or that was just done."""
+    engine = installation.engine
+    shown = _shown(engine, {incident.id: incident for incident in open_incidents}, now)
+    incidents = {each: engine.incident_report(each) for each in dict.fromkeys(found.incident_id for found in shown)}
+    reports = {report.execution.id: report for incident in incidents.values() for report in incident.executions}
+    cards = [
+        Card(incident=incidents[each.incident_id], execution=reports.get(each.id) or engine.execution_report(each.id))
+        for each in shown
+    ]
+    needing = sorted((card for card in cards if needs_person(card)), key=urgency)
+    looked_at = {card.execution.execution.id: _looked_at(card, installation, now) for card in needing[:MOST_LOOKS]}
+    return tuple(looked_at.get(card.execution.execution.id, card) for card in cards)
+
+
+def _shown(engine: Engine, open_incidents: Mapping[str, Incident], now: datetime) -> list[Execution]:
+    """Return what the screen is about, newest first: what is not over has no limit, what is done is a few."""
+    journal = engine.journal
+    found = {each.id: each for each in journal.executions(limit=LATEST)}
+    found.update((each.id, each) for each in journal.executions(limit=EVERY, active_only=True))
+    for incident in open_incidents.values():
+        if any(identity not in found for identity in incident.execution_ids):
+            found.update((each.id, each) for each in journal.executions(limit=LATEST, incident_id=incident.id))
+    newest = sorted(found.values(), key=lambda each: each.opened_at, reverse=True)
+    standing = [each for each in newest if _stands_open(each, open_incidents)]
+    over = {each.id for each in newest} - {each.id for each in standing}
+    return [*standing, *recent([each for each in newest if each.id in over], now)]
+
+
+def _stands_open(execution: Execution, open_incidents: Mapping[str, Incident]) -> bool:
+    if not execution.finished or execution.compensation == "failed":
+        return True
+    return execution.status in NOT_FIXED and execution.incident_id in open_incidents
 
 
 def _looked_at(card: Card, installation: Installation, now: datetime) -> Card:

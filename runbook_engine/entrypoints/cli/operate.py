@@ -5,21 +5,26 @@ Works on the journal and the kill switch alone, so that it works while a runbook
 
 from __future__ import annotations
 
+import argparse
 from argparse import Namespace
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 
 from runbook_engine.entrypoints.cli.arguments import Parser, add_format, add_places, read_duration
 from runbook_engine.entrypoints.cli.desk import Desk, operator_of
-from runbook_engine.entrypoints.cli.failure import OK
+from runbook_engine.entrypoints.cli.failure import OK, Refused
 from runbook_engine.entrypoints.cli.identity import find_execution
 from runbook_engine.entrypoints.cli.installation import Installation, is_driven
 from runbook_engine.entrypoints.cli.output import answer, complain, say
+from runbook_engine.machine.compensation import active_step
 from runbook_engine.model.duration import say_duration
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.observation import Pause
 from runbook_engine.render.execution import record_execution
 from runbook_engine.render.lines import Span, line
-from runbook_engine.render.wording import clock, record_time, short
+from runbook_engine.render.wording import record_time, say_status, short, until_when
+
+LONGEST_PAUSE = timedelta(days=7)
 
 
 def add_arguments(name: str, parser: Parser) -> None:
@@ -33,7 +38,9 @@ def add_arguments(name: str, parser: Parser) -> None:
         ours.add_argument("--keep", action="store_true", help="what was changed stays")
         ours.add_argument("--undo", action="store_true", help="what was changed is undone")
     if name == "pause":
-        parser.add_argument("--for", dest="period", type=read_duration, required=True, metavar="30m", help="how long")
+        parser.add_argument(
+            "--for", dest="period", type=_read_period, required=True, metavar="30m", help="how long, at most 7d"
+        )
     if name != "resume":
         parser.add_argument("--reason", default="", metavar="TEXT", help="why; it is kept in the audit trail")
     add_places(parser)
@@ -64,34 +71,38 @@ def _deny(arguments: Namespace, desk: Desk) -> int:
 def _cancel(arguments: Namespace, desk: Desk) -> int:
     installation = desk.records(arguments)
     execution = find_execution(installation.engine.journal, arguments.id)
+    _refuse_when_over("cancel", execution, installation, undo=arguments.undo)
     by = operator_of(installation)
     installation.engine.cancel(execution.id, undo=arguments.undo, by=by, now=desk.now(), reason=arguments.reason)
-    return _told(installation, execution, arguments, desk, f"cancelled by {by}, {_ours(arguments)}")
+    return _told(installation, execution, arguments, desk, f"asked by {by} to cancel it: {_ours(arguments)}")
 
 
 def _takeover(arguments: Namespace, desk: Desk) -> int:
     installation = desk.records(arguments)
     execution = find_execution(installation.engine.journal, arguments.id)
+    _refuse_when_over("take over", execution, installation, undo=arguments.undo)
     by = operator_of(installation)
     installation.engine.take_over(execution.id, undo=arguments.undo, by=by, now=desk.now(), reason=arguments.reason)
-    return _told(installation, execution, arguments, desk, f"taken over by {by}, {_ours(arguments)}")
+    return _told(installation, execution, arguments, desk, f"asked by {by} to hand it over: {_ours(arguments)}")
 
 
 def _pause(arguments: Namespace, desk: Desk) -> int:
-    installation = desk.records(arguments)
+    installation = desk.switch(arguments)
     now = desk.now()
     pause = Pause(until=now + arguments.period, by=operator_of(installation), reason=arguments.reason)
     installation.pauses.throw(pause)
     if arguments.format == "json":
         answer(desk, {"paused_until": record_time(pause.until), "by": pause.by, "reason": pause.reason})
         return OK
-    until = f" for {say_duration(arguments.period)}, until {clock(pause.until)} UTC: no change starts anywhere"
+    until = (
+        f" for {say_duration(arguments.period)}, until {until_when(pause.until, now)} UTC: no change starts anywhere"
+    )
     say(desk, [line(Span("paused", "bad"), until), line("  runbook resume ends it")])
     return OK
 
 
 def _resume(arguments: Namespace, desk: Desk) -> int:
-    desk.records(arguments).pauses.lift()
+    desk.switch(arguments).pauses.lift()
     if arguments.format == "json":
         answer(desk, {"paused_until": None})
     else:
@@ -100,7 +111,31 @@ def _resume(arguments: Namespace, desk: Desk) -> int:
 
 
 def _ours(arguments: Namespace) -> str:
-    return "what was changed is undone" if arguments.undo else "what was changed stays"
+    return "what was changed will be undone, while it is still ours" if arguments.undo else "what was changed will stay"
+
+
+def _refuse_when_over(verb: str, execution: Execution, installation: Installation, *, undo: bool) -> None:
+    """Raise Refused when the word would change nothing: it is over, and nothing of ours is left to undo or to hold."""
+    if not execution.ended or execution.absorbing or execution.stage == "unwinding":
+        return
+    if undo and _anything_stands(execution, installation):
+        return
+    reason = f": {execution.reason}" if execution.reason else ""
+    raise Refused(f"nothing to {verb}: it ended as {say_status(execution.status).text}{reason}")
+
+
+def _anything_stands(execution: Execution, installation: Installation) -> bool:
+    runbook = installation.engine.journal.runbook(execution.runbook_digest)
+    undoable = (step.compensate.when != "never" for step in runbook.steps)
+    standing = any(state.stands and may for state, may in zip(execution.steps, undoable, strict=True))
+    return standing or active_step(execution) is not None
+
+
+def _read_period(text: str) -> timedelta:
+    period = read_duration(text)
+    if period > LONGEST_PAUSE:
+        raise argparse.ArgumentTypeError(f"{text!r} is longer than a pause may be (at most {LONGEST_PAUSE.days}d)")
+    return period
 
 
 def _told(installation: Installation, execution: Execution, arguments: Namespace, desk: Desk, said: str) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
 from runbook_engine.entrypoints.cli.desk import Desk
+from runbook_engine.entrypoints.cli.failure import CannotWrite
 from runbook_engine.render.lines import Line, Mark, fold, line, plain
 
 STYLES: Mapping[Mark, str] = {
@@ -29,7 +30,7 @@ def say(desk: Desk, lines: Iterable[Line]) -> None:
 
 def complain(desk: Desk, lines: Iterable[Line]) -> None:
     """Write lines to standard error: diagnostics, questions and progress that are no result."""
-    desk.stdout.flush()
+    write_text(desk.stdout, "")  # in the order in which it was said
     write_lines(desk.stderr, lines, desk.environment)
 
 
@@ -40,19 +41,28 @@ def complain_text(desk: Desk, text: str) -> None:
 
 def answer(desk: Desk, record: Mapping[str, Any]) -> None:
     """Write one JSON object to standard output."""
-    desk.stdout.write(json.dumps(record, indent=2, ensure_ascii=True, allow_nan=False) + "\n")
-    desk.stdout.flush()
+    write_text(desk.stdout, json.dumps(record, indent=2, ensure_ascii=True, allow_nan=False) + "\n")
 
 
 def write_lines(stream: TextIO, lines: Iterable[Line], environment: Mapping[str, str]) -> None:
     """Write lines: folded on a terminal, coloured there too unless NO_COLOR is set; as they are elsewhere."""
     if not stream.isatty():
-        stream.write(_printable(stream, plain(lines)))
+        write_text(stream, _printable(stream, plain(lines)))
     else:
         width = shutil.get_terminal_size().columns
         folded = [row for each in lines for row in fold(each, width)]
-        stream.write(_printable(stream, plain(folded) if _is_plain(environment) else _painted(folded)))
-    stream.flush()
+        write_text(stream, _printable(stream, plain(folded) if _is_plain(environment) else _painted(folded)))
+
+
+def write_text(stream: TextIO, text: str) -> None:
+    """Write text, all of it now. Raises CannotWrite, and BrokenPipeError when whoever read it has left."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CannotWrite(f"the answer cannot be written: {error.strerror} (send it somewhere else)") from error
 
 
 def _is_plain(environment: Mapping[str, str]) -> bool:

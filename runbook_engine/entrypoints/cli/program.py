@@ -14,8 +14,15 @@ from typing import Protocol, TextIO
 
 from runbook_engine.entrypoints.cli.arguments import Parser, make_parser
 from runbook_engine.entrypoints.cli.desk import Desk
-from runbook_engine.entrypoints.cli.failure import DEPENDENCY_DOWN, INTERRUPTED, OK, UsageError, exit_code_of
-from runbook_engine.entrypoints.cli.output import complain, complain_text, say
+from runbook_engine.entrypoints.cli.failure import (
+    DEPENDENCY_DOWN,
+    INTERRUPTED,
+    OK,
+    CannotWrite,
+    UsageError,
+    exit_code_of,
+)
+from runbook_engine.entrypoints.cli.output import complain, complain_text, say, write_lines, write_text
 from runbook_engine.errors import InvalidRunbook, RunbookError
 from runbook_engine.render.findings import render_findings
 from runbook_engine.render.lines import Lines, Piece, Span, line, table
@@ -61,7 +68,22 @@ def main(argv: Sequence[str] | None = None, desk: Desk | None = None) -> int:
     typed = list(sys.argv[1:] if argv is None else argv)
     desk = desk or Desk.of_process()
     try:
-        return _run(typed, desk)
+        return _answered(typed, desk)
+    except CannotWrite as error:  # also while complaining
+        _close_quietly(desk.stdout)
+        with suppress(CannotWrite, BrokenPipeError):
+            write_lines(desk.stderr, [line(f"runbook: {error}")], desk.environment)
+        _close_quietly(desk.stderr)
+        return exit_code_of(error)
+
+
+def _answered(typed: list[str], desk: Desk) -> int:
+    try:
+        code = _run(typed, desk)
+        write_text(desk.stdout, "")
+        return code
+    except CannotWrite:
+        raise
     except InvalidRunbook as error:
         complain(desk, render_findings(error.diagnostics))
         return exit_code_of(error)

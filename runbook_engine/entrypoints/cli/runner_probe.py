@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
+import msgspec
+
 from runbook_engine.entrypoints.cli.installation import is_driven
 from runbook_engine.entrypoints.settings import Settings
 from runbook_engine.model.configuration import Configuration
@@ -13,7 +15,14 @@ from runbook_engine.ports import Clock
 from runbook_engine.render.checkup import Finding
 
 TIMEOUT = 3.0  # seconds
+LONGEST_BODY = 64 * 1024
 NOT_AN_ALERT = b"{}"  # valid JSON, and no delivery of any source: refused after the credential was looked at
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """What a runner says of itself."""
+
+    reasons: tuple[str, ...] = ()
 
 
 def examine_runner(settings: Settings, configuration: Configuration, clock: Clock) -> Iterator[Finding]:
@@ -23,7 +32,7 @@ def examine_runner(settings: Settings, configuration: Configuration, clock: Cloc
     else:
         yield Finding(name="worker", health="broken", says="nobody drives executions", remedy="runbook serve")
     try:
-        status = _ask(settings, "GET", "/healthz")
+        status = _ask(settings, "GET", "/healthz")[0]
     except (OSError, HTTPException) as error:
         says = f"{settings.server} does not answer: {_why(error)}"
         yield Finding(name="webhook", health="broken", says=says, remedy="runbook serve")
@@ -33,15 +42,37 @@ def examine_runner(settings: Settings, configuration: Configuration, clock: Cloc
         says = f"{settings.server}/healthz answers {status}"
         yield Finding(name="webhook", health="broken", says=says, remedy=remedy)
         return
+    yield _readiness(settings)
     yield from (_hook(settings, scope.name, bool(configuration.tokens)) for scope in configuration.scopes)
+
+
+def _readiness(settings: Settings) -> Finding:
+    """Ask the runner itself whether it can do its work."""
+    try:
+        status, body = _ask(settings, "GET", "/readyz")
+    except (OSError, HTTPException) as error:
+        says = f"{settings.server}/readyz does not answer: {_why(error)}"
+        return Finding(name="runner", health="broken", says=says, remedy="restart runbook serve")
+    if status == 200:
+        return Finding(name="runner", health="ok", says="says that it can do its work")
+    says = "; ".join(_reasons(body)) or f"{settings.server}/readyz answers {status}"
+    remedy = "mend what it names, or restart runbook serve"
+    return Finding(name="runner", health="broken", says=f"says that it is not ready: {says}", remedy=remedy)
+
+
+def _reasons(body: bytes) -> tuple[str, ...]:
+    try:
+        return msgspec.json.decode(body, type=Readiness).reasons
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ()
 
 
 def _hook(settings: Settings, scope: str, guarded: bool) -> Finding:
     """Post something that is no delivery: what the answer is tells who may post."""
     name, path = f"webhook {scope}", f"/hooks/{scope}"
     try:
-        stranger = _ask(settings, "POST", path, token="")
-        known = _ask(settings, "POST", path, token=settings.token) if settings.token else stranger
+        stranger = _ask(settings, "POST", path, token="")[0]
+        known = _ask(settings, "POST", path, token=settings.token)[0] if settings.token else stranger
     except (OSError, HTTPException) as error:
         return Finding(name=name, health="broken", says=f"does not answer: {_why(error)}", remedy="runbook serve")
     if guarded and stranger != 401:
@@ -63,7 +94,7 @@ def _why(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
-def _ask(settings: Settings, method: str, path: str, token: str = "") -> int:
+def _ask(settings: Settings, method: str, path: str, token: str = "") -> tuple[int, bytes]:
     address = urlsplit(settings.server)
     kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
     connection = kind(address.hostname or "", address.port, timeout=TIMEOUT)
@@ -72,6 +103,7 @@ def _ask(settings: Settings, method: str, path: str, token: str = "") -> int:
         headers["Authorization"] = f"Bearer {token}"
     try:
         connection.request(method, path, body=NOT_AN_ALERT if method == "POST" else None, headers=headers)
-        return connection.getresponse().status
+        response = connection.getresponse()
+        return response.status, response.read(LONGEST_BODY)
     finally:
         connection.close()

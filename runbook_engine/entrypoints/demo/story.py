@@ -27,17 +27,18 @@ from runbook_engine.render.lines import Lines
 
 FAULT = 0.3  # share of checkouts that the broken features fail
 GOAL = 0.02  # the runbook's own goal
+INTERRUPTED = 130  # as every program that Ctrl-C ended
 QUIET = 4.0  # seconds of normal life first
 Say = Callable[[str], None]
 Show = Callable[[Lines], None]
 
 
 def run(*, shipped_runbooks: Path, shop: Path, say: Say, show: Show, port: int = 0, keep: bool = False) -> int:
-    """Run the whole demo; 0 only if the remediation was verified by the error rate that the customers measured."""
+    """Run the whole demo; 0 only if the customers measured that the errors are gone, 130 when interrupted."""
     folder = Path(tempfile.mkdtemp(prefix="runbook-demo-"))
     with_prometheus = installed(*PROGRAMS)
     children = Children(folder)
-    done = False
+    done = interrupted = False
     with _stop_signals():
         try:
             stage = set_stage(folder, shipped_runbooks, port, with_prometheus=with_prometheus)
@@ -53,11 +54,14 @@ def run(*, shipped_runbooks: Path, shop: Path, say: Say, show: Show, port: int =
         except DemoFailed as error:
             say(f"The demo failed: {error}")
         except KeyboardInterrupt:
+            interrupted = True
             say("Stopped.")
         finally:
             children.stop()
             _tidy(folder, say, keep_files=not done)
-    return 0 if done else 1
+    if done:
+        return 0  # with `keep`, Ctrl-C is how it ends
+    return INTERRUPTED if interrupted else 1
 
 
 def raise_curtain(

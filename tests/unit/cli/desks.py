@@ -79,6 +79,7 @@ class Sitting:
             sleep=lambda seconds: self.rig.simulated.push(timedelta(seconds=max(seconds, 1))),
             opens=self._open,
             opens_records=self._open,
+            opens_switch=self._open,
         )
         return Result(main(argv, desk), out.getvalue(), err.getvalue())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 from pathlib import Path
 
@@ -181,3 +182,25 @@ def test_an_answer_whose_reader_has_gone_is_no_error(folder: Path, capfd: pytest
 
     assert 0 == main(["lint", "runbooks"], desk)
     assert "" == capfd.readouterr().err
+
+
+def test_lint_of_a_folder_without_files_is_an_error(tmp_path: Path) -> None:
+    """A mistyped folder is no clean one."""
+    result = _run("lint", str(tmp_path))
+
+    said = f"runbook: no YAML file under {tmp_path}: name a folder with runbooks, or a file\n"
+    assert (2, "", said) == (result.code, result.out, result.err)
+
+
+@pytest.mark.parametrize("command", ["lint", "test"])
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, command: str) -> None:
+    """A pipe without a writer, and a link to itself."""
+    pipe, loop = tmp_path / "pipe.yaml", tmp_path / "loop.yaml"
+    os.mkfifo(pipe)
+    loop.symlink_to(loop)
+
+    piped, looped = _run(command, str(pipe)), _run(command, str(loop))
+
+    assert (2, f"runbook: {pipe} is neither a file nor a folder (name a file or a folder)\n") == (piped.code, piped.err)
+    assert 2 == looped.code
+    assert f"runbook: {loop} cannot be read: " in looped.err

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -56,7 +58,12 @@ SECRET = "0123456789abcdef0123"
 class Runner(BaseHTTPRequestHandler):
     """A runner and a service at once: refuses strangers, and serves one metric."""
 
+    reasons: ClassVar[list[str]] = []
+
     def do_GET(self) -> None:
+        if self.path == "/readyz" and self.reasons:
+            self._answer(503, json.dumps({"status": "not ready", "reasons": self.reasons}).encode())
+            return
         self._answer(200, b"checkout_error_ratio 0.01\n" if self.path == "/metrics" else b"ok")
 
     def do_POST(self) -> None:
@@ -191,3 +198,16 @@ def test_doctor_of_a_runbook_with_errors_goes_on(tmp_path: Path, server: str) ->
     assert 1 == result.code
     assert f"-> runbook lint {tmp_path}\n" in result.out
     assert "ok    journal" in result.out
+
+
+def test_doctor_asks_the_runner_what_keeps_it(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own reasons, and not only that it answers."""
+    monkeypatch.setattr(Runner, "reasons", ["the worker does not go round", "no runbook is loaded"])
+    _install(tmp_path, metrics=f"{server}/metrics")
+
+    result = _examine(tmp_path, "--server", server, "--format", "json", HOOK_SECRET=SECRET)
+
+    (found,) = [check for check in result.record["checks"] if check["name"] == "runner"]
+    assert 1 == result.code
+    assert "broken" == found["health"]
+    assert "says that it is not ready: the worker does not go round; no runbook is loaded" == found["says"]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runbook_engine.entrypoints.cli.installation import open_records
+from runbook_engine.entrypoints.cli.failure import NothingYet, NotInstalled
+from runbook_engine.entrypoints.cli.installation import open_records, open_switch
 from runbook_engine.entrypoints.clock import SystemClock
 from runbook_engine.entrypoints.composition import load_bundle_of
 from runbook_engine.entrypoints.settings import Settings, read_settings
@@ -33,7 +34,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def _pause(settings: Settings) -> None:
     now = datetime.now(UTC)
-    open_records(settings, SystemClock()).pauses.throw(Pause(until=now + timedelta(minutes=5), by="ann"))
+    open_switch(settings, SystemClock()).pauses.throw(Pause(until=now + timedelta(minutes=5), by="ann"))
 
 
 def test_a_missing_secret_does_not_keep_a_person_from_pausing(settings: Settings, tmp_path: Path) -> None:
@@ -60,3 +61,57 @@ def test_a_broken_engine_yaml_that_nobody_was_started_with_is_an_error(settings:
 
     with pytest.raises(InvalidRunbook):
         _pause(settings)
+
+
+def test_a_switch_where_nothing_is_installed_is_refused(tmp_path: Path) -> None:
+    """It would be one that nobody reads."""
+    nowhere = read_settings(runbooks=tmp_path / "runbooks", state=tmp_path / "state", environment={})
+
+    with pytest.raises(NotInstalled, match=r"^no engine.yaml found at .*/runbooks/engine.yaml: name the installation "):
+        open_switch(nowhere, SystemClock())
+
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_records_where_nothing_is_installed_are_refused(tmp_path: Path) -> None:
+    """Looking makes nothing."""
+    nowhere = read_settings(runbooks=tmp_path / "runbooks", state=tmp_path / "state", environment={})
+
+    with pytest.raises(NotInstalled, match=r"^there is no installation here: no engine.yaml at .* and no journal at "):
+        open_records(nowhere, SystemClock())
+
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_records_of_which_there_are_none_yet_are_not_made(settings: Settings, tmp_path: Path) -> None:
+    """Where the journal will be is said."""
+    with pytest.raises(NothingYet) as raised:
+        open_records(settings, SystemClock())
+
+    assert f"nothing has happened here yet: there is no journal at {tmp_path}/state/journal.sqlite3" == str(
+        raised.value
+    )
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_journal_without_engine_yaml_is_enough_to_look(settings: Settings, tmp_path: Path) -> None:
+    """What was recorded stays to be seen."""
+    pauses = open_switch(settings, SystemClock())
+    pauses.engine.journal.counts()
+    (tmp_path / "engine.yaml").unlink()
+    without = read_settings(runbooks=tmp_path, state=tmp_path / "state", environment={})
+
+    assert () == open_records(without, SystemClock()).engine.journal.incidents(limit=1)
+
+
+def test_an_engine_yaml_that_is_away_leaves_what_the_runner_was_started_with(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """A person can still stop it."""
+    (tmp_path / "state" / "serve").mkdir(parents=True)
+    (tmp_path / "state" / "serve" / "bundle.msgpack").write_bytes(dump_bundle(load_bundle_of(settings, Registry())))
+    (tmp_path / "engine.yaml").unlink()
+
+    _pause(read_settings(runbooks=tmp_path, state=tmp_path / "state", environment={}))
+
+    assert "ann" in (tmp_path / "our-pause.json").read_text()

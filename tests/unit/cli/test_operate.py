@@ -166,3 +166,66 @@ def test_an_id_that_begins_several_is_refused(tmp_path: Path) -> None:
     assert 2 == result.code
     assert result.err.startswith(f"runbook: {execution.id[:6]} begins 2 ids, ")
     assert result.err.endswith(": type more of it\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        pytest.param("cancel", "asked by ann to cancel it", id="cancel"),
+        pytest.param("takeover", "asked by ann to hand it over", id="take over"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("how", "ours"),
+    [
+        pytest.param("--undo", "what was changed will be undone, while it is still ours", id="undo"),
+        pytest.param("--keep", "what was changed will stay", id="keep"),
+    ],
+)
+def test_a_person_hears_what_will_happen(asking: Sitting, command: str, said: str, how: str, ours: str) -> None:
+    """Nothing of it is done yet."""
+    assert asking.run(command, _identity(asking), how).out.endswith(f"  {said}: {ours}\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        pytest.param("cancel", "nothing to cancel", id="cancel"),
+        pytest.param("takeover", "nothing to take over", id="take over"),
+    ],
+)
+@pytest.mark.parametrize("how", ["--undo", "--keep"])
+def test_a_run_that_is_over_and_holds_nothing_is_not_stopped(
+    asking: Sitting, command: str, said: str, how: str
+) -> None:
+    """The word would change nothing, so it is not recorded."""
+    asking.run("cancel", _identity(asking), "--undo")
+    asking.rig.run(MINUTE)
+
+    result = asking.run(command, _identity(asking), how)
+
+    ended = "it ended as cancelled: cancelled by ann, undoing what was changed"
+    assert (1, "", f"runbook: {said}: {ended}\n") == (result.code, result.out, result.err)
+
+
+def test_what_was_kept_may_still_be_undone(asking: Sitting) -> None:
+    """The run is over, its change stands."""
+    asking.run("cancel", _identity(asking), "--keep")
+    asking.rig.run(MINUTE)
+
+    again = asking.run("cancel", _identity(asking), "--keep")
+    undone = asking.run("cancel", _identity(asking), "--undo")
+    asking.rig.run(MINUTE)
+
+    assert (1, 0) == (again.code, undone.code)
+    assert "false" == asking.rig.flag()
+
+
+def test_a_pause_over_midnight_says_its_date(tmp_path: Path) -> None:
+    """A time of day alone would be today's."""
+    sitting = Sitting(tmp_path)
+
+    paused = sitting.run("pause", "--for", "7d")
+
+    assert paused.out.startswith("paused for 7d, until 2026-01-12 09:00 UTC: no change starts anywhere\n")
+    assert "PAUSED by ann until 2026-01-12 09:00 UTC; " in sitting.run().out

@@ -132,6 +132,12 @@ def sitting(tmp_path: Path) -> Sitting:
             id="a pause of nothing",
         ),
         pytest.param(
+            ("pause", "--for", "7d1s"),
+            2,
+            "argument --for: '7d1s' is longer than a pause may be (at most 7d) (see runbook pause --help)",
+            id="a pause that is forgotten",
+        ),
+        pytest.param(
             ("incidents", "--limit", "0"),
             2,
             "argument --limit: '0' is not a whole number above 0 (see runbook incidents --help)",

@@ -14,7 +14,7 @@ from runbook_engine.model.observation import Pause
 from runbook_engine.model.runbook import Approval, Step
 from runbook_engine.render.card import Card, Look, needs_person, say_default
 from runbook_engine.render.execution import record_report, render_execution, render_executions, telling
-from runbook_engine.render.first_screen import Screen, record_first_screen, render_first_screen
+from runbook_engine.render.first_screen import Screen, find_unhandled, record_first_screen, render_first_screen
 from runbook_engine.render.incident import record_incident_report, render_incident, render_incidents
 from runbook_engine.render.lines import plain
 from tests.scenario.rig import DEGRADE, FLAG, MINUTE, SCALE, VERIFY, Rig, runbook
@@ -284,9 +284,9 @@ def test_an_alert_without_a_runbook_is_on_the_first_screen() -> None:
     """Nobody should learn from a customer that no runbook answers."""
     rig = Rig()
     receipt = rig.fire("Unheard", service="cart")
-    report = rig.engine.incident_report(receipt.incidents[0])
+    unhandled = find_unhandled(rig.engine.incident_report(receipt.incidents[0]))
 
-    shown = plain(render_first_screen(Screen(now=rig.now, unmatched=(report,))))
+    shown = plain(render_first_screen(Screen(now=rig.now, unmatched=unhandled)))
 
     assert shown.startswith("NOT HANDLED   apps · cart · Unheard · firing 0s   no runbook answers it\n")
 
@@ -336,4 +336,5 @@ def test_the_first_screen_as_a_record() -> None:
     record = record_first_screen(Screen(now=rig.now, cards=(_card(rig),), overdue=1))
 
     assert [rig.execution().id] == [each["id"] for each in record["needs_you"]]
-    assert {"needs_you", "unmatched", "running", "held", "recent", "paused_until", "overdue"} == set(record)
+    keys = {"needs_you", "unmatched", "running", "held", "recent", "paused_until", "overdue", "problems"}
+    assert keys == set(record)
