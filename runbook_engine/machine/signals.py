@@ -105,7 +105,8 @@ def _stopped(execution: Execution, signal: Signal, runbook: Runbook, status: Fin
     verb = "cancelled" if status == "cancelled" else "taken over"
     reason = f"{verb} by {signal.by}{_because(signal)}, {'undoing' if signal.undo else 'keeping'} what was changed"
     unwinding = execution.stage == "unwinding"
-    if not execution.absorbing and not unwinding and not (signal.undo and _anything_left(execution, runbook)):
+    open_to_word = execution.absorbing or unwinding or execution.compensation == "failed"
+    if not open_to_word and not (signal.undo and _anything_left(execution, runbook)):
         return execution
     scope: UndoScope = "all" if signal.undo else "nothing"
     settled = _let_go(execution, undo=signal.undo)

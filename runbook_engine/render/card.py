@@ -40,9 +40,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def needs_person(card: Card) -> bool:
-    """Whether an execution waits for a person: it asks, or it ended without a fix while its alert still fires."""
+    """Whether an execution waits for a person: it asks, it could not undo, or its alert still fires unfixed."""
     execution = card.execution.execution
-    if execution.approval is not None or execution.compensation == "failed":
+    if execution.approval is not None:
+        return True
+    if execution.compensation == "failed" and execution.status != "handed_over":  # until somebody takes it over
         return True
     return execution.status in NOT_FIXED and bool(card.incident.incident.open_alerts)
 

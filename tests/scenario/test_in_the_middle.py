@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from runbook_engine.errors import Forbidden, InvalidTarget, StalePlan
+from runbook_engine.errors import Forbidden, InvalidTarget, Permanent, StalePlan
 from runbook_engine.model.check import AlertCheck
 from runbook_engine.model.configuration import Scope
 from runbook_engine.model.guardrail import Guardrails
@@ -457,3 +457,20 @@ def test_a_firing_and_its_resolve_in_one_delivery_change_nothing() -> None:
     rig.run(MINUTE)
 
     assert ("cancelled", "false") == (rig.execution().status, rig.flag())
+
+
+def test_an_undo_that_failed_waits_until_a_person_takes_it_over() -> None:
+    """It is not tried for ever, and it is not forgotten: somebody says that they have it."""
+    rig = holding()
+    rig.errors(lambda world: 0.001)
+    rig.simulated.fail_next("flags.write", Permanent("access denied"))
+    rig.resolve()
+    rig.run(12 * MINUTE)
+    failed = (rig.execution().status, rig.execution().compensation)
+
+    rig.engine.take_over(rig.execution().id, undo=False, by="ann", now=rig.now)
+    rig.run(MINUTE)
+
+    assert ("succeeded", "failed") == failed
+    assert ("handed_over", "true") == (rig.execution().status, rig.flag())
+    assert "notFixed" in rig.told("oncall")
