@@ -118,7 +118,7 @@ def _refuse_when_over(verb: str, execution: Execution, installation: Installatio
     """Raise Refused when the word would change nothing: it is over, and nothing of ours is left to undo or to hold."""
     if not execution.ended or execution.absorbing or execution.stage == "unwinding":
         return
-    if undo and _anything_stands(execution, installation):
+    if execution.compensation == "failed" or (undo and _anything_stands(execution, installation)):
         return
     reason = f": {execution.reason}" if execution.reason else ""
     raise Refused(f"nothing to {verb}: it ended as {say_status(execution.status).text}{reason}")
