@@ -271,7 +271,7 @@ def test_two_demos_at_once_both_heal_and_leave_nothing_behind(
 
 @pytest.mark.parametrize(
     ("number", "code"),
-    [pytest.param(signal.SIGTERM, 1, id="asked to end"), pytest.param(signal.SIGKILL, -signal.SIGKILL, id="killed")],
+    [pytest.param(signal.SIGTERM, 130, id="asked to end"), pytest.param(signal.SIGKILL, -signal.SIGKILL, id="killed")],
 )
 def test_nothing_is_left_when_the_demo_ends_in_the_middle(number: int, code: int, start: Callable[..., Demo]) -> None:
     """Killed outright it can stop nothing any more: its children must notice by themselves."""
