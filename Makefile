@@ -29,7 +29,7 @@ test: setup  ## every test, the fast ones first
 	$(PYTEST) tests runbooks --ignore=tests/unit
 
 test-fast: setup  ## only the fast tests
-	$(PYTEST) tests/unit
+	$(PYTEST) tests/unit -m "not slow"
 
 crash-long: setup  ## SIGKILL at every place of every case (the short form runs with `make test`)
 	RUNBOOK_CRASH=long $(PYTEST) tests/crash/test_processes.py

@@ -17,6 +17,8 @@ from runbook_engine.model.delivery import Request, SourceSettings
 from runbook_engine.model.episode import Episode, Transition
 from runbook_engine.sources import alertmanager
 
+pytestmark = pytest.mark.slow
+
 T0 = datetime(2026, 5, 11, 8, 0, tzinfo=UTC)
 KEY = "ab" * 32
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 MAIN = "import sys; from runbook_engine.entrypoints.cli import main; sys.exit(main())"
 
 

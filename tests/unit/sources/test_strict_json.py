@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from runbook_engine.errors import InvalidAlert
 from runbook_engine.sources.strict_json import decode_json
 
+pytestmark = pytest.mark.slow
+
 values = st.recursive(
     st.none()
     | st.booleans()
