@@ -758,8 +758,12 @@ def test_the_last_of_several_releases_counts_when_they_come_within_a_second(rig,
     process.stop_master(rig.folder)
     process.start_master(rig.folder)
 
-    for name in ("q1", "q2", "q3"):
-        process.release(rig.folder, name, {}, by="ci", now=datetime.now(UTC))
+    try:
+        for name in ("q1", "q2", "q3"):
+            process.release(rig.folder, name, {}, by="ci", now=datetime.now(UTC))
+        settled = rig.settled()
+    finally:
+        process.stop_master(rig.folder)
 
-    assert rig.settled().revision == 4
+    assert settled.revision == 4
     assert not list(rig.folder.rglob("gunicorn.conf*.pyc"))
