@@ -12,7 +12,15 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from runbook_engine.errors import Forbidden, InvalidAlert, InvalidTarget, StalePlan, StaleVersion, UnknownRunbook
+from runbook_engine.errors import (
+    Forbidden,
+    GuardrailBlocked,
+    InvalidAlert,
+    InvalidTarget,
+    StalePlan,
+    StaleVersion,
+    UnknownRunbook,
+)
 from runbook_engine.executor import Tools, drive
 from runbook_engine.executor.shield import ShieldedRegistry, shielded_effects, shielded_world
 from runbook_engine.guardrails import ceiling_of, effective_mode
@@ -29,6 +37,7 @@ from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.delivery import Parsed, Rejected, Request, SourceSettings
 from runbook_engine.model.directive import Directive
 from runbook_engine.model.execution import Approved, Execution, Member
+from runbook_engine.model.guardrail import Verdict
 from runbook_engine.model.incident import ExecutionReport, IncidentReport, Intake
 from runbook_engine.model.plan import Plan
 from runbook_engine.model.runbook import Mode, ModeRule, Runbook
@@ -211,9 +220,12 @@ class Engine:
 
         A step that another team must approve is still asked of that team.
 
-        Raises StalePlan when the hash is of another plan, InvalidTarget when the target is busy.
+        Raises StalePlan when the hash is of another plan, GuardrailBlocked when it could not start, InvalidTarget when
+        the target is busy.
         """
         _demand_same_plan(plan.plan_hash, plan_hash)
+        if plan.blocked:
+            raise GuardrailBlocked([Verdict(guardrail="plan", ok=False, says=reason) for reason in plan.blocked])
         runbook = self.runbook(execution.runbook)
         approved = tuple(
             Approved(change_hash=step.change_hash, by=by, at=now)

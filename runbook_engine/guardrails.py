@@ -227,7 +227,7 @@ def budget_key(case: Case) -> str:
         return "fleet"
     workload_target = _workload_target(case)
     if workload_target is None:
-        return f"{per}:{case.change.target.key}"
+        raise Unreadable(f"the run has no workload that could name its {per}; say per: target or per: fleet")
     workload = case.world.cluster.workload(workload_target)
     name = workload.service if per == "service" else workload.zone
     if not name:

@@ -193,7 +193,6 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[StepState, ...]
     verification: Verification | None = None
     baseline: float | None = None
-    harm_since: datetime | None = None
     approval: ApprovalRequest | None = None
     approved: tuple[Approved, ...] = ()
     unwind: Unwind | None = None

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from runbook_engine.errors import Forbidden, InvalidTarget, Permanent, StalePlan
+from runbook_engine.errors import Forbidden, GuardrailBlocked, InvalidTarget, Permanent, StalePlan
 from runbook_engine.model.check import AlertCheck
 from runbook_engine.model.configuration import Scope
 from runbook_engine.model.guardrail import Guardrails
@@ -428,6 +428,17 @@ def test_a_run_by_hand_makes_exactly_the_plan_that_was_shown() -> None:
         rig.engine.start(
             replace(execution, id="other", incident_id="other"), plan, plan_hash=plan.plan_hash, by="ann", now=rig.now
         )
+
+
+def test_a_run_by_hand_that_could_not_start_is_refused() -> None:
+    """The parameter is on no allow-list: a person's yes does not put it there."""
+    rig = Rig(settings=configuration(targets=("deployment=apps/*",)))
+    plan, execution = rig.engine.plan_by_hand(
+        "checkout-high-error-rate", target=None, inputs={}, by="ann", reason="", now=rig.now
+    )
+
+    with pytest.raises(GuardrailBlocked, match="degraded_mode is not in the targets"):
+        rig.engine.start(execution, plan, plan_hash=plan.plan_hash, by="ann", now=rig.now)
 
 
 def test_a_run_by_hand_of_another_plan_is_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from datetime import timedelta
 
 import pytest
@@ -398,3 +399,14 @@ def test_effective_mode(mode: Mode, ceiling: Mode | None, effective: Mode) -> No
     always: Callable[[ModeRule], bool] = lambda rule: True  # noqa: E731
 
     assert effective == effective_mode(runbook(mode=(ModeRule(mode=mode),)), settings, always)
+
+
+def test_a_budget_per_service_without_a_workload_says_no() -> None:
+    """Counting the parameter in place of its service would let more through than the author allowed."""
+    judged, _ = case()
+    lonely = replaced(judged, execution=replace(judged.execution, target=PARAMETER))
+
+    verdict = budget(lonely)
+
+    said = "the run has no workload that could name its service; say per: target or per: fleet"
+    assert (False, f"the service to count for cannot be read: {said}") == (verdict.ok, verdict.says)
