@@ -51,7 +51,15 @@ class AdaptersDocument(Document):
     """Which adapter serves which port."""
 
     cluster: AdapterField = ()
-    """Reads and changes workloads."""
+    """Reads and changes workloads; serves what follows too, as far as it can and nothing else is named."""
+    settings: AdapterField = ()
+    """Reads and changes what workloads are configured with: environment and ConfigMaps."""
+    nodes: AdapterField = ()
+    """Reads and changes nodes and the pods on them."""
+    jobs: AdapterField = ()
+    """Runs jobs."""
+    events: AdapterField = ()
+    """Knows what a cluster says happened."""
     flags: AdapterField = ()
     """Reads and changes parameters."""
     metrics: AdapterField = ()

@@ -204,6 +204,8 @@ class GuardrailsDocument(Document):
     """How far one change may move a number."""
     blast_radius: BlastRadiusDocument | None = None
     """Limits on victims."""
+    gitops: Literal["refuse", "allowDrift"] = "refuse"
+    """What a GitOps tool owns: refuse leaves it alone, allowDrift changes it although the tool may revert that."""
 
 
 class NotifyDocument(Document):

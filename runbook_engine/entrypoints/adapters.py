@@ -14,6 +14,8 @@ from runbook_engine.model.configuration import AdapterChoice, Configuration
 from runbook_engine.ports import AdapterContext, Clock, Port, Served
 from runbook_engine.registry import Registry
 
+OF_A_CLUSTER: frozenset[Port] = frozenset(("settings", "nodes", "jobs", "events", "changes", "logs"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapters:
@@ -23,16 +25,25 @@ class Adapters:
     settings: Settings
     registry: Registry
     clock: Clock
+    _shared: dict[bytes, dict[str, Any]] = field(default_factory=dict)  # by adapter, place and settings
     _served: dict[Port, tuple[tuple[AdapterChoice, Served], ...]] = field(default_factory=dict)
 
     def serving(self, port: Port) -> tuple[tuple[AdapterChoice, Served], ...]:
         """Return every use of an adapter for this port, in the order of engine.yaml."""
         if port not in self._served:
-            choices = self.configuration.adapters.get(port, ())
+            choices = self._choices(port)
             self._served[port] = tuple(
                 (choice, self.build(port, choice, f"adapters.{port}[{index}]")) for index, choice in enumerate(choices)
             )
         return self._served[port]
+
+    def _choices(self, port: Port) -> tuple[AdapterChoice, ...]:
+        """Return what engine.yaml names; unnamed, what belongs to a cluster is served by what serves the cluster."""
+        named = self.configuration.adapters.get(port, ())
+        if named or port not in OF_A_CLUSTER:
+            return named
+        serving_clusters = self.configuration.adapters.get("cluster", ())
+        return tuple(choice for choice in serving_clusters if port in self.registry.adapter(choice.adapter).provides)
 
     def build(self, port: Port, choice: AdapterChoice, where: str) -> Served:
         """Build one adapter. Raises NoAdapter when it is not installed, InvalidSettings when it cannot be used so."""
@@ -49,6 +60,7 @@ class Adapters:
             state=self.settings.state,
             secret=self.settings.secret,
             place=choice.place,
+            shared=self._shared.setdefault(msgspec.json.encode(choice, order="deterministic"), {}),
         )
         return spec.build(
             port, convert_settings(choice.settings, spec.settings, f"{where} ({choice.adapter})"), context

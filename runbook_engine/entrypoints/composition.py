@@ -18,11 +18,18 @@ from runbook_engine.entrypoints.routing import (
     RoutedChangeReader,
     RoutedClusterReader,
     RoutedClusterWriter,
+    RoutedEventReader,
     RoutedFlagReader,
     RoutedFlagWriter,
+    RoutedJobReader,
+    RoutedJobWriter,
     RoutedLogReader,
     RoutedMetricReader,
+    RoutedNodeReader,
+    RoutedNodeWriter,
     RoutedNotifier,
+    RoutedSettingReader,
+    RoutedSettingWriter,
 )
 from runbook_engine.entrypoints.settings import InvalidSettings, Settings
 from runbook_engine.model.bundle import Bundle
@@ -101,6 +108,10 @@ def _world(adapters: Adapters) -> World:
         logs=RoutedLogReader(_readers(adapters, "logs")),
         pauses=_pause(adapters)[0],
         metric_sources=_metric_sources(adapters),
+        settings=RoutedSettingReader(_readers(adapters, "settings")),
+        nodes=RoutedNodeReader(_readers(adapters, "nodes")),
+        jobs=RoutedJobReader(_readers(adapters, "jobs"), {job.name: job for job in adapters.configuration.jobs}),
+        events=RoutedEventReader(_readers(adapters, "events")),
     )
 
 
@@ -113,6 +124,9 @@ def _effects(adapters: Adapters) -> Effects:
         cluster=RoutedClusterWriter(_writers(adapters, "cluster")),
         flags=RoutedFlagWriter(_writers(adapters, "flags")),
         notifier=RoutedNotifier(receivers),
+        settings=RoutedSettingWriter(_writers(adapters, "settings")),
+        nodes=RoutedNodeWriter(_writers(adapters, "nodes")),
+        jobs=RoutedJobWriter(_writers(adapters, "jobs")),
     )
 
 

@@ -7,20 +7,41 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
-from runbook_engine.errors import NoAdapter, Permanent
-from runbook_engine.model.observation import ChangeEvent, Flag, LogExcerpt, Message, Sample, Series, Workload
+from runbook_engine.errors import InvalidTarget, NoAdapter, Permanent
+from runbook_engine.model.configuration import JobTemplate
+from runbook_engine.model.eviction import EvictionBatch, EvictionRules
+from runbook_engine.model.node import Headroom, Node, Pod
+from runbook_engine.model.observation import (
+    ChangeEvent,
+    ClusterEvent,
+    Flag,
+    Job,
+    LogExcerpt,
+    Message,
+    Sample,
+    Series,
+    Setting,
+    Workload,
+)
 from runbook_engine.model.plan import Value
 from runbook_engine.model.target import Target
 from runbook_engine.ports import (
     ChangeReader,
     ClusterReader,
     ClusterWriter,
+    EventReader,
     FlagReader,
     FlagWriter,
+    JobReader,
+    JobWriter,
     LogReader,
     MetricReader,
+    NodeReader,
+    NodeWriter,
     Notifier,
     Port,
+    SettingReader,
+    SettingWriter,
 )
 
 Served = TypeVar("Served")
@@ -52,6 +73,10 @@ class RoutedClusterReader:
         """Return the workload."""
         return self.places.at(target.place).workload(target)
 
+    def glance(self, target: Target) -> Workload:
+        """Return what one look shows of the workload."""
+        return self.places.at(target.place).glance(target)
+
 
 @dataclass(frozen=True, slots=True)
 class RoutedClusterWriter:
@@ -70,6 +95,127 @@ class RoutedClusterWriter:
     def rollback(self, target: Target, revision: int, *, expected: int) -> Mapping[str, Value]:
         """Return to an older revision."""
         return self.places.at(target.place).rollback(target, revision, expected=expected)
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedSettingReader:
+    """Looks at what workloads are configured with, each where it is."""
+
+    places: Places[SettingReader]
+
+    def setting(self, target: Target, key: str) -> Setting:
+        """Return one entry."""
+        return self.places.at(target.place).setting(target, key)
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedSettingWriter:
+    """Touches what workloads are configured with, each where it is."""
+
+    places: Places[SettingWriter]
+
+    def write(self, target: Target, key: str, text: str | None, *, expected: str | None) -> Mapping[str, Value]:
+        """Set or remove one entry."""
+        return self.places.at(target.place).write(target, key, text, expected=expected)
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedNodeReader:
+    """Looks at nodes and pods, each where it is."""
+
+    places: Places[NodeReader]
+
+    def node(self, target: Target) -> Node:
+        """Return one node."""
+        return self.places.at(target.place).node(target)
+
+    def nodes(self, place: str) -> tuple[Node, ...]:
+        """Return every node of a cluster."""
+        return self.places.at(place).nodes(place)
+
+    def pods(self, target: Target) -> tuple[Pod, ...]:
+        """Return the pods on a node, or those of a workload."""
+        return self.places.at(target.place).pods(target)
+
+    def pod(self, target: Target) -> Pod:
+        """Return one pod."""
+        return self.places.at(target.place).pod(target)
+
+    def headroom(self, target: Target) -> Headroom:
+        """Return whether what a node runs would fit elsewhere."""
+        return self.places.at(target.place).headroom(target)
+
+    def workload_of(self, pod: Target) -> Target:
+        """Return the workload that a pod belongs to."""
+        return self.places.at(pod.place).workload_of(pod)
+
+    def node_of(self, pod_or_instance: Target) -> Target:
+        """Return the node of a pod or of an address."""
+        return self.places.at(pod_or_instance.place).node_of(pod_or_instance)
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedNodeWriter:
+    """Touches nodes and pods, each where it is."""
+
+    places: Places[NodeWriter]
+
+    def cordon(self, target: Target) -> Mapping[str, Value]:
+        """Keep new pods off a node."""
+        return self.places.at(target.place).cordon(target)
+
+    def uncordon(self, target: Target) -> Mapping[str, Value]:
+        """Let pods onto a node again."""
+        return self.places.at(target.place).uncordon(target)
+
+    def evict(self, target: Target, rules: EvictionRules, *, limit: int) -> EvictionBatch:
+        """Ask the next pods of a node to leave."""
+        return self.places.at(target.place).evict(target, rules, limit=limit)
+
+    def remove(self, pod: Target, *, evict: bool, grace: timedelta | None = None) -> Mapping[str, Value]:
+        """Evict or delete one pod."""
+        return self.places.at(pod.place).remove(pod, evict=evict, grace=grace)
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedJobReader:
+    """Looks at jobs, each where it is; the templates are the installation's."""
+
+    places: Places[JobReader]
+    templates: Mapping[str, JobTemplate]
+
+    def template(self, name: str) -> JobTemplate:
+        """Return a pinned template."""
+        if name not in self.templates:
+            known = ", ".join(self.templates) or "none is named"
+            raise InvalidTarget(f"unknown job {name!r}; known are {known} (add it under jobs in engine.yaml)")
+        return self.templates[name]
+
+    def job(self, target: Target) -> Job | None:
+        """Return a job."""
+        return self.places.at(target.place).job(target)
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedJobWriter:
+    """Starts jobs, each where it shall run."""
+
+    places: Places[JobWriter]
+
+    def start(self, target: Target, template: str, arguments: Mapping[str, str]) -> Mapping[str, Value]:
+        """Start a job."""
+        return self.places.at(target.place).start(target, template, arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedEventReader:
+    """Looks at what clusters say happened, each where it is."""
+
+    places: Places[EventReader]
+
+    def events(self, target: Target, since: datetime) -> tuple[ClusterEvent, ...]:
+        """Return the events of a target."""
+        return self.places.at(target.place).events(target, since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +257,9 @@ class RoutedLogReader:
 
     places: Places[LogReader]
 
-    def logs(self, target: Target, lines: int) -> tuple[LogExcerpt, ...]:
+    def logs(self, target: Target, lines: int, *, previous: bool = False) -> tuple[LogExcerpt, ...]:
         """Return the last lines."""
-        return self.places.at(target.place).logs(target, lines)
+        return self.places.at(target.place).logs(target, lines, previous=previous)
 
 
 @dataclass(frozen=True, slots=True)

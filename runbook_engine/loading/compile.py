@@ -152,6 +152,7 @@ def _guardrails(guardrails: GuardrailsDocument) -> Guardrails:
         budget=BudgetRule(changes=budget.changes, per=budget.per, window=budget.window) if budget else None,
         step_cap=StepCap(**given(up=cap.up, down=cap.down)) if cap else StepCap(),
         blast_radius=_blast_radius(guardrails.blast_radius),
+        gitops=guardrails.gitops,
         **given(minimum_fault_age=guardrails.minimum_fault_age),
     )
 

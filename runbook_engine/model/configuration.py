@@ -65,6 +65,20 @@ class AdapterChoice(msgspec.Struct, frozen=True, kw_only=True):
     settings: Mapping[str, Any] = {}
 
 
+class JobTemplate(msgspec.Struct, frozen=True, kw_only=True):
+    """A pinned job that runbooks may start: the escape hatch. Labels reach it only as declared parameters."""
+
+    name: str
+    namespace: str
+    manifest: str  # the Job as JSON, read from its file when the configuration was loaded
+    digest: str  # of the manifest
+    parameters: tuple[str, ...] = ()  # given to its containers as environment values RUNBOOK_<NAME>
+    says: str = ""  # what it does, in the words that an approver reads
+    repeat: Literal["token", "once"] = "token"
+    approval: bool = True  # a person says yes first
+    time_limit: timedelta = timedelta(minutes=15)
+
+
 class SeriesRule(msgspec.Struct, frozen=True, kw_only=True):
     """A named series that the scrape reader computes from one /metrics endpoint."""
 
@@ -116,6 +130,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     mode_ceiling: tuple[ModeRule, ...] = ()  # absent or none matches = propose
     drop_labels: tuple[str, ...] = ("prometheus_replica", "replica")
     series: tuple[SeriesRule, ...] = ()
+    jobs: tuple[JobTemplate, ...] = ()
     limits: Limits = Limits()
     correlation: Correlation = Correlation()
     links: Mapping[str, str] = {}

@@ -42,6 +42,7 @@ class Guardrails(msgspec.Struct, frozen=True, kw_only=True):
     minimum_fault_age: timedelta = timedelta(0)
     step_cap: StepCap = StepCap()
     blast_radius: BlastRadius | None = None
+    gitops: Literal["refuse", "allowDrift"] = "refuse"  # what git owns: left alone, or changed although git may revert
 
 
 class Lock(msgspec.Struct, frozen=True, tag="lock"):

@@ -15,6 +15,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """One release of a workload. `healthy` is None when nobody recorded how it did."""
 
     number: int
+    formerly: tuple[int, ...] = ()  # numbers that it bore before it was returned to
     released_at: datetime | None = None
     healthy: bool | None = None
     summary: str = ""
@@ -23,10 +24,13 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
 class Autoscaler(msgspec.Struct, frozen=True, kw_only=True):
     """What sets a workload's replicas besides us."""
 
-    kind: str
+    kind: str  # as the API spells it: HorizontalPodAutoscaler, ScaledObject
     name: str
     minimum: int
     maximum: int
+    current: int = 0  # replicas that it counts now
+    paused: str = ""  # why it does not act now, as a sentence; empty = it acts
+    gitops: str = ""  # what owns it, as in Argo CD application web
 
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +52,47 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     rollout: Literal["complete", "progressing", "failed"] = "complete"
     rollout_reason: str = ""
     autoscaler: Autoscaler | None = None
+    partition: int = 0  # of a statefulset: so many replicas keep the older revision
+    manual_updates: bool = False  # OnDelete: a new template does nothing until pods are deleted
+    downtime: bool = False  # its rollouts take every replica away before a new one is there
+    failure_mark: str = ""  # which failure `rollout_reason` tells of; a receipt with the same mark is older than it
+    deleting: bool = False
+    gitops: str = ""  # what owns it in git, as in Argo CD application web; empty = nobody known
+    ignored: str = ""  # why it is out of bounds, as a sentence; empty = it is not
+    quota_left: int | None = None  # pods that the namespace's quotas still admit; None = no quota
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of a workload's environment or of a ConfigMap. `text` None = there is none.
+
+    A plain value is its own text. An environment entry that takes its value from elsewhere is `entry ` and the
+    entry as JSON, so that undoing restores it to the byte.
+    """
+
+    target: Target  # what holds it, with its uid
+    text: str | None
+    immutable: bool = False
+    gitops: str = ""
+    ignored: str = ""
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One job as it is now."""
+
+    target: Target  # with its uid
+    status: Literal["running", "succeeded", "failed"]
+    reason: str = ""
+
+
+class ClusterEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a cluster says happened to one of its objects, lately, so many times."""
+
+    at: datetime
+    about: str  # as in pod/web-0
+    reason: str
+    message: str
+    count: int = 1
+    warning: bool = False
 
 
 class Flag(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +131,7 @@ class LogExcerpt(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     lines: tuple[str, ...]
+    previous: bool = False  # of the container before the last restart
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):

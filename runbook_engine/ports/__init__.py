@@ -14,10 +14,14 @@ from runbook_engine.ports.readers import (
     ChangeReader,
     Clock,
     ClusterReader,
+    EventReader,
     FlagReader,
+    JobReader,
     LogReader,
     MetricReader,
+    NodeReader,
     PauseReader,
+    SettingReader,
     World,
 )
 from runbook_engine.ports.specs import (
@@ -34,8 +38,11 @@ from runbook_engine.ports.writers import (
     ClusterWriter,
     Effects,
     FlagWriter,
+    JobWriter,
+    NodeWriter,
     Notifier,
     PauseWriter,
+    SettingWriter,
 )
 
 __all__ = [
@@ -49,13 +56,18 @@ __all__ = [
     "CollectorSpec",
     "Committed",
     "Effects",
+    "EventReader",
     "Evidenced",
     "FlagReader",
     "FlagWriter",
+    "JobReader",
+    "JobWriter",
     "Journal",
     "Ledger",
     "LogReader",
     "MetricReader",
+    "NodeReader",
+    "NodeWriter",
     "Notifier",
     "PauseReader",
     "PauseWriter",
@@ -63,5 +75,7 @@ __all__ = [
     "Refused",
     "Repeat",
     "Served",
+    "SettingReader",
+    "SettingWriter",
     "World",
 ]

@@ -8,9 +8,23 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from runbook_engine.errors import NoAdapter
+from runbook_engine.ports.absent import absent
 
 if TYPE_CHECKING:
-    from runbook_engine.model.observation import ChangeEvent, Flag, LogExcerpt, Pause, Sample, Series, Workload
+    from runbook_engine.model.configuration import JobTemplate
+    from runbook_engine.model.node import Headroom, Node, Pod
+    from runbook_engine.model.observation import (
+        ChangeEvent,
+        ClusterEvent,
+        Flag,
+        Job,
+        LogExcerpt,
+        Pause,
+        Sample,
+        Series,
+        Setting,
+        Workload,
+    )
     from runbook_engine.model.target import Target
 
 
@@ -27,6 +41,76 @@ class ClusterReader(Protocol):
 
     def workload(self, target: Target) -> Workload:
         """Return the workload as it is now. Raises InvalidTarget when it does not exist, Unreadable otherwise."""
+        ...
+
+    def glance(self, target: Target) -> Workload:
+        """Return what can be seen of the workload in one look, for who asks again and again while it rolls out.
+
+        Its revisions, its autoscaler and what surrounds it may be missing. Raises as `workload` does.
+        """
+        ...
+
+
+class SettingReader(Protocol):
+    """Looks at what a workload is configured with. A key is `env:CONTAINER/NAME` or, of a ConfigMap, `data:KEY`.
+
+    An empty CONTAINER means the only one; a workload with several raises InvalidTarget.
+    """
+
+    def setting(self, target: Target, key: str) -> Setting:
+        """Return one entry. Raises InvalidTarget when the target or the container does not exist, Unreadable."""
+        ...
+
+
+class NodeReader(Protocol):
+    """Looks at nodes and at the pods on them."""
+
+    def node(self, target: Target) -> Node:
+        """Return one node. Raises InvalidTarget when it does not exist, Unreadable otherwise."""
+        ...
+
+    def nodes(self, place: str) -> tuple[Node, ...]:
+        """Return every node of a cluster. Raises Unreadable."""
+        ...
+
+    def pods(self, target: Target) -> tuple[Pod, ...]:
+        """Return the pods on a node, or those of a workload. Raises InvalidTarget, Unreadable."""
+        ...
+
+    def pod(self, target: Target) -> Pod:
+        """Return one pod. Raises InvalidTarget when it does not exist, Unreadable otherwise."""
+        ...
+
+    def headroom(self, target: Target) -> Headroom:
+        """Return whether what a node runs would fit onto the others. Raises Unreadable."""
+        ...
+
+    def workload_of(self, pod: Target) -> Target:
+        """Return the workload that a pod belongs to, through its owners. Raises InvalidTarget, Unreadable."""
+        ...
+
+    def node_of(self, pod_or_instance: Target) -> Target:
+        """Return the node that a pod runs on, or whose address an instance has. Raises InvalidTarget, Unreadable."""
+        ...
+
+
+class JobReader(Protocol):
+    """Looks at jobs, and at the templates that engine.yaml allows."""
+
+    def template(self, name: str) -> JobTemplate:
+        """Return a pinned template. Raises InvalidTarget when engine.yaml names none of that name."""
+        ...
+
+    def job(self, target: Target) -> Job | None:
+        """Return a job, None when there is none. Raises Unreadable."""
+        ...
+
+
+class EventReader(Protocol):
+    """Looks at what a cluster says happened."""
+
+    def events(self, target: Target, since: datetime) -> tuple[ClusterEvent, ...]:
+        """Return the events of a target and of its pods since then, newest first. Raises Unreadable."""
         ...
 
 
@@ -63,8 +147,8 @@ class ChangeReader(Protocol):
 class LogReader(Protocol):
     """Looks at logs."""
 
-    def logs(self, target: Target, lines: int) -> tuple[LogExcerpt, ...]:
-        """Return the last lines of the target's logs. Raises Unreadable."""
+    def logs(self, target: Target, lines: int, *, previous: bool = False) -> tuple[LogExcerpt, ...]:
+        """Return the last lines of the target's logs; `previous`: of the containers before. Raises Unreadable."""
         ...
 
 
@@ -88,6 +172,10 @@ class World:
     logs: LogReader
     pauses: PauseReader
     metric_sources: Mapping[str, MetricReader] = field(default_factory=dict)  # besides the default one, by name
+    settings: SettingReader = field(default_factory=lambda: absent("settings"))
+    nodes: NodeReader = field(default_factory=lambda: absent("nodes"))
+    jobs: JobReader = field(default_factory=lambda: absent("jobs"))
+    events: EventReader = field(default_factory=lambda: absent("events"))
 
     def metric_reader(self, source: str) -> MetricReader:
         """Return the metric reader of that name, the default one for the empty name. Raises NoAdapter."""

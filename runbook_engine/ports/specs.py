@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -64,7 +64,20 @@ class CollectorSpec:
     collect: Callable[[Any, Target, datetime, World], Evidenced]
 
 
-Port = Literal["cluster", "flags", "metrics", "changes", "logs", "pause", "journal", "receiver"]
+Port = Literal[
+    "cluster",
+    "settings",
+    "nodes",
+    "jobs",
+    "events",
+    "changes",
+    "logs",
+    "flags",
+    "metrics",
+    "pause",
+    "journal",
+    "receiver",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +90,7 @@ class AdapterContext:
     state: Path  # where the host keeps its files
     secret: Callable[[SecretReference], str]
     place: str = ""
+    shared: dict[str, Any] = field(default_factory=dict)  # what the ports of one choice use together, built once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

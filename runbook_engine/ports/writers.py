@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from runbook_engine.ports.absent import absent
+
 if TYPE_CHECKING:
+    from runbook_engine.model.eviction import EvictionBatch, EvictionRules
     from runbook_engine.model.observation import Message, Pause
     from runbook_engine.model.plan import Value
     from runbook_engine.model.target import Target
@@ -29,7 +33,57 @@ class ClusterWriter(Protocol):
         ...
 
     def rollback(self, target: Target, revision: int, *, expected: int) -> Mapping[str, Value]:
-        """Return to an older revision's settings, if the current revision still is `expected`."""
+        """Return to an older revision's settings, if the current revision still is `expected`.
+
+        The receipt's `stuck` is how many replicas of the newer revision are still in the way; asked again, with the
+        same arguments, the writer takes the next one away. Absent or 0 = nothing is in the way.
+        """
+        ...
+
+
+class SettingWriter(Protocol):
+    """Touches what a workload is configured with; keys and texts are those of SettingReader."""
+
+    def write(self, target: Target, key: str, text: str | None, *, expected: str | None) -> Mapping[str, Value]:
+        """Set (or with None remove) one entry, if it still is `expected`; None = absent.
+
+        Receipt: `generation` after the write, where there is one. What is already so is left alone, and the receipt
+        says `unchanged: True`. Raises Conflict, Retryable, Permanent, EffectUnknown.
+        """
+        ...
+
+
+class NodeWriter(Protocol):
+    """Touches nodes and pods. A target with a uid is touched only while it is that very one: else Conflict."""
+
+    def cordon(self, target: Target) -> Mapping[str, Value]:
+        """Keep new pods off a node. One that is cordoned already is left alone: `unchanged: True`."""
+        ...
+
+    def uncordon(self, target: Target) -> Mapping[str, Value]:
+        """Let pods onto a node again. Raises Conflict when somebody else has cordoned it since."""
+        ...
+
+    def evict(self, target: Target, rules: EvictionRules, *, limit: int) -> EvictionBatch:
+        """Ask the next pods of a cordoned node to leave, at most `limit` on their way at once; look before each.
+
+        Raises Permanent when the node is not cordoned: what leaves would come straight back.
+        """
+        ...
+
+    def remove(self, pod: Target, *, evict: bool, grace: timedelta | None = None) -> Mapping[str, Value]:
+        """Evict one pod (so that disruption budgets hold), or delete it. One that is gone is left alone.
+
+        Raises Retryable when a disruption budget says not now.
+        """
+        ...
+
+
+class JobWriter(Protocol):
+    """Starts jobs."""
+
+    def start(self, target: Target, template: str, arguments: Mapping[str, str]) -> Mapping[str, Value]:
+        """Start the job of that name from a pinned template; one that exists already is left alone."""
         ...
 
 
@@ -72,3 +126,6 @@ class Effects:
     cluster: ClusterWriter
     flags: FlagWriter
     notifier: Notifier
+    settings: SettingWriter = field(default_factory=lambda: absent("settings"))
+    nodes: NodeWriter = field(default_factory=lambda: absent("nodes"))
+    jobs: JobWriter = field(default_factory=lambda: absent("jobs"))

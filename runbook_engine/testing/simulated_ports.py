@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from runbook_engine.errors import Conflict, Permanent
 from runbook_engine.model.observation import ChangeEvent, Flag, LogExcerpt, Message, Pause
 from runbook_engine.model.plan import Value
@@ -99,15 +101,15 @@ class SimulatedLogs:
         self._faults = faults
         self._excerpts: dict[str, tuple[LogExcerpt, ...]] = {}
 
-    def logs(self, target: Target, lines: int) -> tuple[LogExcerpt, ...]:
-        """Return the last lines of every log of the target."""
+    def logs(self, target: Target, lines: int, *, previous: bool = False) -> tuple[LogExcerpt, ...]:
+        """Return the last lines of every log of the target, of its containers before too when they are wanted."""
         self._faults.look("logs.logs")
-        excerpts = self._excerpts.get(target.key, ())
-        return tuple(LogExcerpt(name=excerpt.name, lines=excerpt.lines[-lines:]) for excerpt in excerpts)
+        kept = [excerpt for excerpt in self._excerpts.get(target.key, ()) if previous or not excerpt.previous]
+        return tuple(msgspec.structs.replace(excerpt, lines=excerpt.lines[-lines:]) for excerpt in kept)
 
-    def add(self, target: Target, name: str, lines: Iterable[str]) -> None:
+    def add(self, target: Target, name: str, lines: Iterable[str], *, previous: bool = False) -> None:
         """Add one log of a target."""
-        excerpt = LogExcerpt(name=name, lines=tuple(lines))
+        excerpt = LogExcerpt(name=name, lines=tuple(lines), previous=previous)
         self._excerpts[target.key] = (*self._excerpts.get(target.key, ()), excerpt)
 
 

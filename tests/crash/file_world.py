@@ -110,6 +110,10 @@ class FileCluster:
         self._folder = folder
         self._case = case
 
+    def glance(self, target: Target) -> Workload:
+        """Return the workload."""
+        return self.workload(target)
+
     def workload(self, target: Target) -> Workload:
         """Return the workload; what was written has taken effect at once."""
         found = json.loads((self._folder / "workload.json").read_text())
@@ -194,7 +198,7 @@ class Nothing:
         """Return no changes."""
         return ()
 
-    def logs(self, target: Target, lines: int) -> tuple[LogExcerpt, ...]:
+    def logs(self, target: Target, lines: int, *, previous: bool = False) -> tuple[LogExcerpt, ...]:
         """Return no logs."""
         return ()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import assert_never
-
 import msgspec
 
 from runbook_adapters.files.flag_store import FlagFileReader, FlagFileWriter
@@ -29,10 +27,8 @@ def build(port: Port, settings: FilesSettings, context: AdapterContext) -> Serve
             )
         case "pause":
             return Served(reader=PauseFileReader(path), writer=PauseFileWriter(path))
-        case "cluster" | "metrics" | "changes" | "logs" | "journal" | "receiver":
-            raise NoAdapter(f"files does not serve {port}", "it serves flags and pause")
         case _:
-            assert_never(port)
+            raise NoAdapter(f"files does not serve {port}", "it serves flags and pause")
 
 
 ADAPTER = AdapterSpec(name="files", provides=("flags", "pause"), settings=FilesSettings, build=build)

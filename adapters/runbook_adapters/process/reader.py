@@ -59,6 +59,10 @@ class ProcessReader:
             rollout_reason=reason,
         )
 
+    def glance(self, target: Target) -> Workload:
+        """Return the deployment: one look is all that any look takes here."""
+        return self.workload(target)
+
     def _rollout(self, deployment: Deployment, observed: int, workers: tuple[Worker, ...]) -> Rollout:
         """Tell a rollout in progress from one that hangs; a worker that dies later is no rollout."""
         updated = sum(worker.generation == deployment.generation for worker in workers)
@@ -99,8 +103,8 @@ class LogFileReader:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def logs(self, target: Target, lines: int) -> tuple[LogExcerpt, ...]:
-        """Return the last lines of the log that master, workers and application share."""
+    def logs(self, target: Target, lines: int, *, previous: bool = False) -> tuple[LogExcerpt, ...]:
+        """Return the last lines of the log that master, workers and application share, those before a crash too."""
         path = _found(self._root, target) / LOG
         try:
             with path.open("rb") as stream:
