@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from runbook_engine.documents.document import Document, Envelope, exactly_one
 from runbook_engine.documents.field_types import Count, Name, Number, Size, Span, Text, Url, refuse
+from runbook_engine.documents.job import JobDocument
 from runbook_engine.documents.runbook import ModeField
 from runbook_engine.model.alert import Severity
 from runbook_engine.model.configuration import Role
@@ -238,3 +239,5 @@ class EngineConfigDocument(Envelope):
     """How alerts become incidents."""
     links: Mapping[str, Url] = {}
     """Where a person may look."""
+    jobs: Mapping[Name, JobDocument] = {}
+    """Pinned jobs that runbooks may start with the action kubernetesJob, by name."""

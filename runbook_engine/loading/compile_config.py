@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from runbook_engine.documents.engine_config import (
     CorrelationDocument,
     EngineConfigDocument,
@@ -11,12 +13,14 @@ from runbook_engine.documents.engine_config import (
     SeriesDocument,
     TokenDocument,
 )
+from runbook_engine.documents.job import JobDocument
 from runbook_engine.loading.compile import compile_mode, given
 from runbook_engine.loading.findings import Findings
 from runbook_engine.model.configuration import (
     AdapterChoice,
     Configuration,
     Correlation,
+    JobTemplate,
     Limits,
     Receiver,
     Scope,
@@ -48,6 +52,7 @@ def compile_config(document: EngineConfigDocument, findings: Findings) -> Config
         limits=_limits(document.limits),
         correlation=_correlation(document.correlation),
         links=dict(document.links),
+        jobs=tuple(_job(name, job) for name, job in document.jobs.items()),
         **given(drop_labels=document.drop_labels),
     )
 
@@ -61,6 +66,19 @@ def _adapters(document: EngineConfigDocument) -> dict[str, tuple[AdapterChoice, 
         for port, choices in ports.items()
         if choices
     }
+
+
+def _job(name: str, job: JobDocument) -> JobTemplate:
+    return JobTemplate(
+        name=name,
+        namespace=job.namespace,
+        spec=json.dumps(job.spec, sort_keys=True),
+        says=job.effect.says,
+        repeat=job.effect.repeat,
+        parameters=job.parameters,
+        approval=job.approval == "ask",
+        **given(time_limit=job.time_limit),
+    )
 
 
 def _scope(name: str, scope: ScopeDocument) -> Scope:

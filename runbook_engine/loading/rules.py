@@ -12,7 +12,7 @@ from runbook_engine.loading.findings import Findings
 from runbook_engine.loading.yaml_tree import Path
 from runbook_engine.ports import ActionSpec, AdapterSpec, CollectorSpec
 
-_UNSUPPORTED_ACTIONS: Final = frozenset({"http", "kubernetesJob", "ssmAutomation", "cordon", "uncordon", "drain"})
+_UNSUPPORTED_ACTIONS: Final = frozenset({"http", "ssmAutomation"})
 
 
 class Catalogue(Protocol):

@@ -16,6 +16,7 @@ from runbook_engine.loading.adapter_rules import check_adapters
 from runbook_engine.loading.config_rules import check_config_rules
 from runbook_engine.loading.diagnostics import Source, did_you_mean
 from runbook_engine.loading.findings import Findings
+from runbook_engine.loading.job_rules import check_jobs
 from runbook_engine.loading.matchers import check_matchers, warn_of_match_all
 from runbook_engine.loading.references import check_inputs, check_templates
 from runbook_engine.loading.rules import Catalogue, as_list, as_map, check_rules
@@ -100,6 +101,7 @@ def _judge_config(findings: Findings, catalogue: Catalogue) -> None:
     for index in range(len(as_list(as_map(findings.content).get("modeCeiling")))):
         check_matchers(findings, ("modeCeiling", index, "matchers"))
     check_config_rules(findings, catalogue)
+    check_jobs(findings)
     check_adapters(findings, catalogue)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Literal
@@ -70,13 +71,17 @@ class JobTemplate(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     namespace: str
-    manifest: str  # the Job as JSON, read from its file when the configuration was loaded
-    digest: str  # of the manifest
-    parameters: tuple[str, ...] = ()  # given to its containers as environment values RUNBOOK_<NAME>
-    says: str = ""  # what it does, in the words that an approver reads
-    repeat: Literal["token", "once"] = "token"
+    spec: str  # of the Job, as JSON
+    says: str  # what it does, in the words that an approver reads
+    repeat: Literal["token", "declarative"] = "token"
+    parameters: tuple[str, ...] = ()  # its containers read each as the environment variable RUNBOOK_<NAME>
     approval: bool = True  # a person says yes first
-    time_limit: timedelta = timedelta(minutes=15)
+    time_limit: timedelta = timedelta(minutes=10)
+
+    @property
+    def digest(self) -> str:
+        """What an approval binds: the hash of what would run, and where."""
+        return hashlib.sha256(f"{self.namespace}\n{self.spec}".encode()).hexdigest()[:12]
 
 
 class SeriesRule(msgspec.Struct, frozen=True, kw_only=True):

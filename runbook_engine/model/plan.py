@@ -29,6 +29,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     arguments: Mapping[str, Value] = {}
     guard: Mapping[str, Value] = {}
     sensitive: bool = False
+    asks: bool = False  # a person says yes first, whatever the mode
 
     def inverse(self) -> Change:
         """Return the change that undoes this one; the guard is dropped, since our own write moved it."""

@@ -46,6 +46,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "takeover": ("operate", "take a run into your hands; keep or undo what it changed"),
     "pause": ("operate", "the kill switch: no change anywhere until it ends"),
     "resume": ("operate", "end the pause"),
+    "permissions": ("permissions", "the exact grants that these runbooks need, as RBAC manifests too"),
     "schema": ("authoring", "the JSON Schema of all kinds, for editors"),
     "bundle": ("authoring", "compiled runbooks and configuration as one file, for hosts"),
 }
