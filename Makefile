@@ -4,13 +4,13 @@ BIN     := $(VENV)/bin
 RUNBOOK := $(BIN)/runbook
 PYTEST  := $(BIN)/python -m pytest -q
 STAMP   := $(VENV)/.installed
-CODE    := runbook_engine adapters apps tests scripts $(wildcard benchmarks)
+CODE    := runbook_engine adapters apps tests scripts scripts/tools $(wildcard benchmarks)
 UV      ?= uv
 
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast crash-long check lint types imports schema runbooks fmt bench lock clean
+.PHONY: help setup tools demo test test-fast crash-long check lint types imports schema runbooks scan fmt bench lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ $(STAMP): pyproject.toml requirements.lock scripts/setup
 	@touch $@
 
 setup: $(STAMP)  ## make the virtual environment (the other targets do it when needed)
+
+tools: setup  ## fetch the pinned helm and kubectl into .tools (tests of the chart and of the cluster adapter need them)
+	@$(BIN)/python scripts/tools
 
 demo: setup  ## a real incident on this machine, remediated before your eyes (under 90 s)
 	@$(RUNBOOK) demo
@@ -53,6 +56,9 @@ runbooks: setup  ## the shipped runbooks lint cleanly and pass their tests
 	$(RUNBOOK) lint runbooks --strict
 	$(RUNBOOK) test runbooks
 
+scan: tools  ## the pinned scanners over charts, images and scripts
+	scripts/scan
+
 fmt: setup  ## let ruff repair style and format
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
@@ -67,5 +73,5 @@ lock:  ## pin the newest dependencies that pyproject.toml allows (needs uv)
 	@! grep -n '://' requirements.lock || { echo 'requirements.lock names an address: it must not'; exit 1; }
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .tools build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find runbook_engine adapters apps tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
