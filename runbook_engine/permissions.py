@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from runbook_engine.actions.grants import RESOURCES, WORKLOADS, looking, together
 from runbook_engine.model.check import (
     ChangedWithinCheck,
     Check,
@@ -24,27 +25,11 @@ from runbook_engine.model.target import TargetTemplate
 from runbook_engine.registry import Registry
 from runbook_engine.templating import is_template
 
-PLURALS: Mapping[str, str] = {
-    "deployment": "apps/deployments",
-    "statefulset": "apps/statefulsets",
-    "daemonset": "apps/daemonsets",
-    "pod": "core/pods",
-    "configmap": "core/configmaps",
-}
-WORKLOADS = ("deployment", "statefulset", "daemonset")
-SURROUNDINGS = (  # what guardrails read of whatever surrounds a workload
-    "apps/replicasets:list",
-    "apps/controllerrevisions:list",
-    "autoscaling/horizontalpodautoscalers:list",
-    "keda.sh/scaledobjects:get",
-    "core/namespaces:get",
-    "core/resourcequotas:list",
-    "core/pods:list",
-)
+PLURALS: Mapping[str, str] = {**RESOURCES, "pod": "core/pods", "configmap": "core/configmaps", "node": "core/nodes"}
 NODE_LOOKS = ("core/nodes:get", "core/nodes:list")
 POD_LOOKS = ("core/pods:list", "apps/daemonsets:get", "policy/poddisruptionbudgets:list")
 RESOLVING: Mapping[str, tuple[str, ...]] = {
-    "workloadOf": ("core/pods:get", "apps/replicasets:get", *(f"{PLURALS[kind]}:get" for kind in WORKLOADS)),
+    "workloadOf": ("core/pods:get", "apps/replicasets:get", *(f"{RESOURCES[kind]}:get" for kind in WORKLOADS)),
     "nodeOf": ("core/pods:get", "core/pods:list", *NODE_LOOKS),
 }
 CLUSTER_WIDE = frozenset(("nodes",))
@@ -120,8 +105,7 @@ def _looks(scope: _Scope, because: str) -> Iterator[Grant]:
     """What is read of a target before anything of it is changed."""
     if scope.kind in WORKLOADS or scope.kind == "workloadOf":
         kinds = WORKLOADS if scope.kind == "workloadOf" else (scope.kind,)
-        yield from _granted([f"{PLURALS[kind]}:get" for kind in kinds], scope, because)
-        yield from _granted(SURROUNDINGS, scope, because)
+        yield from _granted(together(*(looking(kind) for kind in kinds)), scope, because)
     elif scope.kind in ("node", "nodeOf"):
         yield from _granted(NODE_LOOKS, scope, because)
     elif scope.kind == "pod":
@@ -153,12 +137,11 @@ def _granted(permissions: Iterable[str], scope: _Scope, because: str) -> Iterato
 
 def _binds(group: str, resource: str, verb: str, scope: _Scope) -> bool:
     """Whether the names of the target are the names of this resource, and the verb can be bound to them."""
-    own = PLURALS.get(scope.kind, "core/nodes" if scope.kind == "node" else "")
-    return verb in NAMED and f"{group}/{resource.partition('/')[0]}" == own
+    return verb in NAMED and f"{group}/{resource.partition('/')[0]}" == PLURALS.get(scope.kind)
 
 
 def _anywhere(scope: _Scope) -> _Scope:
-    return _Scope("", {namespace: () for namespace in scope.places})
+    return _Scope("", dict.fromkeys(scope.places, ()))
 
 
 def _scope_of(template: TargetTemplate, configuration: Configuration) -> _Scope:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from runbook_engine import registry as module
 from runbook_engine.actions.notify import ACTION
 from runbook_engine.errors import NoAdapter, UnknownAction, UnknownSource
+from runbook_engine.model.runbook import Step
 from runbook_engine.registry import ACTIONS, ADAPTERS, Registry
 
 STRANGER = EntryPoint(name="tell", value="runbook_engine.actions.notify:ACTION", group=ACTIONS)
@@ -48,7 +50,7 @@ def test_our_actions_are_found_by_name() -> None:
             "collector",
             "zzz",
             UnknownAction,
-            "unknown diagnostics 'zzz'; known are changes, graph, logs",
+            "unknown diagnostics 'zzz'; known are changes, events, graph, logs, rollouts",
             id="nothing is near",
         ),
     ],
@@ -102,8 +104,19 @@ def test_an_unknown_adapter_gets_a_suggestion(installed: dict[str, tuple[EntryPo
     assert "no adapter 'sqllite': did you mean 'sqlite'? (name one that is installed)" == str(caught.value)
 
 
-def test_time_limits_are_those_of_the_actions() -> None:
+@pytest.mark.parametrize(
+    ("action", "arguments", "limit"),
+    [
+        pytest.param("scale", {"by": "50%"}, timedelta(minutes=5), id="the action's own"),
+        pytest.param("degrade", {"parameter": "/a", "value": "b"}, timedelta(minutes=1), id="without a rollout"),
+        pytest.param("degrade", {"env": "A", "value": "b"}, timedelta(minutes=15), id="with a rollout"),
+        pytest.param("nobody knows", {}, timedelta(0), id="an unknown action's"),
+    ],
+)
+def test_time_limit_is_that_of_the_action_with_these_arguments(
+    action: str, arguments: dict[str, str], limit: timedelta
+) -> None:
     """What the worst case of a run is made of."""
-    found = Registry()
+    step = Step(name="a", action=action, arguments=arguments)
 
-    assert {name: spec.time_limit for name, spec in found.actions.items()} == dict(found.time_limits)
+    assert limit == Registry().time_limit(step)

@@ -195,7 +195,7 @@ def test_one_of_them_has_its_timeline(sitting: Sitting) -> None:
     assert shown["timeline"][-1]["says"] == sitting.rig.says()[-1]
 
 
-LATER = ("backtest", "diff", "coverage", "permissions", "verify-audit", "replay", "render", "init")
+LATER = ("backtest", "diff", "coverage", "verify-audit", "replay", "render", "init")
 
 
 @pytest.mark.parametrize("name", LATER)
