@@ -6,11 +6,14 @@ PYTEST  := $(BIN)/python -m pytest -q
 STAMP   := $(VENV)/.installed
 CODE    := runbook_engine adapters apps tests scripts scripts/tools $(wildcard benchmarks)
 UV      ?= uv
+CHART   := helm/runbook-engine
+RIGHTS  := $(RUNBOOK) permissions --runbooks runbooks/kubernetes --config $(CHART)/example/engine.yaml \
+  --subject serviceaccount:runbooks/runbook-engine
 
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test test-fast crash-long check lint types imports schema runbooks scan fmt bench lock clean
+.PHONY: help setup tools demo test test-fast crash-long check lint types imports schema runbooks rbac scan fmt bench lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +58,12 @@ schema: setup  ## the generated JSON Schema is the committed one
 runbooks: setup  ## the shipped runbooks lint cleanly and pass their tests
 	$(RUNBOOK) lint runbooks --strict
 	$(RUNBOOK) test runbooks
+
+rbac: setup  ## write the RBAC manifests of the shipped runbooks anew, for observing and for acting
+	$(RIGHTS) --mode observe --format rbac > $(CHART)/rbac/observe.yaml
+	$(RIGHTS) --mode observe --format helm > $(CHART)/rbac/observe.values.yaml
+	$(RIGHTS) --format rbac > $(CHART)/rbac/act.yaml
+	$(RIGHTS) --format helm > $(CHART)/rbac/act.values.yaml
 
 scan: tools  ## the pinned scanners over charts, images and scripts
 	scripts/scan

@@ -25,12 +25,14 @@ from runbook_engine.model.check import (
     ReadyCheck,
 )
 from runbook_engine.model.duration import say_duration
+from runbook_engine.model.eviction import EvictionRules, name_of, remaining
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.observation import Sample
 from runbook_engine.model.target import Target
 from runbook_engine.ports import World
 
 STALE_AFTER = timedelta(minutes=5)
+MOST_NAMED = 3
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "below": lambda actual, wanted: actual < wanted,
     "above": lambda actual, wanted: actual > wanted,
@@ -136,8 +138,12 @@ def _judge(check: Check, subject: Subject, world: World) -> Reading:
             return _judge_ready(check, subject, world)
         case ChangedWithinCheck():
             return _judge_changed(check, subject, world)
-        case NodeReadyCheck() | EvictablePodsCheck() | GitopsCheck():
-            raise Unreadable("no installed adapter can look at this")
+        case NodeReadyCheck():
+            return _judge_node(check, subject, world)
+        case EvictablePodsCheck():
+            return _judge_pods(check, subject, world)
+        case GitopsCheck():
+            return _judge_gitops(check, subject, world)
         case _:
             assert_never(check)
 
@@ -190,7 +196,7 @@ def _judge_changed(check: ChangedWithinCheck, subject: Subject, world: World) ->
     changes = [
         change
         for change in world.changes.changes(subject.target, since)
-        if not change.ours and since <= change.at <= subject.started_at
+        if change.kind == "change" and not change.ours and since <= change.at <= subject.started_at
     ]
     wanted = f"wanted within {say_duration(check.period)}"
     if not changes:
@@ -198,3 +204,33 @@ def _judge_changed(check: ChangedWithinCheck, subject: Subject, world: World) ->
     newest = max(changes, key=lambda change: change.at)
     age = say_duration(subject.started_at - newest.at)
     return Reading(ok=True, says=f"{newest.what} by {newest.who}, {age} before the alert", value=newest.what)
+
+
+def _judge_node(check: NodeReadyCheck, subject: Subject, world: World) -> Reading:
+    node = world.nodes.node(_node_target(subject))
+    why = f" ({node.ready_reason})" if node.ready_reason and not node.ready else ""
+    says = f"{subject.target} is {'ready' if node.ready else 'not ready'}{why}"
+    if node.ready != check.ready:
+        says += f", wanted {'ready' if check.ready else 'not ready'}"
+    return Reading(ok=node.ready == check.ready, says=says, value=node.ready)
+
+
+def _judge_pods(check: EvictablePodsCheck, subject: Subject, world: World) -> Reading:
+    target = _node_target(subject)
+    rules = EvictionRules(cordoned_at=world.nodes.node(target).cordoned_at)
+    left = remaining(world.nodes.pods(target), rules, world.clock.now())
+    named = f" ({', '.join(name_of(pod) for pod in left[:MOST_NAMED])}{', ...' if left[MOST_NAMED:] else ''})"
+    says = f"evictable pods on {target}: {len(left)}{named if left else ''}, wanted at most {check.at_most}"
+    return Reading(ok=len(left) <= check.at_most, says=says, value=len(left))
+
+
+def _node_target(subject: Subject) -> Target:
+    if subject.target.kind != "node":
+        raise Unreadable(f"{subject.target} is no node (this check needs a target such as {{node: NAME}})")
+    return subject.target
+
+
+def _judge_gitops(check: GitopsCheck, subject: Subject, world: World) -> Reading:
+    owner = world.cluster.workload(subject.target).gitops
+    says = f"{subject.target} is managed by {owner}" if owner else f"nothing in git is known to manage {subject.target}"
+    return Reading(ok=bool(owner) == check.managed, says=says, value=owner)

@@ -20,6 +20,7 @@ from runbook_engine.errors import (
     StalePlan,
     StaleVersion,
     UnknownRunbook,
+    Unreadable,
 )
 from runbook_engine.executor import Tools, drive
 from runbook_engine.executor.shield import ShieldedRegistry, shielded_effects, shielded_world
@@ -43,7 +44,7 @@ from runbook_engine.model.plan import Plan
 from runbook_engine.model.runbook import Mode, ModeRule, Runbook
 from runbook_engine.model.signal import Signal
 from runbook_engine.model.target import Target
-from runbook_engine.planning import Sight, make_plan, refused_plan
+from runbook_engine.planning import Sight, make_plan, place, refused_plan
 from runbook_engine.ports import Effects, Journal, World
 from runbook_engine.registry import Registry
 from runbook_engine.reports import report_execution, report_incident
@@ -195,13 +196,21 @@ class Engine:
                 plans.append(refused_plan(runbook, wished.matched.mode, wished.refused))
                 continue
             execution = open_wished(wished, alert, member, configuration, incident_id="", now=now)
-            plans.append(make_plan(execution, runbook, self._sight, now))
+            try:
+                placed = place(execution, runbook, self._sight, now)
+            except (InvalidTarget, Unreadable) as error:
+                plans.append(refused_plan(runbook, wished.matched.mode, str(error)))
+                continue
+            plans.append(make_plan(placed, runbook, self._sight, now))
         return tuple(plans)
 
     def plan_by_hand(
         self, name: str, *, target: Target | None, inputs: Mapping[str, str], by: str, reason: str, now: datetime
     ) -> tuple[Plan, Execution]:
-        """Return what a run by hand would do, and the execution that `start` would store."""
+        """Return what a run by hand would do, and the execution that `start` would store.
+
+        Raises InvalidTarget, or Unreadable when it cannot be told what the target is.
+        """
         runbook = self.runbook(name)
         execution = open_by_hand(
             runbook,
@@ -213,7 +222,8 @@ class Engine:
             reason=reason,
             now=now,
         )
-        return make_plan(execution, runbook, self._sight, now), execution
+        placed = place(execution, runbook, self._sight, now)
+        return make_plan(placed, runbook, self._sight, now), placed
 
     def start(self, execution: Execution, plan: Plan, *, plan_hash: str, by: str, now: datetime) -> Execution:
         """Store a run by hand whose plan a person has seen: exactly these changes are approved.

@@ -15,6 +15,7 @@
     ├── StalePlan                     an approval was given for another change
     ├── Unauthenticated / Forbidden
     ├── Overloaded(after)             try again later; nothing was kept
+    ├── Unhelpful                     an action can change nothing that helps; an escalation goes on
     └── ActionFailed
         ├── Retryable(after)          surely not done; doing it again is safe
         ├── Permanent                 surely not done; doing it again is pointless
@@ -142,6 +143,10 @@ class Retryable(ActionFailed):
     def __init__(self, message: str, after: timedelta | None = None) -> None:
         self.after = after
         super().__init__(message)
+
+
+class Unhelpful(RunbookError):
+    """An action can change nothing that helps: an escalation leaves the step out, a sequence ends with it."""
 
 
 class Permanent(ActionFailed):

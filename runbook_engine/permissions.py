@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
-from runbook_engine.actions.grants import RESOURCES, WORKLOADS, looking, together
 from runbook_engine.model.check import (
     ChangedWithinCheck,
     Check,
@@ -20,25 +20,21 @@ from runbook_engine.model.check import (
 )
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.grant import EVERYWHERE, Grant, parse_permission
+from runbook_engine.model.looking import FOLLOWING, LISTING_PODS, RESOURCES, WORKLOADS, looking, tracing
 from runbook_engine.model.runbook import MODES, Mode, Runbook, Step
 from runbook_engine.model.target import TargetTemplate
 from runbook_engine.registry import Registry
 from runbook_engine.templating import is_template
 
 PLURALS: Mapping[str, str] = {**RESOURCES, "pod": "core/pods", "configmap": "core/configmaps", "node": "core/nodes"}
-NODE_LOOKS = ("core/nodes:get", "core/nodes:list")
-POD_LOOKS = ("core/pods:list", "apps/daemonsets:get", "policy/poddisruptionbudgets:list")
-RESOLVING: Mapping[str, tuple[str, ...]] = {
-    "workloadOf": ("core/pods:get", "apps/replicasets:get", *(f"{RESOURCES[kind]}:get" for kind in WORKLOADS)),
-    "nodeOf": ("core/pods:get", "core/pods:list", *NODE_LOOKS),
-}
+OF_A_NAMESPACE = frozenset((*WORKLOADS, "pod", "configmap"))
 CLUSTER_WIDE = frozenset(("nodes",))
 NAMED = frozenset(("get", "patch", "delete", "update"))  # verbs that a rule can bind to names
 
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """Where a target may lie: namespace -> names, no names = whatever its name."""
+    """Where a target of a kind may lie: namespace -> names, no names = whatever its name."""
 
     kind: str
     places: Mapping[str, tuple[str, ...]]
@@ -59,57 +55,62 @@ def grants_of(
 
 
 def _of_runbook(runbook: Runbook, configuration: Configuration, registry: Registry) -> Iterator[Grant]:
-    scope = _scope_of(runbook.target, configuration)
-    because = f"{runbook.name}: its target"
-    yield from _granted(RESOLVING.get(runbook.target.kind, ()), _anywhere(scope), because)
-    yield from _looks(scope, because)
-    for check in (*runbook.require, *runbook.verify):
-        yield from _of_check(check, scope, runbook.name)
-    for collector in runbook.diagnostics:
-        spec = registry.collector(collector.name)
-        yield from _granted(spec.permissions, scope, f"{runbook.name}: diagnostics {collector.name}")
+    scopes = _scopes_of(runbook.target, configuration)
+    yield from _of_lookup(runbook.target, scopes, f"{runbook.name}: its target")
+    for scope in scopes:
+        for check in (*runbook.require, *runbook.verify):
+            yield from _granted(_check_needs(check, scope.kind), scope, f"{runbook.name}: a check")
+        for collector in runbook.diagnostics:
+            needed = registry.collector(collector.name).needs(scope.kind)
+            yield from _granted(needed, scope, f"{runbook.name}: diagnostics {collector.name}")
+        if runbook.guardrails.budget is not None and runbook.guardrails.budget.per in ("service", "zone"):
+            yield from _granted(looking(scope.kind), scope, f"{runbook.name}: its budget")
     for step in runbook.steps:
-        yield from _of_step(step, runbook, scope, configuration, registry)
+        yield from _of_step(step, runbook, scopes, configuration, registry)
 
 
 def _of_step(
-    step: Step, runbook: Runbook, scope: _Scope, configuration: Configuration, registry: Registry
+    step: Step, runbook: Runbook, scopes: tuple[_Scope, ...], configuration: Configuration, registry: Registry
 ) -> Iterator[Grant]:
     because = f"{runbook.name}: step {step.name}"
     if step.target is not None:
-        scope = _scope_of(step.target, configuration)
-        yield from _looks(scope, because)
-    for check in (*step.when, *step.verify):
-        yield from _of_check(check, scope, runbook.name)
+        scopes = _scopes_of(step.target, configuration)
+        yield from _of_lookup(step.target, scopes, because)
     spec = registry.action(step.action)
-    kinds = WORKLOADS if scope.kind == "workloadOf" else (scope.kind,)
-    for kind in kinds:
-        wanted = spec.permissions if spec.needs is None else spec.needs(step.arguments, kind)
-        yield from _granted(wanted, _job_scope(step, configuration) or scope, because)
+    for scope in scopes:
+        if spec.target_kinds and scope.kind not in spec.target_kinds:
+            continue  # of the kinds that may be found, not all will do
+        for check in (*step.when, *step.verify):
+            yield from _granted(_check_needs(check, scope.kind), scope, because)
+        wanted = spec.permissions if spec.needs is None else spec.needs(step.arguments, scope.kind)
+        own = _pinned_scope(step, scope, configuration) or scope
+        yield from _granted(wanted, own, because)
 
 
-def _of_check(check: Check, scope: _Scope, runbook: str) -> Iterator[Grant]:
-    because = f"{runbook}: a check"
+def _check_needs(check: Check, kind: str) -> tuple[str, ...]:
     match check:
-        case ReadyCheck() | GitopsCheck() | ChangedWithinCheck():
-            yield from _looks(scope, because)
+        case ReadyCheck() | GitopsCheck():
+            return looking(kind)
+        case ChangedWithinCheck():
+            return tracing(kind)
         case NodeReadyCheck():
-            yield from _granted(NODE_LOOKS, scope, because)
+            return ("core/nodes:get",)
         case EvictablePodsCheck():
-            yield from _granted((*NODE_LOOKS, *POD_LOOKS), scope, because)
+            return ("core/nodes:get", *LISTING_PODS)
         case _:
-            return
+            return ()
 
 
-def _looks(scope: _Scope, because: str) -> Iterator[Grant]:
-    """What is read of a target before anything of it is changed."""
-    if scope.kind in WORKLOADS or scope.kind == "workloadOf":
-        kinds = WORKLOADS if scope.kind == "workloadOf" else (scope.kind,)
-        yield from _granted(together(*(looking(kind) for kind in kinds)), scope, because)
-    elif scope.kind in ("node", "nodeOf"):
-        yield from _granted(NODE_LOOKS, scope, because)
-    elif scope.kind == "pod":
-        yield from _granted(("core/pods:get", "core/namespaces:get", *POD_LOOKS), scope, because)
+def _of_lookup(template: TargetTemplate, scopes: tuple[_Scope, ...], because: str) -> Iterator[Grant]:
+    """What finding the target reads: whichever kind it turns out to be, it is told what it is."""
+    if template.kind == "workloadOf":
+        places = {namespace: () for scope in scopes for namespace in scope.places}
+        yield from _granted(FOLLOWING, _Scope("", places), because)
+    elif template.kind == "nodeOf" and scopes:
+        namespace = _literal(template.namespace) or EVERYWHERE
+        by_pod = ("core/pods:get", "core/nodes:get")
+        by_address = ("core/nodes:list", "core/pods:list")
+        yield from _granted(by_pod if template.namespace else by_address, _Scope("", {namespace: ()}), because)
 
 
 def _granted(permissions: Iterable[str], scope: _Scope, because: str) -> Iterator[Grant]:
@@ -117,68 +118,80 @@ def _granted(permissions: Iterable[str], scope: _Scope, because: str) -> Iterato
         permission = parse_permission(text)
         if not permission.of_cluster:
             continue
-        group = "" if permission.group == "core" else permission.group
-        places: Mapping[str, tuple[str, ...]] = scope.places
-        if permission.resource in CLUSTER_WIDE:
-            places = {"": scope.places.get("", ()) if permission.verb in NAMED else ()}
+        what = f"{permission.group}/{permission.resource.partition('/')[0]}"
+        binds = permission.verb in NAMED and what == PLURALS.get(scope.kind)  # the target's names are the resource's
+        places = {"": scope.places.get("", ())} if permission.resource in CLUSTER_WIDE else scope.places
         for namespace, names in places.items():
-            bound = names if _binds(permission.group, permission.resource, permission.verb, scope) else ()
-            if permission.resource not in CLUSTER_WIDE and not namespace:
-                namespace = EVERYWHERE  # the pods of a node may be of any namespace
+            of_cluster = permission.resource in CLUSTER_WIDE
             yield Grant(
-                namespace=namespace,
-                group=group,
+                namespace="" if of_cluster else namespace or EVERYWHERE,  # pods of a node may be of any namespace
+                group="" if permission.group == "core" else permission.group,
                 resource=permission.resource,
                 verb=permission.verb,
-                names=bound,
+                names=names if binds else (),
                 because=because,
             )
 
 
-def _binds(group: str, resource: str, verb: str, scope: _Scope) -> bool:
-    """Whether the names of the target are the names of this resource, and the verb can be bound to them."""
-    return verb in NAMED and f"{group}/{resource.partition('/')[0]}" == PLURALS.get(scope.kind)
+def _scopes_of(template: TargetTemplate, configuration: Configuration) -> tuple[_Scope, ...]:
+    """Return where the target may lie, for each kind that it may be: as written, within what the allow-list has."""
+    kinds = sorted(template.finds) or [template.kind]
+    found = (_Scope(kind, _places(kind, template, configuration)) for kind in kinds)
+    return tuple(scope for scope in found if scope.places or scope.kind not in (*OF_A_NAMESPACE, "node"))
 
 
-def _anywhere(scope: _Scope) -> _Scope:
-    return _Scope("", dict.fromkeys(scope.places, ()))
+def _places(kind: str, template: TargetTemplate, configuration: Configuration) -> Mapping[str, tuple[str, ...]]:
+    written = "" if template.finds else _literal(template.name)
+    namespace = _literal(template.namespace) if kind in OF_A_NAMESPACE else ""
+    return _bounded(kind, namespace, written, configuration) if kind in (*OF_A_NAMESPACE, "node") else {}
 
 
-def _scope_of(template: TargetTemplate, configuration: Configuration) -> _Scope:
-    """Return where the target may lie: as written, else as the allow-list bounds it."""
-    kinds = (*WORKLOADS, "pod") if template.kind == "workloadOf" else (template.kind,)
-    if template.kind in ("node", "nodeOf", "parameter", "none"):
-        names = (template.name,) if template.name and not is_template(template.name) else ()
-        patterns = [rest for kind, rest in _patterns(configuration) if kind in ("node", "*")]
-        bounded = names or (tuple(patterns) if patterns and not any(_is_glob(rest) for rest in patterns) else ())
-        return _Scope(template.kind, {"": bounded} if template.kind in ("node", "nodeOf") else {})
-    places: dict[str, tuple[str, ...]] = {}
-    for kind, rest in _patterns(configuration):
-        if kind not in (*kinds, "*"):
+def _bounded(kind: str, namespace: str, name: str, configuration: Configuration) -> Mapping[str, tuple[str, ...]]:
+    """Return what the allow-list has of a kind: namespace -> names. What is written is one of it, or nothing is."""
+    places: dict[str, set[str]] = {}
+    unbounded: set[str] = set()
+    for where, what in _patterns(kind, configuration):
+        if not _within(namespace, where) or not _within(name, what):
             continue
-        namespace, _, name = rest.partition("/")
-        if template.namespace and not is_template(template.namespace):
-            namespace = template.namespace
-        if template.name and not is_template(template.name) and template.kind != "workloadOf":
-            name = template.name
-        key = EVERYWHERE if _is_glob(namespace) else namespace
-        open_ended = _is_glob(name) or not name or (key in places and not places[key])
-        places[key] = () if open_ended else tuple(sorted({*places.get(key, ()), name}))
-    if not places and template.namespace and not is_template(template.namespace):
-        literal = template.name if not is_template(template.name) and template.kind != "workloadOf" else ""
-        places[template.namespace] = (literal,) if literal else ()
-    return _Scope(template.kind, places)
+        place = namespace or (EVERYWHERE if _is_glob(where) else where)
+        places.setdefault(place, set()).add(name or what)
+        if not name and _is_glob(what):
+            unbounded.add(place)
+    return {place: () if place in unbounded else tuple(sorted(names)) for place, names in places.items()}
 
 
-def _job_scope(step: Step, configuration: Configuration) -> _Scope | None:
-    """Return the namespace of the job that a step starts; None for every other step."""
-    wanted = step.arguments.get("job")
-    found = [job for job in configuration.jobs if job.name == wanted]
-    return _Scope("job", {job.namespace: () for job in found}) if found else None
+def _patterns(kind: str, configuration: Configuration) -> Iterator[tuple[str, str]]:
+    """Return namespace and name of each pattern of the allow-list that may mean this kind; a node has no namespace."""
+    for pattern in configuration.targets:
+        of_kind, _, rest = pattern.partition("=")
+        if pattern == "*":
+            rest = "*/*" if kind in OF_A_NAMESPACE else "*"
+        where, _, what = rest.rpartition("/")
+        if of_kind in (kind, "*") and bool(where) == (kind in OF_A_NAMESPACE):
+            yield where, what
 
 
-def _patterns(configuration: Configuration) -> list[tuple[str, str]]:
-    return [(kind, rest) for kind, _, rest in (pattern.partition("=") for pattern in configuration.targets)]
+def _pinned_scope(step: Step, scope: _Scope, configuration: Configuration) -> _Scope | None:
+    """Return where that lies which a step names besides its target: a job of engine.yaml, a ConfigMap."""
+    job = step.arguments.get("job")
+    if job is not None:
+        return _Scope("job", {found.namespace: () for found in configuration.jobs if found.name == job})
+    config_map = step.arguments.get("configMap")
+    if config_map is None:
+        return None
+    places: dict[str, tuple[str, ...]] = {}
+    for namespace in scope.places:
+        within = "" if namespace == EVERYWHERE else namespace
+        places |= _bounded("configmap", within, _literal(str(config_map)), configuration)
+    return _Scope("configmap", places)
+
+
+def _literal(text: str) -> str:
+    return "" if is_template(text) else text
+
+
+def _within(written: str, pattern: str) -> bool:
+    return not written or fnmatchcase(written, pattern)
 
 
 def _is_glob(text: str) -> bool:

@@ -18,10 +18,21 @@ from runbook_engine.errors import (
     Retryable,
     RunbookError,
     TemplateError,
+    Unhelpful,
     Unreadable,
 )
 from runbook_engine.guardrails import Case, judge, refusals
-from runbook_engine.machine.events import Prepared, PrepareFailed, Skipped, Unchanged
+from runbook_engine.machine import evolve
+from runbook_engine.machine.events import (
+    Finished,
+    Prepared,
+    PrepareFailed,
+    Resolved,
+    ResolvePutOff,
+    Skipped,
+    Unchanged,
+)
+from runbook_engine.machine.opening import slot_of
 from runbook_engine.model.alert import Alert
 from runbook_engine.model.check import Reading
 from runbook_engine.model.configuration import Configuration
@@ -34,7 +45,7 @@ from runbook_engine.model.target import NO_TARGET, Target
 from runbook_engine.model.worst_case import worst_case
 from runbook_engine.ports import ActionSpec, Ledger, World
 from runbook_engine.registry import Registry
-from runbook_engine.resolution import alert_variables, resolve_target
+from runbook_engine.resolution import alert_variables, find_target, placed, target_refusal
 from runbook_engine.templating import Templates
 
 KEPT = "kept until a person undoes it"  # by hand: there is no alert whose resolve would
@@ -72,10 +83,27 @@ def make_plan(execution: Execution, runbook: Runbook, sight: Sight, now: datetim
         measured=tuple(reading.value for reading in verification),
         verdicts=required,
         blocked=(*(f"require: {no.says}" for no in refusals(required)), *_obstacles(first, passing=False)),
-        waiting=_obstacles(first, passing=True),
+        waiting=(*_group_to_come(execution, runbook), *_obstacles(first, passing=True)),
         later=(*_obstacles(later, passing=False), *_obstacles(later, passing=True)),
-        worst_case=worst_case(runbook, sight.registry.time_limits),
+        worst_case=worst_case(runbook, sight.registry.time_limit),
     )
+
+
+def place(execution: Execution, runbook: Runbook, sight: Sight, now: datetime) -> Execution:
+    """Return the execution with what it acts on found, if that is still to be done, for a plan or a start by hand.
+
+    Raises InvalidTarget when it is not allowed or leads nowhere, Unreadable when it cannot be told now.
+    """
+    if execution.stage != "resolve":
+        return execution
+    event = look_up(execution, runbook, sight, now)
+    match event:
+        case Resolved():
+            return evolve(execution, event, runbook)
+        case ResolvePutOff():
+            raise Unreadable(f"what {execution.target} leads to cannot be told now: {event.reason}")
+        case Finished():
+            raise InvalidTarget(event.reason)
 
 
 def refused_plan(runbook: Runbook, mode: Mode, reason: str) -> Plan:
@@ -91,6 +119,20 @@ def refused_plan(runbook: Runbook, mode: Mode, reason: str) -> Plan:
     )
 
 
+def look_up(execution: Execution, runbook: Runbook, sight: Sight, now: datetime) -> Resolved | ResolvePutOff | Finished:
+    """Ask the cluster what a run acts on; what is not allowed, or leads nowhere, blocks it."""
+    try:
+        target = find_target(runbook.target, execution.target, sight.world)
+    except (Unreadable, Retryable) as error:
+        return ResolvePutOff(reason=str(error), at=now)
+    except RunbookError as error:
+        return Finished(status="blocked", reason=str(error), at=now)
+    refused = target_refusal(sight.configuration, execution.scope, target)
+    if refused:
+        return Finished(status="blocked", reason=f"{execution.target} leads to {target}: {refused}", at=now)
+    return Resolved(target=target, slot=slot_of(runbook.name, target), at=now)
+
+
 def prepare_step(execution: Execution, runbook: Runbook, index: int, sight: Sight, now: datetime) -> StepEvent:
     """Look at one step: is it wanted now, and what exactly would it change?"""
     step = runbook.steps[index]
@@ -101,6 +143,10 @@ def prepare_step(execution: Execution, runbook: Runbook, index: int, sight: Sigh
         if reason:
             return Skipped(step=index, reason=reason, at=now)
         change = _prepare_change(step, spec, execution, target, sight)
+    except Unhelpful as error:
+        if _others_may_help(execution, runbook, index):
+            return Unchanged(step=index, reason=str(error), at=now)
+        return PrepareFailed(step=index, reason=str(error), at=now)
     except (Unreadable, Retryable) as error:
         return PrepareFailed(step=index, reason=str(error), passing=True, at=now)
     except (Permanent, InvalidTarget, TemplateError, NoAdapter, RunbookError) as error:
@@ -116,6 +162,26 @@ def prepare_step(execution: Execution, runbook: Runbook, index: int, sight: Sigh
         before=() if spec.message_only else _verification_now(execution, runbook, sight),
         at=now,
     )
+
+
+def _others_may_help(execution: Execution, runbook: Runbook, index: int) -> bool:
+    """Whether an escalation has something else: a step to come, or a change that was made. A sequence needs them all."""
+    return runbook.strategy == "escalate" and (index + 1 < len(runbook.steps) or execution.changed)
+
+
+def foresee(execution: Execution, runbook: Runbook, index: int, sight: Sight, now: datetime) -> str:
+    """Return which later step of a sequence could surely not be made, and why; empty when none is known.
+
+    Looked at before the first change: a node is not cordoned for a drain that is forbidden.
+    """
+    untouched = not any(state.effects for state in execution.steps)
+    if runbook.strategy != "sequence" or not untouched:
+        return ""
+    for later in range(index + 1, len(runbook.steps)):
+        event = prepare_step(execution, runbook, later, sight, now)
+        if isinstance(event, PrepareFailed) and not event.passing:
+            return f"{runbook.steps[later].name} could not follow: {event.reason}"
+    return ""
 
 
 def judge_change(
@@ -168,6 +234,15 @@ def _by_turn(
     return (acting, ()) if runbook.strategy == "sequence" else (acting[:1], acting[1:])
 
 
+def _group_to_come(execution: Execution, runbook: Runbook) -> tuple[str, ...]:
+    """Return what a run that an alert would open waits for, before anything of the plan is done."""
+    rule = runbook.group
+    if rule is None or execution.group_id or execution.started_by:
+        return ()
+    targets = f"{rule.max_targets} target{'s' if rule.max_targets > 1 else ''}"
+    return (f"its group, {say_duration(rule.wait)}: with more than {targets} nothing is changed",)
+
+
 def _obstacles(steps: tuple[PlannedStep, ...], *, passing: bool) -> tuple[str, ...]:
     """Return what stands in the way of steps: what passes by itself, or what does not."""
     said: list[str] = []
@@ -199,7 +274,7 @@ def _plan_step(execution: Execution, runbook: Runbook, index: int, sight: Sight,
                 change=event.change,
                 change_hash=event.change_hash,
                 verdicts=judged,
-                approval=bare.approval,
+                approval=bare.approval or (runbook.owner if event.change.asks else ""),
                 undo=bare.undo,
             )
 
@@ -218,7 +293,8 @@ def say_compensation(compensate: Compensate) -> str:
 def _target_of(step: Step, execution: Execution, sight: Sight) -> Target:
     if step.target is None:
         return execution.target
-    return resolve_target(step.target, execution.inputs, execution.alert, sight.configuration, sight.templates)
+    told = (execution.inputs, execution.alert, sight.configuration, sight.templates)
+    return placed(step.target, *told, sight.world)
 
 
 def _why_skipped(step: Step, execution: Execution, target: Target, sight: Sight) -> str:

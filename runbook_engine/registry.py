@@ -10,6 +10,7 @@ import difflib
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -17,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 from runbook_engine.errors import NoAdapter, UnknownAction, UnknownSource
 
 if TYPE_CHECKING:
-    from datetime import timedelta
     from importlib.metadata import EntryPoint
 
     from runbook_engine.model.delivery import SourceSpec
+    from runbook_engine.model.runbook import Step
     from runbook_engine.ports import ActionSpec, AdapterSpec, CollectorSpec
 
 ACTIONS = "runbook_engine.actions"
@@ -84,10 +85,10 @@ class Registry:
         spec: AdapterSpec = found[name].load()
         return spec
 
-    @cached_property
-    def time_limits(self) -> Mapping[str, timedelta]:
-        """How long each action may take to take effect, by name."""
-        return MappingProxyType({name: spec.time_limit for name, spec in self.actions.items()})
+    def time_limit(self, step: Step) -> timedelta:
+        """Return how long the action of a step may take to take effect; one that nobody knows takes no time."""
+        spec = self.actions.get(step.action)
+        return timedelta(0) if spec is None else spec.longest(step.arguments)
 
     @cached_property
     def _own_actions(self) -> Mapping[str, ActionSpec]:

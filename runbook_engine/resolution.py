@@ -1,7 +1,8 @@
 """Resolution: from an alert (or a person's wish) to typed inputs and one absolute target.
 
 The only door by which label values enter. Each value must pass the validator of its type, and the target that
-comes out must be on the allow-list, or the run is refused: `invalid_target`.
+comes out must be on the allow-list, or the run is refused: `invalid_target`. A target that is described by a pod or
+an instance is provisional until the cluster was asked what that leads to; the allow-list then judges the answer.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from runbook_engine.errors import InvalidTarget
 from runbook_engine.model.alert import Alert
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.runbook import Input, InputType
 from runbook_engine.model.target import Target, TargetTemplate
+from runbook_engine.ports import World
 from runbook_engine.templating import Templates
 
 LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+HOST = r"[A-Za-z0-9]([-A-Za-z0-9.]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\]"
 NAME = rf"(?=.{{1,253}}\Z){LABEL}(\.{LABEL})*"
 UNSEEN = r"\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff"  # or turns text around
 VALIDATORS: Mapping[InputType, tuple[re.Pattern[str], str]] = {
@@ -27,6 +32,7 @@ VALIDATORS: Mapping[InputType, tuple[re.Pattern[str], str]] = {
     "workload": (re.compile(NAME), "a DNS-1123 name"),
     "pod": (re.compile(NAME), "a DNS-1123 name"),
     "node": (re.compile(NAME), "a DNS-1123 name"),
+    "instance": (re.compile(rf"({HOST})(:[0-9]{{1,5}})?"), "a host or an address, with or without a port"),
     "parameter": (
         re.compile(r"(/(?!\.{1,2}(/|\Z))[A-Za-z0-9_.-]+){1,15}"),
         "a parameter path such as /checkout/degraded_mode",
@@ -35,7 +41,12 @@ VALIDATORS: Mapping[InputType, tuple[re.Pattern[str], str]] = {
     "arn": (re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]{0,12}:[A-Za-z0-9_./:+=@-]{1,512}"), "an ARN"),
     "string": (re.compile(rf"[^{UNSEEN}]{{0,253}}"), "at most 253 printable characters"),
 }
-KIND_TYPES: Mapping[str, InputType] = {"node": "node", "parameter": "parameter", "pod": "pod"}
+KIND_TYPES: Mapping[str, InputType] = {
+    "node": "node",
+    "parameter": "parameter",
+    "pod": "pod",
+    "instance": "instance",
+}
 LONGEST_VALUE = 1011  # a parameter's name
 
 
@@ -75,12 +86,54 @@ def resolve_target(
     variables = {"inputs": inputs, "alert": alert_variables(alert)}
     if template.kind == "none":
         return Target("none", _place_of_none(template, variables, configuration, templates), "", "")
+    place = _cluster(template, variables, configuration, templates)
     name = templates.render(template.name, variables)
     namespace = templates.render(template.namespace, variables)
-    validate(KIND_TYPES.get(template.kind, "workload"), name, template.kind)
-    if template.namespace:
-        validate("namespace", namespace, "namespace")
-    return Target(template.kind, _cluster(template, variables, configuration, templates), namespace, name)
+    target = Target(_written_kind(template), place, namespace, name)
+    validate_target(target, namespaced=bool(template.namespace))
+    return target
+
+
+def validate_target(target: Target, *, namespaced: bool | None = None) -> None:
+    """Raise InvalidTarget unless a target's name, and its namespace if it has one, are what its kind demands."""
+    validate(KIND_TYPES.get(target.kind, "workload"), target.name, target.kind)
+    if target.namespace if namespaced is None else namespaced:
+        validate("namespace", target.namespace, "namespace")
+
+
+def find_target(template: TargetTemplate, provisional: Target, world: World) -> Target:
+    """Return what a pod or an instance leads to, as the cluster says now.
+
+    Raises InvalidTarget when it leads nowhere or to what no runbook acts on, or Unreadable.
+    """
+    look = world.nodes.workload_of if template.kind == "workloadOf" else world.nodes.node_of
+    found = replace(look(provisional), uid="")
+    if found.kind not in template.finds or found.place != provisional.place or not found.name:
+        kinds = " or ".join(sorted(template.finds))
+        raise InvalidTarget(f"invalid_target: {provisional} leads to {found}, wanted a {kinds} in the same cluster")
+    return found
+
+
+def placed(
+    template: TargetTemplate,
+    inputs: Mapping[str, str],
+    alert: Alert,
+    configuration: Configuration,
+    templates: Templates,
+    world: World,
+) -> Target:
+    """Return the absolute target, the cluster asked if need be. Raises InvalidTarget, Unreadable."""
+    target = resolve_target(template, inputs, alert, configuration, templates)
+    return find_target(template, target, world) if template.provisional(target) else target
+
+
+def target_refusal(configuration: Configuration, scope: str, target: Target) -> str:
+    """Return why neither an installation nor a sender lets runbooks act on a target; empty = they do."""
+    if target.kind == "none":
+        return ""
+    if not allowed(target, configuration.targets):
+        return f"invalid_target: {target.pattern_form} is not in the targets of engine.yaml"
+    return scope_refusal(configuration, scope, target=target)
 
 
 def validate(kind: InputType, value: str, what: str) -> None:
@@ -163,6 +216,13 @@ def _place_of_none(
     if template.cluster or len(configuration.clusters) < 2:
         return _cluster(template, variables, configuration, templates)
     return ""
+
+
+def _written_kind(template: TargetTemplate) -> str:
+    """Return the kind of what a template names: of `workloadOf` and `nodeOf` a pod, or an instance."""
+    if not template.finds:
+        return template.kind
+    return "pod" if template.namespace else "instance"
 
 
 def _names(inputs: tuple[Input, ...]) -> str:

@@ -14,7 +14,6 @@ from datetime import timedelta
 from pydantic import Field
 
 from runbook_engine.actions.params import ActionParams
-from runbook_engine.actions.wording import written
 from runbook_engine.errors import Permanent
 from runbook_engine.model.configuration import JobTemplate
 from runbook_engine.model.plan import Change, Outcome, Progress, Value
@@ -56,9 +55,8 @@ def apply(change: Change, key: str, effects: Effects) -> Outcome:
     }
     job = Target("job", change.target.place, change.target.namespace, job_name(change.target.name, key))
     receipt = effects.jobs.start(job, change.target.name, arguments)
-    outcome = written({**receipt, "job": job.name})
     # That it is there already means that an earlier call of ours started it: never that there is nothing to do.
-    return Outcome.done(**outcome.receipt)
+    return Outcome(status="done", receipt={**receipt, "job": job.name})
 
 
 def observe(change: Change, receipt: Mapping[str, Value], world: World) -> Progress:

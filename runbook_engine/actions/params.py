@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import ROUND_CEILING, Decimal
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic.alias_generators import to_camel
+
+from runbook_engine.model.quantity import DURATION_PATTERN, duration_text, parse_duration
 
 PERCENT = re.compile(r"([+-]?)([0-9]{1,4}(?:\.[0-9]{1,4})?)\s?%")
 COUNT = re.compile(r"[+-]?[0-9]{1,6}")
@@ -34,6 +37,10 @@ class Percent:
         """Return the difference: what is added is rounded up, what is taken away is rounded down."""
         # Towards more replicas both ways: -0.5 of a replica takes nothing away.
         return int((before * self.percent / 100).to_integral_value(ROUND_CEILING))
+
+    def covers(self, part: int, whole: int) -> bool:
+        """Whether a part is at least this share of the whole."""
+        return part * 100 >= whole * self.percent
 
     def __str__(self) -> str:
         """Return the share as authors write it."""
@@ -85,4 +92,38 @@ Amount = Annotated[
             ]
         }
     ),
+]
+
+
+def parse_seconds(value: object) -> timedelta:
+    """Return a time in whole seconds, at least one. Raises ValueError with the remedy."""
+    period = value if isinstance(value, timedelta) else parse_duration(value)
+    if period < timedelta(seconds=1) or period % timedelta(seconds=1):
+        raise ValueError(f"{duration_text(period)} is not a time in whole seconds, 1s or more")
+    return period
+
+
+Seconds = Annotated[
+    timedelta,
+    PlainValidator(parse_seconds),
+    PlainSerializer(duration_text, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN}),
+]
+
+
+def parse_share(value: object) -> Percent:
+    """Return the share of a whole that an author wrote. Raises ValueError with the remedy."""
+    if isinstance(value, Percent):
+        return value
+    match = PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None or match[1] or Decimal(match[2]) > 100:
+        raise ValueError(f"{value!r} is not a share (write one from 0% to 100%, as in 70%)")
+    return Percent(Decimal(match[2]))
+
+
+Share = Annotated[
+    Percent,
+    PlainValidator(parse_share),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?\s?%$"}),
 ]

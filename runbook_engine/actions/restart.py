@@ -1,5 +1,8 @@
 """Restart: replace every replica, rolling.
 
+However few replicas are ready, since a restart is the remedy for those that are not: an author who wants a restart of
+what is well only says `whenReady: 70%`, since a rolling restart takes away some more while it lasts.
+
 The mark of the restart is counted on from the mark before it and not read from a clock, so that looking twice
 gives the same change (an approval stays valid while the world stays as it was), and writing it twice restarts once.
 """
@@ -9,11 +12,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
-from runbook_engine.actions.params import ActionParams
-from runbook_engine.actions.rollout import find_workload, is_observed, observe_rollout
+from pydantic import Field
+
+from runbook_engine.actions.grants import for_kinds, on_workload
+from runbook_engine.actions.params import ActionParams, Share
+from runbook_engine.actions.rollout import find_workload, is_observed, observe_rollout, updated_when_done
 from runbook_engine.actions.wording import not_ours, written
 from runbook_engine.errors import Conflict, Permanent, Retryable
+from runbook_engine.model.looking import WORKLOADS, looking
 from runbook_engine.model.observation import Workload
 from runbook_engine.model.plan import Change, Outcome, Progress, Value
 from runbook_engine.model.target import Target
@@ -23,18 +31,19 @@ OUR_MARK = re.compile(r"restart-([0-9]+)( after .+)?")
 
 
 class RestartParams(ActionParams):
-    """A restart has no parameters."""
+    """When it may be done."""
+
+    when_ready: Share | None = Field(
+        None, description="Only while at least this share is ready, as in 70%; however few, when absent."
+    )
 
 
 def prepare(params: RestartParams, target: Target, world: World) -> Change | None:
     """Return the change of the mark, or None when nothing runs that could be restarted."""
-    workload = world.cluster.workload(target)
-    if workload.paused:
-        raise Permanent(f"cannot restart {target}: its rollouts are paused (resume them first)")
-    if workload.rollout == "progressing":
-        raise Retryable(f"cannot restart {target}: a rollout is in progress (wait until it has ended)")
+    workload = world.cluster.glance(target)
     if workload.replicas == 0:
         return None
+    _refuse(params, workload)
     before = workload.restarted_at
     return Change(
         target=workload.target,
@@ -43,6 +52,27 @@ def prepare(params: RestartParams, target: Target, world: World) -> Change | Non
         after=next_mark(before),
         guard={"ready": workload.ready},  # flickers while replicas crash, so no approval may bind it
     )
+
+
+def _refuse(params: RestartParams, workload: Workload) -> None:
+    """Raise what forbids a rolling restart now."""
+    refusal = f"cannot restart {workload.target}"
+    if workload.paused:
+        raise Permanent(f"{refusal}: its rollouts are paused (resume them first)")
+    if workload.manual_updates:
+        raise Permanent(f"{refusal}: it is updated by hand, so nothing would roll (use deletePod on its pods)")
+    if workload.rollout == "progressing":
+        raise Retryable(f"{refusal}: a rollout is in progress (wait until it has ended)")
+    if workload.downtime:
+        raise Permanent(
+            f"{refusal}: its rollouts take every replica away before a new one is there "
+            "(let it surge by one replica, as in strategy RollingUpdate with maxSurge: 1)"
+        )
+    if params.when_ready is not None and not params.when_ready.covers(workload.ready, workload.replicas):
+        raise Permanent(
+            f"{refusal}: {workload.ready} of {workload.replicas} replicas are ready, and whenReady wants "
+            f"{params.when_ready} (mend what is not ready first, or leave whenReady out)"
+        )
 
 
 def next_mark(before: str) -> str:
@@ -63,7 +93,7 @@ def apply(change: Change, key: str, effects: Effects) -> Outcome:
 
 def observe(change: Change, receipt: Mapping[str, Value], world: World) -> Progress:
     """Look whether every replica is new, and as many are ready as before: whether that is enough, verify says."""
-    workload = find_workload(change, world)
+    workload = find_workload(change, world.cluster.glance)
     if isinstance(workload, Progress):
         return workload
     if workload.restarted_at != change.after:
@@ -78,9 +108,14 @@ def observe(change: Change, receipt: Mapping[str, Value], world: World) -> Progr
 
 def _replaced(workload: Workload, receipt: Mapping[str, Value], ready_before: Value) -> bool:
     """Whether a restart that mends nothing is over all the same, so that the next step may have its turn."""
-    if not is_observed(workload, receipt) or workload.updated != workload.replicas:
+    if not is_observed(workload, receipt) or workload.updated != updated_when_done(workload):
         return False
     return isinstance(ready_before, int) and workload.replicas > ready_before and workload.ready >= ready_before
+
+
+def needs(arguments: Mapping[str, Any], kind: str) -> tuple[str, ...]:
+    """Return what a restart of this kind of workload needs, and what judging it reads."""
+    return (*looking(kind), *on_workload(kind, "patch"))
 
 
 ACTION = ActionSpec(
@@ -92,11 +127,8 @@ ACTION = ActionSpec(
     observe=observe,
     repeat="declarative",
     reversible=False,
-    permissions=(
-        *("apps/deployments:get", "apps/deployments:patch"),
-        *("apps/statefulsets:get", "apps/statefulsets:patch"),
-        *("apps/daemonsets:get", "apps/daemonsets:patch"),
-    ),
+    permissions=for_kinds(needs, {}, WORKLOADS),
+    needs=needs,
     time_limit=timedelta(minutes=15),
-    target_kinds=("deployment", "statefulset", "daemonset"),
+    target_kinds=WORKLOADS,
 )

@@ -8,18 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from runbook_engine.actions.grants import for_kinds, on_workload
 from runbook_engine.actions.params import ActionParams, Amount
 from runbook_engine.actions.rollout import find_workload, observe_count
 from runbook_engine.actions.wording import not_ours, written
-from runbook_engine.errors import Conflict, Permanent
+from runbook_engine.errors import Conflict, Permanent, Retryable, Unhelpful
+from runbook_engine.model.looking import looking
 from runbook_engine.model.observation import Autoscaler, Workload
-from runbook_engine.model.plan import Change, Outcome, Progress, Value
+from runbook_engine.model.plan import IN_EFFECT, Change, Outcome, Progress, Value
 from runbook_engine.model.target import Target
 from runbook_engine.ports import ActionSpec, Effects, World
+
+SCALED = ("deployment", "statefulset")
+AUTOSCALERS = (
+    "autoscaling/horizontalpodautoscalers:patch",
+    "keda.sh/scaledobjects:patch",
+)
 
 
 class ScaleParams(ActionParams):
@@ -62,6 +70,9 @@ def prepare(params: ScaleParams, target: Target, world: World) -> Change | None:
         return _minimum_change(params, workload, workload.autoscaler, wanted)
     if wanted == workload.replicas:
         return None
+    if wanted < workload.replicas and workload.rollout == "progressing":
+        raise Retryable(f"cannot scale {target} down: a rollout is in progress (wait until it has ended)")
+    _refuse_beyond_quota(workload, wanted)
     return Change(target=workload.target, field="replicas", before=workload.replicas, after=wanted)
 
 
@@ -77,16 +88,15 @@ def apply(change: Change, key: str, effects: Effects) -> Outcome:
 
 def observe(change: Change, receipt: Mapping[str, Value], world: World) -> Progress:
     """Look whether the wanted count is there, and ready."""
-    workload = find_workload(change, world)
+    counted = change.field == "replicas"
+    workload = find_workload(change, world.cluster.glance if counted else world.cluster.workload)
     if isinstance(workload, Progress):
         return workload
-    if change.field == "replicas":
-        return (
-            observe_count(workload, receipt)
-            if workload.replicas == change.after
-            else not_ours(change, workload.replicas, receipt)
-        )
-    return _observe_minimum(change, receipt, workload)
+    if not counted:
+        return _observe_minimum(change, receipt, workload)
+    if workload.replicas != change.after:
+        return not_ours(change, workload.replicas, receipt)
+    return observe_count(workload, receipt, grown=_grows(change))
 
 
 def _minimum_change(params: ScaleParams, workload: Workload, autoscaler: Autoscaler, wanted: int) -> Change | None:
@@ -100,22 +110,63 @@ def _minimum_change(params: ScaleParams, workload: Workload, autoscaler: Autosca
             f"cannot scale {workload.target} down: {autoscaler.kind} {autoscaler.name} sets its replicas "
             "(lower the autoscaler's maximum by hand)"
         )
+    if wanted > workload.replicas:
+        _refuse_idle(workload, autoscaler)
     after = min(wanted, autoscaler.maximum)
     if after <= max(workload.replicas, autoscaler.minimum):
         return None
-    return Change(target=workload.target, field="minReplicas", before=autoscaler.minimum, after=after)
+    _refuse_beyond_quota(workload, after)
+    return Change(
+        target=workload.target,
+        field="minReplicas",
+        before=autoscaler.minimum,
+        after=after,
+        guard={IN_EFFECT: workload.replicas},
+    )
+
+
+def _refuse_idle(workload: Workload, autoscaler: Autoscaler) -> None:
+    """Raise what makes the autoscaler unable to help, whatever its minimum."""
+    refusal = f"cannot scale {workload.target}"
+    if autoscaler.paused:
+        raise Permanent(f"{refusal}: {autoscaler.paused} (let it act again first)")
+    if max(workload.replicas, autoscaler.current) >= autoscaler.maximum:
+        raise Unhelpful(
+            f"{autoscaler.kind} {autoscaler.name} cannot help: already at its maximum of {autoscaler.maximum} "
+            "(raise the maximum by hand)"
+        )
+
+
+def _refuse_beyond_quota(workload: Workload, wanted: int) -> None:
+    """Raise when the namespace does not admit as many pods more."""
+    more, left = wanted - workload.replicas, workload.quota_left
+    if left is not None and more > left:
+        pods = "1 more pod" if left == 1 else f"{left} more pods"
+        raise Permanent(
+            f"cannot scale {workload.target} from {workload.replicas} to {wanted}: the quota of namespace "
+            f"{workload.target.namespace} admits {pods}, not {more} (ask for fewer, or raise the quota)"
+        )
 
 
 def _observe_minimum(change: Change, receipt: Mapping[str, Value], workload: Workload) -> Progress:
     live = workload.autoscaler.minimum if workload.autoscaler is not None else None
     if live != change.after:
         return not_ours(change, live, receipt)
-    lowered = isinstance(change.before, int) and isinstance(change.after, int) and change.after < change.before
-    if lowered:
+    if not _grows(change):
         return Progress.done(f"minReplicas is {live}; the autoscaler shrinks {workload.target} in its own time")
     if isinstance(change.after, int) and workload.replicas < change.after:
         return Progress.progressing(f"the autoscaler has not raised {workload.target} to {change.after} replicas yet")
-    return observe_count(workload, receipt)
+    return observe_count(workload, receipt, grown=True)
+
+
+def _grows(change: Change) -> bool:
+    return isinstance(change.before, int) and isinstance(change.after, int) and change.after > change.before
+
+
+def needs(arguments: Mapping[str, Any], kind: str) -> tuple[str, ...]:
+    """Return what scaling this kind of workload needs: its count alone, and the autoscaler when the author says so."""
+    count = on_workload(kind, "patch", part="scale")
+    return (*looking(kind), *count, *(AUTOSCALERS if arguments.get("autoscaler") == "minReplicas" else ()))
 
 
 ACTION = ActionSpec(
@@ -128,13 +179,7 @@ ACTION = ActionSpec(
     repeat="declarative",
     reversible=True,
     time_limit=timedelta(minutes=5),
-    permissions=(
-        "apps/deployments:get",
-        "apps/deployments/scale:patch",
-        "apps/statefulsets:get",
-        "apps/statefulsets/scale:patch",
-        "autoscaling/horizontalpodautoscalers:list",
-        "autoscaling/horizontalpodautoscalers:patch",
-    ),
-    target_kinds=("deployment", "statefulset"),
+    permissions=for_kinds(needs, {"autoscaler": "minReplicas"}, SCALED),
+    needs=needs,
+    target_kinds=SCALED,
 )

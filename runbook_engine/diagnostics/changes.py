@@ -8,6 +8,7 @@ from pydantic import Field
 
 from runbook_engine.diagnostics.arguments import CollectorArguments, Span
 from runbook_engine.diagnostics.redaction import escape_controls, redact
+from runbook_engine.model.looking import tracing
 from runbook_engine.model.observation import ChangeEvent
 from runbook_engine.model.quantity import duration_text
 from runbook_engine.model.target import Target
@@ -39,9 +40,14 @@ def _line(event: ChangeEvent, now: datetime) -> str:
     at = event.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     ago = duration_text(timedelta(seconds=max(0, round((now - event.at).total_seconds()))))
     who = "this engine" if event.ours else event.who
-    return escape_controls(redact(f"{at}  {ago} ago  {who}: {event.what}")).replace("\n", "\\n")
+    release = f"revision {event.revision}: " if event.revision and event.kind == "change" else ""
+    return escape_controls(redact(f"{at}  {ago} ago  {who}: {release}{event.what}")).replace("\n", "\\n")
 
 
 COLLECTOR = CollectorSpec(
-    name="changes", summary="What was changed lately, and by whom.", arguments=ChangesArguments, collect=collect
+    name="changes",
+    summary="What was changed lately, and by whom.",
+    arguments=ChangesArguments,
+    collect=collect,
+    needs=tracing,
 )

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from runbook_engine.diagnostics.arguments import CollectorArguments
 from runbook_engine.diagnostics.redaction import escape_controls, redact
+from runbook_engine.model.looking import finding_pods
 from runbook_engine.model.observation import LogExcerpt
 from runbook_engine.model.target import Target
 from runbook_engine.ports import CollectorSpec, Evidenced, World
@@ -23,13 +24,16 @@ class LogsArguments(CollectorArguments):
 
     pods: Literal["affected"] = Field("affected", description="Those of the target; there is no other choice yet.")
     lines: int = Field(100, ge=1, le=1000, description="How many of the last lines of each log.")
+    previous: bool = Field(
+        False, description="true: also those of each container before its last restart; false when absent."
+    )
     title: str = Field("", description="The heading.")
     emails: Literal["keep", "redact"] = Field("keep", description="Whether e-mail addresses are taken out as well.")
 
 
 def collect(arguments: LogsArguments, target: Target, now: datetime, world: World) -> Evidenced:
     """Return the newest lines of the target's logs; of too much, the oldest lines are left out."""
-    excerpts = world.logs.logs(target, arguments.lines)
+    excerpts = world.logs.logs(target, arguments.lines, previous=arguments.previous)
     title = arguments.title or f"Logs of {target}"
     raw = "\n".join(_section(excerpt, arguments.lines, named=len(excerpts) > 1) for excerpt in excerpts)
     text = escape_controls(redact(raw, emails=arguments.emails == "redact"))
@@ -38,7 +42,8 @@ def collect(arguments: LogsArguments, target: Target, now: datetime, world: Worl
 
 def _section(excerpt: LogExcerpt, count: int, *, named: bool) -> str:
     lines = [line[:LONGEST_LINE].replace("\n", "\\n") for line in excerpt.lines[-count:]]
-    return "\n".join([f"== {excerpt.name}", *lines] if named else lines)
+    before = " (before its last restart)" if excerpt.previous else ""
+    return "\n".join([f"== {excerpt.name}{before}", *lines] if named or before else lines)
 
 
 def _newest(text: str) -> str:
@@ -51,5 +56,9 @@ def _newest(text: str) -> str:
 
 
 COLLECTOR = CollectorSpec(
-    name="logs", summary="The last lines of the target's logs, redacted.", arguments=LogsArguments, collect=collect
+    name="logs",
+    summary="The last lines of the target's logs, redacted.",
+    arguments=LogsArguments,
+    collect=collect,
+    needs=lambda kind: (*finding_pods(kind), "core/pods/log:get"),
 )

@@ -42,6 +42,19 @@ class InputDocument(Document):
     """What a person is told who starts this by hand."""
 
 
+class GroupDocument(Document):
+    """How many targets at once, when many alerts come together."""
+
+    wait: Span
+    """How long to wait for more alerts before anything is changed; they are one group."""
+    max_targets: Annotated[Count, Field(ge=1)]
+    """With more targets than this, nothing is changed, and people are told once."""
+    batches: Annotated[tuple[Annotated[Count, Field(ge=1)], ...], Field(min_length=1)] = (1,)
+    """How many targets in each batch, one batch after the other; the last number holds for all that follow."""
+    max_failures: Count = 0
+    """When more runs of the group than this do not succeed, the rest are not begun."""
+
+
 class ModeRuleDocument(Document):
     """A mode, and the matchers under which it holds."""
 
@@ -237,6 +250,8 @@ class RunbookDocument(Envelope):
     """The values that it takes from the alert, or from the person who starts it."""
     target: TargetField
     """What it acts on."""
+    group: GroupDocument | None = None
+    """How many targets at once."""
     mode: ModeField = (ModeRuleDocument(mode="propose"),)
     """How far it may go; a list: the first whose matchers hold. The installation's ceiling wins."""
     require: ChecksField = ()

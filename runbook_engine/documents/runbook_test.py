@@ -6,100 +6,17 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Final, Literal, Self, TypeVar
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from runbook_engine.documents.document import Document, Envelope, exactly_one
-from runbook_engine.documents.field_types import Count, Duration, Flag, Name, Offset, Span, Text, refuse
-from runbook_engine.documents.series import InvalidSeries, parse_series
+from runbook_engine.documents.field_types import Count, Duration, Name, Offset, Span, Text, refuse
+from runbook_engine.documents.test_nodes import NodeExpectation
+from runbook_engine.documents.test_world import EditDocument, ParameterValue, WorkloadExpectation, WorldDocument
 from runbook_engine.model.execution import Compensation, Status
 
 Keep = Literal["keep", "undo"]
 DEEDS: Final = ("approve", "deny", "cancel", "takeover", "pause", "resume")
 _Part = TypeVar("_Part", bound=Document)
-
-
-def _series(value: object) -> object:
-    if isinstance(value, tuple):
-        return value
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str):
-        raise refuse("series", "a series is text like 0.12x4 0.01x200")
-    try:
-        return parse_series(value)
-    except InvalidSeries as error:
-        raise refuse("series", str(error)) from error
-
-
-ParameterValue = Annotated[str | None, WithJsonSchema({"type": ["string", "null"]})]
-Samples = Annotated[
-    tuple[float | None, ...],
-    BeforeValidator(_series, json_schema_input_type=str | float),
-]
-
-
-class RevisionDocument(Document):
-    """One release of a workload."""
-
-    number: Annotated[Count, Field(ge=1)]
-    """Its number, rising."""
-    released_ago: Duration | None = None
-    """How long before the start it was released."""
-    healthy: Flag | None = None
-    """How it did; unknown when absent."""
-    summary: str = ""
-    """What people call it."""
-
-
-class DeploymentDocument(Document):
-    """A workload of the simulated world."""
-
-    namespace: Text
-    """Its namespace."""
-    name: Text
-    """Its name."""
-    replicas: Count = 1
-    """How many are wanted."""
-    ready: Count | None = None
-    """How many are ready; all when absent."""
-    cluster: Text = "local"
-    """The cluster that it runs in."""
-    service: str = ""
-    """The value of its app.kubernetes.io/name; its name when absent."""
-    rolled_out_ago: Duration | None = None
-    """How long before the start its present revision was released; long ago when absent."""
-    revisions: tuple[RevisionDocument, ...] = ()
-    """Its releases, newest first; the first one runs."""
-
-
-class ChangeDocument(Document):
-    """A change that others made before the start."""
-
-    target: Text
-    """What was changed, as in deployment=apps/checkout."""
-    ago: Duration
-    """How long before the start."""
-    who: str = "somebody"
-    """Who made it."""
-    what: str = "a change"
-    """What was done."""
-
-
-class WorldDocument(Document):
-    """The simulated world."""
-
-    deployments: tuple[DeploymentDocument, ...] = ()
-    """The workloads in it."""
-    parameters: Mapping[str, str] = {}
-    """Parameters and their values."""
-    series: Mapping[str, Samples] = {}
-    """What each query answers, one sample an interval; the last one stays."""
-    logs: Mapping[str, tuple[str, ...]] = {}
-    """The last log lines of a workload, as in apps/checkout."""
-    changes: tuple[ChangeDocument, ...] = ()
-    """What others changed before the start."""
-    pause: Flag = False
-    """Whether the kill switch is thrown."""
 
 
 class AlertDocument(Document):
@@ -183,53 +100,6 @@ class FailureDocument(Document):
     """The reason that it gives."""
 
 
-class DeploymentEdit(Document):
-    """What is new about a workload."""
-
-    namespace: Text
-    """Its namespace."""
-    name: Text
-    """Its name."""
-    cluster: Text = "local"
-    """The cluster that it runs in."""
-    replicas: Count | None = None
-    """How many are wanted now."""
-    ready: Count | None = None
-    """How many are ready now."""
-    released: Text | None = None
-    """A new release, under this name."""
-
-
-class EditDocument(Document):
-    """What others change while the test runs."""
-
-    at: Offset
-    """When, from the start."""
-    parameters: Mapping[str, ParameterValue] = {}
-    """Parameters and their new values; null removes one."""
-    deployments: tuple[DeploymentEdit, ...] = ()
-    """Workloads and what is new about them."""
-    who: str = "somebody"
-    """Who does it."""
-
-
-class WorkloadExpectation(Document):
-    """What must be true of a workload."""
-
-    namespace: Text
-    """Its namespace."""
-    name: Text
-    """Its name."""
-    cluster: Text = "local"
-    """The cluster that it runs in."""
-    replicas: Count | None = None
-    """How many are wanted."""
-    revision: Annotated[Count, Field(ge=1)] | None = None
-    """The revision that runs."""
-    restarted: Flag | None = None
-    """Whether it was restarted."""
-
-
 class ExpectationDocument(Document):
     """What must be true at a time; what is absent is not asked."""
 
@@ -237,6 +107,8 @@ class ExpectationDocument(Document):
     """When, from the start."""
     runbook: Name | None = None
     """Whose run; needed only when several run."""
+    target: Text | None = None
+    """On what, as in deployment=apps/checkout; the newest run when absent."""
     matched: tuple[Name, ...] | None = None
     """The runbooks that matched any alert so far; an empty list = none."""
     status: Status | None = None
@@ -249,8 +121,14 @@ class ExpectationDocument(Document):
     """The steps that were skipped, in order."""
     parameters: Mapping[str, ParameterValue] | None = None
     """Parameters and their values; null = it does not exist."""
+    env: Mapping[str, Mapping[str, ParameterValue]] | None = None
+    """Workloads, as in apps/checkout, and values of their environment; null = it does not exist."""
+    config_maps: Mapping[str, Mapping[str, ParameterValue]] | None = None
+    """ConfigMaps, as in apps/checkout-flags, and their entries; null = it does not exist."""
     deployments: tuple[WorkloadExpectation, ...] | None = None
     """Workloads and what must be true of them."""
+    nodes: tuple[NodeExpectation, ...] | None = None
+    """Nodes and what must be true of them."""
     replicas: Mapping[str, Count] | None = None
     """Workloads, as in apps/checkout, and their wanted replicas."""
     says: Text | None = None

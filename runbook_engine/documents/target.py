@@ -8,13 +8,56 @@ from pydantic import BeforeValidator, ConfigDict, Discriminator, Tag, model_vali
 
 from runbook_engine.documents.document import Document, exactly_one
 from runbook_engine.documents.field_types import Text, refuse
+from runbook_engine.model.target import TargetTemplate
 
 NAMESPACED: Final = ("deployment", "statefulset", "daemonset", "pod")
-KINDS: Final = (*NAMESPACED, "node", "parameter")
+FOUND: Final = {"workloadOf": "workload_of", "nodeOf": "node_of"}  # as it is written -> the field
+TOUCHED: Final = (*NAMESPACED, "node", "parameter")
+KINDS: Final = (*TOUCHED, *FOUND)
+
+
+class WorkloadOfDocument(Document):
+    """A pod whose deployment, statefulset or daemonset is acted on."""
+
+    namespace: Text
+    """The namespace of the pod."""
+    pod: Text
+    """The name of the pod."""
+
+    @property
+    def name(self) -> str:
+        """What is looked up."""
+        return self.pod
+
+
+class NodeOfDocument(Document):
+    """A pod or a scraped instance whose node is acted on: {namespace, pod} or {instance}."""
+
+    model_config = ConfigDict(json_schema_extra=exactly_one("instance", "pod"))
+
+    instance: Text | None = None
+    """The address of an exporter on the node, as in 10.0.1.7:9100."""
+    namespace: Text | None = None
+    """The namespace of the pod."""
+    pod: Text | None = None
+    """The name of the pod."""
+
+    @property
+    def name(self) -> str:
+        """What is looked up."""
+        return self.instance or self.pod or ""
+
+    @model_validator(mode="after")
+    def _names_one_thing(self) -> Self:
+        if (self.instance is None) == (self.pod is None):
+            raise refuse("node-of", '"nodeOf" names a pod or an instance', "write {instance: ...} or {namespace, pod}")
+        if (self.namespace is None) != (self.pod is None):
+            raise refuse("node-of", '"namespace" and "pod" belong together', "write {namespace: ..., pod: ...}")
+        return self
 
 
 class TargetDocument(Document):
-    """What is acted on; exactly one of deployment, statefulset, daemonset, pod, node, parameter."""
+    """What is acted on; exactly one kind: a workload, a pod, a node, a parameter, or what one of them leads to."""
 
     model_config = ConfigDict(json_schema_extra=exactly_one(*KINDS))
 
@@ -34,15 +77,31 @@ class TargetDocument(Document):
     """The name of a node."""
     parameter: Text | None = None
     """The path of a parameter, as in /checkout/degraded_mode."""
+    workload_of: WorkloadOfDocument | None = None
+    """A pod: its deployment, statefulset or daemonset is acted on."""
+    node_of: NodeOfDocument | None = None
+    """A pod or a scraped instance: its node is acted on."""
 
     @property
     def kind(self) -> str:
         """The one kind that is written."""
-        return next(kind for kind in KINDS if getattr(self, kind) is not None)
+        return self._kinds[0]
+
+    @property
+    def template(self) -> TargetTemplate:
+        """The target as the engine fills it in."""
+        written = getattr(self, FOUND.get(self.kind, self.kind))
+        if isinstance(written, str):
+            return TargetTemplate(self.kind, written, self.namespace or "", self.cluster or "")
+        return TargetTemplate(self.kind, written.name, written.namespace or "", self.cluster or "")
+
+    @property
+    def _kinds(self) -> list[str]:
+        return [kind for kind in KINDS if getattr(self, FOUND.get(kind, kind)) is not None]
 
     @model_validator(mode="after")
     def _names_one_thing(self) -> Self:
-        kinds = [kind for kind in KINDS if getattr(self, kind) is not None]
+        kinds = self._kinds
         if len(kinds) != 1:
             found = " and ".join(f'"{kind}"' for kind in kinds) or "none"
             raise refuse(
@@ -50,6 +109,8 @@ class TargetDocument(Document):
             )
         if kinds[0] in NAMESPACED and self.namespace is None:
             raise refuse("target-namespace", f'"namespace" is missing: a {kinds[0]} lives in one', "", kinds[0])
+        if kinds[0] in FOUND and self.namespace is not None:
+            raise refuse("target-namespace", f'"namespace" belongs inside "{kinds[0]}"', "move it there", "namespace")
         if kinds[0] not in NAMESPACED and self.namespace is not None:
             raise refuse("target-namespace", f"a {kinds[0]} has no namespace", "remove it", "namespace")
         return self

@@ -31,19 +31,11 @@ class Adapters:
     def serving(self, port: Port) -> tuple[tuple[AdapterChoice, Served], ...]:
         """Return every use of an adapter for this port, in the order of engine.yaml."""
         if port not in self._served:
-            choices = self._choices(port)
+            choices = choices_of(port, self.configuration, self.registry)
             self._served[port] = tuple(
                 (choice, self.build(port, choice, f"adapters.{port}[{index}]")) for index, choice in enumerate(choices)
             )
         return self._served[port]
-
-    def _choices(self, port: Port) -> tuple[AdapterChoice, ...]:
-        """Return what engine.yaml names; unnamed, what belongs to a cluster is served by what serves the cluster."""
-        named = self.configuration.adapters.get(port, ())
-        if named or port not in OF_A_CLUSTER:
-            return named
-        serving_clusters = self.configuration.adapters.get("cluster", ())
-        return tuple(choice for choice in serving_clusters if port in self.registry.adapter(choice.adapter).provides)
 
     def build(self, port: Port, choice: AdapterChoice, where: str) -> Served:
         """Build one adapter. Raises NoAdapter when it is not installed, InvalidSettings when it cannot be used so."""
@@ -65,6 +57,15 @@ class Adapters:
         return spec.build(
             port, convert_settings(choice.settings, spec.settings, f"{where} ({choice.adapter})"), context
         )
+
+
+def choices_of(port: Port, configuration: Configuration, registry: Registry) -> tuple[AdapterChoice, ...]:
+    """Return what engine.yaml names; unnamed, what belongs to a cluster is served by what serves the cluster."""
+    named = configuration.adapters.get(port, ())
+    if named or port not in OF_A_CLUSTER:
+        return named
+    serving_clusters = configuration.adapters.get("cluster", ())
+    return tuple(choice for choice in serving_clusters if port in registry.adapter(choice.adapter).provides)
 
 
 def convert_settings(given: Mapping[str, Any], wanted: type[Any], where: str) -> Any:

@@ -7,12 +7,14 @@ journal and a kill switch in the state folder.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints.adapters import Adapters
 from runbook_engine.entrypoints.clock import SystemClock
+from runbook_engine.entrypoints.recorded_changes import RecordedChangeReader
 from runbook_engine.entrypoints.routing import (
     Places,
     RoutedChangeReader,
@@ -34,12 +36,31 @@ from runbook_engine.entrypoints.routing import (
 from runbook_engine.entrypoints.settings import InvalidSettings, Settings
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.configuration import AdapterChoice, Configuration
-from runbook_engine.ports import Clock, Effects, Journal, MetricReader, PauseReader, PauseWriter, Port, Served, World
+from runbook_engine.ports import (
+    ChangeWatcher,
+    Clock,
+    Effects,
+    Journal,
+    MetricReader,
+    PauseReader,
+    PauseWriter,
+    Port,
+    Served,
+    World,
+)
 from runbook_engine.registry import Registry
 
 JOURNAL = AdapterChoice(adapter="sqlite")
 PAUSE_ADAPTER = "files"
 PAUSE_FILE = "pause.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """What a process that drives needs: the engine, and what watches for changes by the name of what it watches."""
+
+    engine: Engine
+    watchers: Mapping[str, ChangeWatcher]
 
 
 def load_bundle_of(settings: Settings, registry: Registry) -> Bundle:
@@ -51,7 +72,8 @@ def load_bundle_of(settings: Settings, registry: Registry) -> Bundle:
 
 def build_world(configuration: Configuration, settings: Settings, registry: Registry, clock: Clock) -> World:
     """Return the eyes of an installation."""
-    return _world(_adapters(configuration, settings, registry, clock))
+    adapters = _adapters(configuration, settings, registry, clock)
+    return _world(adapters, _journal(adapters))
 
 
 def build_effects(configuration: Configuration, settings: Settings, registry: Registry, clock: Clock) -> Effects:
@@ -81,30 +103,46 @@ def build_engine(
     checkpoint: Callable[[str], None] = lambda name: None,
 ) -> Engine:
     """Return the engine of an installation. `watch` may put itself before the journal, to count what is stored."""
+    runner = build_runner(settings, registry=registry, clock=clock, bundle=bundle, watch=watch, checkpoint=checkpoint)
+    return runner.engine
+
+
+def build_runner(
+    settings: Settings,
+    *,
+    registry: Registry | None = None,
+    clock: Clock | None = None,
+    bundle: Bundle | None = None,
+    watch: Callable[[Journal], Journal] = lambda journal: journal,
+    checkpoint: Callable[[str], None] = lambda name: None,
+) -> Runner:
+    """Return the engine of an installation with the watchers that share its adapters."""
     registry = registry or Registry()
     bundle = bundle or load_bundle_of(settings, registry)
     adapters = _adapters(bundle.configuration, settings, registry, clock or SystemClock())
-    return Engine(
+    journal = watch(_journal(adapters))
+    engine = Engine(
         bundle=bundle,
-        journal=watch(_journal(adapters)),
-        world=_world(adapters),
+        journal=journal,
+        world=_world(adapters, journal),
         effects=_effects(adapters),
         registry=registry,
         checkpoint=checkpoint,
     )
+    return Runner(engine, _watchers(adapters))
 
 
 def _adapters(configuration: Configuration, settings: Settings, registry: Registry, clock: Clock) -> Adapters:
     return Adapters(configuration=configuration, settings=settings, registry=registry, clock=clock)
 
 
-def _world(adapters: Adapters) -> World:
+def _world(adapters: Adapters, journal: Journal) -> World:
     return World(
         clock=adapters.clock,
         cluster=RoutedClusterReader(_readers(adapters, "cluster")),
         flags=RoutedFlagReader(_readers(adapters, "flags")),
         metrics=RoutedMetricReader(_metrics_by_cluster(adapters)),
-        changes=RoutedChangeReader(_readers(adapters, "changes")),
+        changes=RecordedChangeReader(RoutedChangeReader(_readers(adapters, "changes")), journal),
         logs=RoutedLogReader(_readers(adapters, "logs")),
         pauses=_pause(adapters)[0],
         metric_sources=_metric_sources(adapters),
@@ -128,6 +166,14 @@ def _effects(adapters: Adapters) -> Effects:
         nodes=RoutedNodeWriter(_writers(adapters, "nodes")),
         jobs=RoutedJobWriter(_writers(adapters, "jobs")),
     )
+
+
+def _watchers(adapters: Adapters) -> Mapping[str, ChangeWatcher]:
+    return {
+        f"{choice.adapter} {choice.place}".strip(): served.watcher
+        for choice, served in adapters.serving("changes")
+        if served.watcher is not None
+    }
 
 
 def _readers(adapters: Adapters, port: Port) -> Places[Any]:

@@ -38,6 +38,7 @@ class Metrics:
             "runbook_guardrail_verdicts", "What guardrails answered before a change.", "guardrail", "outcome"
         )
         self.drive_errors = self._counter("runbook_drive_errors", "Drives that ended in an unexpected error.", "error")
+        self.changes_seen = self._counter("runbook_changes_seen", "Changes that watchers told of, by kind.", "kind")
         self.action_seconds = Histogram(
             "runbook_action_seconds",
             "From a change's recorded intent to its known outcome.",

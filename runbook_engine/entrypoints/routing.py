@@ -185,7 +185,7 @@ class RoutedJobReader:
     templates: Mapping[str, JobTemplate]
 
     def template(self, name: str) -> JobTemplate:
-        """Return a pinned template."""
+        """Return a pinned template. Raises InvalidTarget."""
         if name not in self.templates:
             known = ", ".join(self.templates) or "none is named"
             raise InvalidTarget(f"unknown job {name!r}; known are {known} (add it under jobs in engine.yaml)")

@@ -11,45 +11,58 @@ from types import FrameType
 
 from runbook_engine.entrypoints import parent
 from runbook_engine.entrypoints.clock import SystemClock
-from runbook_engine.entrypoints.composition import build_engine
+from runbook_engine.entrypoints.composition import build_runner
 from runbook_engine.entrypoints.launch import Launch, read_launch
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.metrics import Metrics, watched
+from runbook_engine.entrypoints.watching import Watching
 from runbook_engine.entrypoints.worker import Worker
 
 
 def main(arguments: list[str]) -> None:
     """Run the worker until SIGTERM, SIGINT, or the end of the supervisor."""
     launch = read_launch(arguments[0])
-    worker = build_worker(launch)
+    worker, watching = build_worker(launch)
 
     def stop(number: int, frame: FrameType | None) -> None:
         worker.stop.set()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    watching.start()
     rested = worker.run(lambda: parent.is_alive(launch.parent), timedelta(seconds=launch.grace))
+    watching.join()
     sys.stderr.flush()
     if not rested:
         os._exit(0)  # a stuck adapter keeps its thread; its lease expires, and the next worker looks at the intent
 
 
-def build_worker(launch: Launch) -> Worker:
-    """Return the worker of a launch."""
+def build_worker(launch: Launch) -> tuple[Worker, Watching]:
+    """Return the worker of a launch, and what watches beside it until the worker is stopped."""
     metrics = Metrics(launch.metrics_folder)
     bundle = launch.bundle()
-    return Worker(
-        engine=build_engine(
-            launch.settings(), bundle=bundle, watch=lambda journal: watched(journal, metrics.count_commit)
-        ),
+    runner = build_runner(
+        launch.settings(), bundle=bundle, watch=lambda journal: watched(journal, metrics.count_commit)
+    )
+    log = EventLog(process="worker", pid=os.getpid())
+    worker = Worker(
+        engine=runner.engine,
         clock=SystemClock(),
-        log=EventLog(process="worker", pid=os.getpid()),
+        log=log,
         owner=f"worker-{uuid.uuid4()}",
         threads=bundle.configuration.limits.threads,
         pid=os.getpid(),
         beat_file=launch.beat_file,
         count_error=lambda error: metrics.drive_errors.labels(error).inc(),
     )
+    watching = Watching(
+        watchers=runner.watchers,
+        journal=runner.engine.journal,
+        log=log,
+        stop=worker.stop,
+        seen=lambda kind: metrics.changes_seen.labels(kind).inc(),
+    )
+    return worker, watching
 
 
 if __name__ == "__main__":

@@ -14,12 +14,13 @@ from runbook_engine.errors import StaleVersion
 from runbook_engine.executor.decisions import Decision, decide
 from runbook_engine.executor.effects import apply_resumed, begin
 from runbook_engine.executor.looks import Look, look
+from runbook_engine.executor.placing import await_group, resolve
 from runbook_engine.executor.telling import tell
 from runbook_engine.executor.tools import Tools
 from runbook_engine.executor.turn import Turn
 from runbook_engine.machine import next_move
 from runbook_engine.machine.events import Signalled
-from runbook_engine.machine.moves import Apply, Begin, Move, Notify, Pause
+from runbook_engine.machine.moves import Apply, AwaitGroup, Begin, Move, Notify, Pause, Resolve
 from runbook_engine.model.directive import Approve, Directive, Done, Next, Wait
 from runbook_engine.model.execution import Execution
 
@@ -62,6 +63,10 @@ def _take(turn: Turn, now: datetime, time_left: timedelta) -> Directive:
 def _perform(turn: Turn, move: Move, now: datetime) -> None:
     """Do the one thing of this turn that reaches outside."""
     match move:
+        case Resolve():
+            resolve(turn, now)
+        case AwaitGroup():
+            await_group(turn, now)
         case Begin():
             begin(turn, move, now)
         case Apply():

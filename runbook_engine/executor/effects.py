@@ -72,7 +72,7 @@ def _key(execution: Execution, move: Begin) -> str:
 def _time_limit(turn: Turn, step: int) -> timedelta:
     """Return how long the action may take; one that is no longer installed fails at once, in a sentence."""
     try:
-        return turn.tools.spec(turn.runbook, step).time_limit
+        return turn.tools.spec(turn.runbook, step).longest(turn.runbook.steps[step].arguments)
     except UnknownAction:
         return timedelta(0)
 
@@ -175,7 +175,7 @@ def _needs_yes(turn: Turn, event: Prepared) -> bool:
     """Whether a person's yes is wanted for this change, and none was given to exactly this one."""
     if event.message_only or any(yes.change_hash == event.change_hash for yes in turn.execution.approved):
         return False
-    return turn.execution.mode != "auto" or turn.runbook.steps[event.step].approval is not None
+    return event.change.asks or turn.execution.mode != "auto" or turn.runbook.steps[event.step].approval is not None
 
 
 def _ask_again(turn: Turn, index: int, event: Prepared, now: datetime) -> None:

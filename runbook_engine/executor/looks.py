@@ -9,7 +9,17 @@ from typing import assert_never
 from runbook_engine.checks import Subject, judge_checks, judge_harm, number, read_harm
 from runbook_engine.errors import NoAdapter, Retryable, RunbookError, Unreadable
 from runbook_engine.executor.tools import Tools
-from runbook_engine.machine.events import BaselineRead, Collected, Event, Observed, Planned, Required, Verified
+from runbook_engine.machine.events import (
+    BaselineRead,
+    Collected,
+    Event,
+    Observed,
+    Planned,
+    Prepared,
+    PrepareFailed,
+    Required,
+    Verified,
+)
 from runbook_engine.machine.moves import Collect, Observe, Prepare, Propose, ReadBaseline, Require, Verify
 from runbook_engine.machine.verification import checks_of
 from runbook_engine.model.check import Check, Reading
@@ -17,7 +27,7 @@ from runbook_engine.model.execution import Execution
 from runbook_engine.model.incident import Evidence
 from runbook_engine.model.plan import Progress
 from runbook_engine.model.runbook import Collector, Runbook
-from runbook_engine.planning import filler, make_plan, prepare_step
+from runbook_engine.planning import filler, foresee, make_plan, prepare_step
 
 Look = Require | Collect | ReadBaseline | Propose | Prepare | Observe | Verify
 LOOK_AGAIN = timedelta(seconds=2)
@@ -43,7 +53,7 @@ def look(move: Look, execution: Execution, runbook: Runbook, tools: Tools, now: 
         case Propose():
             return Seen(Planned(plan=make_plan(execution, runbook, tools.sight, now), at=now))
         case Prepare():
-            return Seen(prepare_step(execution, runbook, move.step, tools.sight, now))
+            return Seen(_prepare(execution, runbook, move.step, tools, now))
         case Observe():
             progress = observe(execution, runbook, move.step, tools)
             return Seen(Observed(step=move.step, progress=progress, at=tools.now()))
@@ -51,6 +61,15 @@ def look(move: Look, execution: Execution, runbook: Runbook, tools: Tools, now: 
             return Seen(_verify(execution, runbook, tools))
         case _:
             assert_never(move)
+
+
+def _prepare(execution: Execution, runbook: Runbook, index: int, tools: Tools, now: datetime) -> Event:
+    """Look at one step, and before the first change of a sequence at all that follow it."""
+    event = prepare_step(execution, runbook, index, tools.sight, now)
+    if not isinstance(event, Prepared) or event.message_only:
+        return event
+    obstacle = foresee(execution, runbook, index, tools.sight, now)
+    return PrepareFailed(step=index, reason=obstacle, at=now) if obstacle else event
 
 
 def observe(execution: Execution, runbook: Runbook, index: int, tools: Tools) -> Progress:

@@ -6,13 +6,14 @@ cannot be read, a receiver that surprises is told again later, and an action tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import wraps
 from typing import Any
 
 from runbook_engine.errors import Permanent, Retryable, RunbookError, Unreadable
+from runbook_engine.model.runbook import Step
 from runbook_engine.ports import ActionSpec, CollectorSpec, Effects, World
 from runbook_engine.registry import Registry
 
@@ -49,10 +50,9 @@ class ShieldedRegistry(Registry):
         spec = self._inner.collector(name)
         return replace(spec, collect=guarded(spec.collect, f"collector {name}", Unreadable))
 
-    @property
-    def time_limits(self) -> Mapping[str, timedelta]:
-        """How long each action may take to take effect, by name."""
-        return self._inner.time_limits
+    def time_limit(self, step: Step) -> timedelta:
+        """Return how long the action of a step may take to take effect."""
+        return self._inner.time_limit(step)
 
 
 def guarded(call: Callable[..., Any], name: str, surprise: type[RunbookError]) -> Callable[..., Any]:
@@ -80,6 +80,10 @@ def shielded_world(world: World) -> World:
         changes=Shielded(world.changes, Unreadable),
         logs=Shielded(world.logs, Unreadable),
         pauses=Shielded(world.pauses, Unreadable),
+        settings=Shielded(world.settings, Unreadable),
+        nodes=Shielded(world.nodes, Unreadable),
+        jobs=Shielded(world.jobs, Unreadable),
+        events=Shielded(world.events, Unreadable),
         metric_sources={name: Shielded(reader, Unreadable) for name, reader in world.metric_sources.items()},
     )
 

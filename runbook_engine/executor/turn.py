@@ -14,8 +14,9 @@ from runbook_engine.machine.evolve import rest
 from runbook_engine.machine.moves import Pause
 from runbook_engine.model.audit import AuditRecord
 from runbook_engine.model.execution import Execution, Lease
+from runbook_engine.model.group import Group
 from runbook_engine.model.guardrail import Claim
-from runbook_engine.model.incident import Evidence
+from runbook_engine.model.incident import Evidence, Join
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.ports import Refused
 
@@ -51,13 +52,22 @@ class Turn:
             self.execution, self._records = before, records
         return refused
 
-    def commit(self, now: datetime, claims: tuple[Claim, ...] = ()) -> Refused | None:
+    def commit(
+        self,
+        now: datetime,
+        claims: tuple[Claim, ...] = (),
+        *,
+        joins: tuple[Join, ...] = (),
+        group: Group | None = None,
+    ) -> Refused | None:
         """Make everything that happened durable in one transaction. Raises StaleVersion."""
         answer = self.tools.journal.commit(
             self.execution,
             expected_version=self._stored.version,
             records=tuple(self._records),
             claims=claims,
+            joins=joins,
+            group=group,
             release_locks=_lets_go(self.execution),
             evidence=self._evidence,
             now=now,

@@ -11,14 +11,16 @@ from msgspec.structs import replace
 
 from runbook_engine.correlation import expire, observe_alert
 from runbook_engine.intake.draft import Draft
+from runbook_engine.intake.groups import find_group, told_again
 from runbook_engine.intake.incidents import close_in_incident, touch_incident
-from runbook_engine.intake.wishes import Matched, Wish, open_refused, open_wished, wish
+from runbook_engine.intake.wishes import Matched, Wish, open_held, open_refused, open_wished, wish
 from runbook_engine.model.alert import Alert
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.episode import Episode, Transition
-from runbook_engine.model.execution import Member
+from runbook_engine.model.execution import Execution, Member
+from runbook_engine.model.group import Group
 from runbook_engine.model.incident import Arrival, Decision, Intake
-from runbook_engine.model.runbook import MODES
+from runbook_engine.model.runbook import MODES, Runbook
 from runbook_engine.ports import Journal
 from runbook_engine.templating import Templates
 
@@ -118,11 +120,25 @@ class IntakeBuilder:
             draft.join(wished.slot, holder, member)
             draft.follow(alert.alert_key, holder)
             return Decision(runbook=runbook.name, outcome="joined", execution_id=holder)
-        execution = open_wished(wished, alert, member, self.configuration, incident_id=episode.incident_id, now=now)
+        group = find_group(runbook, draft, self.journal, now)
+        execution = open_wished(
+            wished, alert, member, self.configuration, incident_id=episode.incident_id, now=now, group=group
+        )
+        if group is not None and group.refused:
+            return self._hold(execution, member, runbook, group, draft, now)
         draft.open(execution, member, runbook)
         draft.holders[wished.slot] = execution.id
         draft.follow(alert.alert_key, execution.id)
         return Decision(runbook=runbook.name, outcome="opened", execution_id=execution.id, reason=f"mode {mode}")
+
+    def _hold(
+        self, execution: Execution, member: Member, runbook: Runbook, group: Group, draft: Draft, now: datetime
+    ) -> Decision:
+        """Record one more that a refused group keeps from acting."""
+        tells = execution.mode != "observe" and told_again(group, draft, now)
+        held = open_held(execution, runbook, group, now, tells=tells)
+        draft.open(held, member, runbook)
+        return Decision(runbook=runbook.name, outcome="refused", execution_id=held.id, reason=held.reason)
 
     def _refuse(
         self, wished: Wish, alert: Alert, member: Member, episode: Episode, draft: Draft, now: datetime

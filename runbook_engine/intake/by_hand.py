@@ -17,7 +17,7 @@ from runbook_engine.model.execution import Execution
 from runbook_engine.model.incident import Arrival, Decision, Intake
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.model.target import Target
-from runbook_engine.resolution import resolve_inputs, resolve_target
+from runbook_engine.resolution import resolve_inputs, resolve_target, validate_target
 from runbook_engine.templating import Templates
 
 
@@ -49,6 +49,8 @@ def open_by_hand(
         severity="unknown",
     )
     aimed = resolve_inputs(runbook.inputs, alert, inputs)
+    if target is not None and runbook.target.provisional(target):
+        validate_target(target)
     if target is None:
         target = resolve_target(runbook.target, aimed, alert, configuration, templates)
     return open_execution(

@@ -7,9 +7,11 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from runbook_engine.machine.signals import joined_signal
 from runbook_engine.model.alert import SEVERITY_NUMBERS, Alert
 from runbook_engine.model.episode import Episode
 from runbook_engine.model.execution import Execution, Member
+from runbook_engine.model.group import Group
 from runbook_engine.model.incident import Arrival, Incident, Intake
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.model.signal import Signal, SignalKind
@@ -66,6 +68,8 @@ class Draft:
     followers: dict[str, tuple[str, ...]]
     incidents: dict[str, TouchedIncident] = field(default_factory=dict)  # by id
     newest: dict[str, str] = field(default_factory=dict)  # incident key -> id
+    groups: dict[str, Group] = field(default_factory=dict)  # by runbook
+    firing_groups: dict[str, bool] = field(default_factory=dict)  # of those that were refused, by id
     touched: dict[str, Episode] = field(default_factory=dict)
     opened: dict[str, Execution] = field(default_factory=dict)  # by slot
     members: dict[str, list[Member]] = field(default_factory=dict)  # by slot: of what was opened
@@ -83,6 +87,7 @@ class Draft:
         return Intake(
             episodes=tuple(self.touched.values()),
             incidents=tuple(touched.incident() for touched in self.incidents.values()),
+            groups=tuple(self.groups.values()),
             opened=tuple(replace(each, members=tuple(self.members[slot])) for slot, each in self.opened.items()),
             runbooks=tuple(self.runbooks.values()),
             joined=tuple(self.joined),
@@ -95,10 +100,7 @@ class Draft:
         if slot in self.opened:
             self.members[slot].append(member)
             return
-        signal = Signal(
-            kind="joined", at=member.since, alert_key=member.alert_key, episode_id=member.episode_id, name=member.name
-        )
-        self.joined.append((slot, holder, signal))
+        self.joined.append((slot, holder, joined_signal(member)))
 
     def open(self, execution: Execution, member: Member, runbook: Runbook) -> None:
         """Open an execution with its first member."""

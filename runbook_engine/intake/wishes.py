@@ -10,11 +10,12 @@ import msgspec
 from msgspec.structs import replace
 
 from runbook_engine.errors import InvalidTarget, TemplateError
-from runbook_engine.machine.ending import conclude
+from runbook_engine.machine.ending import conclude, end_silently
 from runbook_engine.machine.opening import open_execution, slot_of
 from runbook_engine.model.alert import Alert
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.execution import Execution, Member
+from runbook_engine.model.group import Group
 from runbook_engine.model.runbook import Mode, Runbook
 from runbook_engine.model.target import NO_TARGET, Target
 from runbook_engine.resolution import allowed, resolve_inputs, resolve_target, scope_refusal
@@ -52,7 +53,8 @@ def wish(matched: Matched, alert: Alert, configuration: Configuration, templates
     try:
         inputs = resolve_inputs(matched.runbook.inputs, alert)
         target = resolve_target(matched.runbook.target, inputs, alert, configuration, templates)
-        if target.kind != "none" and not allowed(target, configuration.targets):
+        judged_later = target.kind == "none" or matched.runbook.target.provisional(target)
+        if not judged_later and not allowed(target, configuration.targets):
             raise InvalidTarget(f"invalid_target: {target.pattern_form} is not in the targets of engine.yaml")
     except (InvalidTarget, TemplateError) as error:
         return Wish(matched, refused=str(error))
@@ -60,7 +62,14 @@ def wish(matched: Matched, alert: Alert, configuration: Configuration, templates
 
 
 def open_wished(
-    wished: Wish, alert: Alert, member: Member, configuration: Configuration, *, incident_id: str, now: datetime
+    wished: Wish,
+    alert: Alert,
+    member: Member,
+    configuration: Configuration,
+    *,
+    incident_id: str,
+    now: datetime,
+    group: Group | None = None,
 ) -> Execution:
     """Return the execution that a wish opens."""
     return open_execution(
@@ -74,6 +83,7 @@ def open_wished(
         incident_id=incident_id,
         now=now,
         fallback_receiver=fallback_receiver(wished.matched.runbook, configuration),
+        group=group,
     )
 
 
@@ -84,6 +94,15 @@ def open_refused(
     opened = open_wished(wished, alert, member, configuration, incident_id=incident_id, now=now)
     alone = replace(opened, slot=opened.id, slot_given_up=True)
     return conclude(alone, wished.matched.runbook, "blocked", wished.refused, now)
+
+
+def open_held(execution: Execution, runbook: Runbook, group: Group, now: datetime, *, tells: bool) -> Execution:
+    """Return an execution that is blocked from its start with the group that it came too late for."""
+    alone = replace(execution, slot=execution.id, slot_given_up=True)
+    reason = f"held with its group: {group.reason}"
+    if tells:
+        return conclude(alone, runbook, "blocked", reason, now)
+    return end_silently(alone, "blocked", reason, now)
 
 
 def fallback_receiver(runbook: Runbook, configuration: Configuration) -> str:

@@ -13,6 +13,7 @@ from runbook_engine.documents.check import CheckDocument, DoNoHarmDocument
 from runbook_engine.documents.runbook import (
     BlastRadiusDocument,
     CompensateDocument,
+    GroupDocument,
     GuardrailsDocument,
     InputDocument,
     ModeRuleDocument,
@@ -31,6 +32,7 @@ from runbook_engine.model.runbook import (
     Approval,
     Collector,
     Compensate,
+    GroupRule,
     Input,
     ModeRule,
     NotifyRule,
@@ -51,6 +53,7 @@ def compile_runbook(document: RunbookDocument, findings: Findings) -> Runbook:
         matchers=check_matchers(findings, ("matchers",)),
         inputs=tuple(_input(name, entry) for name, entry in document.inputs.items()),
         target=_target(document.target),
+        group=_group(document.group),
         mode=compile_mode(document.mode, findings, ("mode",)),
         require=_checks(document.require),
         diagnostics=tuple(
@@ -110,8 +113,15 @@ def _input(name: str, entry: InputDocument) -> Input:
 def _target(target: object) -> TargetTemplate:
     if not isinstance(target, TargetDocument):
         return TargetTemplate("none")
-    name: str = getattr(target, target.kind)
-    return TargetTemplate(target.kind, name, target.namespace or "", target.cluster or "")
+    return target.template
+
+
+def _group(group: GroupDocument | None) -> GroupRule | None:
+    if group is None:
+        return None
+    return GroupRule(
+        wait=group.wait, max_targets=group.max_targets, batches=group.batches, max_failures=group.max_failures
+    )
 
 
 def _step(step: StepDocument, line: int) -> Step:

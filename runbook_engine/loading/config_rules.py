@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
-from runbook_engine.documents.target import KINDS, NAMESPACED
+from runbook_engine.documents.target import NAMESPACED, TOUCHED
 from runbook_engine.loading.diagnostics import did_you_mean
 from runbook_engine.loading.findings import Findings
 from runbook_engine.loading.rules import Catalogue, as_list, as_map, steps_of
@@ -15,6 +15,8 @@ from runbook_engine.model.configuration import Configuration
 from runbook_engine.templating import is_template
 
 _SECRET = re.compile(r"(?:token|password|passwd|secret|api_?key|routing_?key|credentials?)$", re.IGNORECASE)
+_STARTED_OR_SET: Final = ("configmap", "job")  # what a step changes that is no target of a runbook
+_CHANGED: Final = (*TOUCHED, *_STARTED_OR_SET)
 _WRITE: Final = "write {env: NAME}, {file: path} or {ssm: /path}, and change this secret: it has been in a file"
 
 
@@ -94,9 +96,9 @@ def _check_pattern(findings: Findings, path: Path, pattern: Any, may_be_all: boo
     if pattern == "*" or not equals or not rest:
         message = f'"{pattern}" is no target pattern: it names a kind and a name'
         findings.error(path, "target-pattern", message, "write deployment=apps/* or parameter=/checkout/*")
-    elif kind not in KINDS:
-        findings.error(path, "target-pattern", f'unknown kind "{kind}" of target', did_you_mean(kind, KINDS))
-    elif kind in NAMESPACED and rest.count("/") != 1:
+    elif kind not in _CHANGED:
+        findings.error(path, "target-pattern", f'unknown kind "{kind}" of target', did_you_mean(kind, _CHANGED))
+    elif kind in (*NAMESPACED, *_STARTED_OR_SET) and rest.count("/") != 1:
         message = f"a {kind} is named by its namespace and its name"
         findings.error(path, "target-pattern", message, f"write {kind}=NAMESPACE/{rest.rpartition('/')[2]}")
 

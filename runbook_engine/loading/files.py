@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path as FilePath
 
 import msgspec
@@ -22,6 +23,7 @@ from runbook_engine.loading.yaml_tree import Path, Place
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.diagnostic import Diagnostic
+from runbook_engine.model.group import batch_of
 from runbook_engine.model.quantity import duration_text
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.model.worst_case import worst_case
@@ -73,13 +75,12 @@ def load_files(
         for entry in judged
         if isinstance(entry.document, RunbookTestDocument) and not entry.findings.failed
     )
-    limits = {name: spec.time_limit for name, spec in catalogue.actions.items()}
     return Loaded(
         Bundle(runbooks, configuration),
         tests,
         ordered(found),
         tuple(str(file) for file in files),
-        {runbook.name: duration_text(worst_case(runbook, limits)) for runbook in runbooks},
+        {runbook.name: duration_text(worst_case(runbook, catalogue.time_limit)) for runbook in runbooks},
     )
 
 
@@ -190,8 +191,23 @@ def _check_unique(entry: Judged, names: dict[str, str]) -> None:
 
 
 def _warn_of_deadline(entry: Judged, runbook: Runbook, catalogue: Catalogue) -> None:
-    longest = worst_case(runbook, {name: spec.time_limit for name, spec in catalogue.actions.items()})
-    if longest > runbook.guardrails.deadline:
+    longest = worst_case(runbook, catalogue.time_limit)
+    if longest <= runbook.guardrails.deadline:
+        _warn_of_batches(entry, runbook, longest)
+    else:
         message = f"the worst case of a run is {duration_text(longest)}, longer than its deadline"
         hint = "raise the deadline, or shorten approval, verify or settle; a run ends at its deadline"
         entry.findings.warning(("guardrails", "deadline"), "worst-case", message, hint)
+
+
+def _warn_of_batches(entry: Judged, runbook: Runbook, longest: timedelta) -> None:
+    """Warn when the last batch of a full group may come to its turn too late: waiting counts against the deadline."""
+    group = runbook.group
+    if group is None:
+        return
+    batches, _ = batch_of(group.batches, group.max_targets - 1)
+    whole = group.wait + longest * batches
+    if whole > runbook.guardrails.deadline:
+        times = f"{batches} batches, one after the other, take {duration_text(whole)} in the worst case"
+        hint = "raise the deadline, lower maxTargets, or make the batches larger; who waits for its turn ends at it too"
+        entry.findings.warning(("guardrails", "deadline"), "worst-case", f"{times}, longer than the deadline", hint)

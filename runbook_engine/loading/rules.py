@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any, Final, Protocol
 
 from runbook_engine.documents.target import KINDS
@@ -10,7 +11,10 @@ from runbook_engine.loading.arguments import check_arguments
 from runbook_engine.loading.diagnostics import did_you_mean
 from runbook_engine.loading.findings import Findings
 from runbook_engine.loading.yaml_tree import Path
+from runbook_engine.model.runbook import Step
+from runbook_engine.model.target import FOUND_KINDS
 from runbook_engine.ports import ActionSpec, AdapterSpec, CollectorSpec
+from runbook_engine.templating import is_template
 
 _UNSUPPORTED_ACTIONS: Final = frozenset({"http", "ssmAutomation"})
 
@@ -33,6 +37,10 @@ class Catalogue(Protocol):
         """Every alert source by name."""
         ...
 
+    def time_limit(self, step: Step) -> timedelta:
+        """Return how long the action of a step may take to take effect."""
+        ...
+
     def adapter(self, name: str) -> AdapterSpec:
         """Return one adapter. Raises NoAdapter."""
         ...
@@ -44,6 +52,7 @@ def check_rules(findings: Findings, catalogue: Catalogue) -> None:
     if content.get("strategy") == "escalate" and not content.get("verify"):
         message = 'strategy "escalate" needs "verify": it stops at the first step after which verify passes'
         findings.error(("strategy",), "escalate-verify", message, "add verify, or write strategy: sequence")
+    _check_group(findings, content)
     _check_unique_steps(findings)
     for index, step in steps_of(findings):
         _check_step(findings, ("steps", index), step, catalogue)
@@ -65,6 +74,19 @@ def as_map(value: Any) -> Mapping[str, Any]:
 def as_list(value: Any) -> list[Any]:
     """Return a list as it is, and anything else as an empty one."""
     return value if isinstance(value, list) else []
+
+
+def _check_group(findings: Findings, content: Mapping[str, Any]) -> None:
+    if content.get("group") is not None and not _varies(content.get("target")):
+        message = '"group" counts targets, and every run of this runbook has the same one'
+        findings.warning(("group",), "group-of-one", message, "remove it, or let the target come from an input")
+
+
+def _varies(target: Any) -> bool:
+    """Whether a target is filled in from what an alert says."""
+    if isinstance(target, dict):
+        return any(_varies(part) for part in target.values())
+    return isinstance(target, str) and is_template(target)
 
 
 def _check_unique_steps(findings: Findings) -> None:
@@ -120,9 +142,10 @@ def _check_target_kind(findings: Findings, path: Path, step: Mapping[str, Any], 
     target = own if own is not None else as_map(findings.content).get("target")
     kinds = [kind for kind in KINDS if kind in target] if isinstance(target, dict) else []
     kind = kinds[0] if kinds else "none" if target == "none" else ""
-    if not kind or not spec.target_kinds or kind in spec.target_kinds:
+    if not kind or not spec.target_kinds or (FOUND_KINDS.get(kind) or {kind}) & set(spec.target_kinds):
         return
-    article = f"a {kind}" if kind != "none" else "no target"
+    leads = " or a ".join(sorted(FOUND_KINDS.get(kind, [])))
+    article = f"a {leads}" if leads else f"a {kind}" if kind != "none" else "no target"
     hint = f"it works on {' or '.join(spec.target_kinds)}: give the step such a target"
     findings.error(place, "target-kind", f'"{spec.name}" does not work on {article}', hint)
 

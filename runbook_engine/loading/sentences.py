@@ -22,12 +22,9 @@ Errors = Sequence[Mapping[str, Any]]
 UNSUPPORTED: Final[Mapping[type[BaseModel], Mapping[str, str]]] = {
     RunbookDocument: {
         "uses": "write the steps out in this file",
-        "group": "remove it: alerts that resolve to one target already share one run",
     },
     StepDocument: {"uses": "write the steps out in this file"},
     TargetDocument: {
-        "workloadOf": "name the workload: {namespace: ..., deployment: ...}",
-        "nodeOf": "name the node: {node: ...}",
         **dict.fromkeys(("account", "region", "function", "alias", "queue"), "use a parameter, a node or a workload"),
     },
     CheckDocument: {"metric": "use query, which the installation's metric reader answers"},

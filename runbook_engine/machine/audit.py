@@ -16,6 +16,8 @@ from runbook_engine.machine.events import (
     Prepared,
     PrepareFailed,
     PutOff,
+    Queued,
+    ResolvePutOff,
     Signalled,
     Skipped,
     Unchanged,
@@ -88,6 +90,8 @@ def _worth_keeping(execution: Execution, event: Event) -> bool:
             return event.progress.status != "progressing"
         case PutOff():
             return "; ".join(v.says for v in event.verdicts if not v.ok) != execution.waiting_for
+        case ResolvePutOff() | Queued():
+            return event.reason != execution.waiting_for
         case PrepareFailed():
             return not event.passing or event.reason != execution.waiting_for
         case Verified():

@@ -64,6 +64,21 @@ def close(execution: Execution, runbook: Runbook, at: datetime) -> Execution:
     return announce(ended, runbook, "ended", at, text)
 
 
+def end_silently(execution: Execution, status: FinalStatus, reason: str, at: datetime) -> Execution:
+    """Return an execution that has changed nothing at its end; another one tells whoever wants to hear."""
+    return replace(
+        execution,
+        status=status,
+        reason=reason,
+        stage="ended",
+        spoken_for=True,
+        ended_at=at,
+        resume_at=None,
+        first_refused_at=None,
+        waiting_for="",
+    )
+
+
 def _decided(earlier: Unwind | None, latest: Unwind) -> Unwind:
     """Return the end that was decided first, and what was to be undone with it; only a doubt is worse news."""
     if earlier is None:

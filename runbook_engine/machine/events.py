@@ -12,6 +12,7 @@ from runbook_engine.model.execution import ApprovalRequest, Direction, FinalStat
 from runbook_engine.model.guardrail import Verdict
 from runbook_engine.model.plan import Change, Outcome, Plan, Progress
 from runbook_engine.model.signal import Signal
+from runbook_engine.model.target import Target
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +23,46 @@ class Signalled(_Event, frozen=True, kw_only=True):
     """Somebody told the execution something."""
 
     signal: Signal
+
+
+class Resolved(_Event, frozen=True, kw_only=True):
+    """The cluster says what the run acts on; `slot` is what it holds from here on."""
+
+    target: Target
+    slot: str
+
+
+class ResolvePutOff(_Event, frozen=True, kw_only=True):
+    """What the run acts on cannot be told now."""
+
+    reason: str
+
+
+class Merged(_Event, frozen=True, kw_only=True):
+    """Another execution has the target already, and takes the alerts over."""
+
+    target: Target
+    into: str
+
+
+class Queued(_Event, frozen=True, kw_only=True):
+    """The group does not let it act yet."""
+
+    reason: str
+
+
+class Admitted(_Event, frozen=True, kw_only=True):
+    """The group lets it act."""
+
+    batch: int
+    of: int
+
+
+class TurnedAway(_Event, frozen=True, kw_only=True):
+    """The group lets it not act at all; one run `tells` that for all of them."""
+
+    reason: str
+    tells: bool
 
 
 class Required(_Event, frozen=True, kw_only=True):
@@ -194,6 +235,12 @@ class Closed(_Event, frozen=True, kw_only=True):
 
 Event = (
     Signalled
+    | Resolved
+    | ResolvePutOff
+    | Merged
+    | Queued
+    | Admitted
+    | TurnedAway
     | Required
     | Collected
     | BaselineRead

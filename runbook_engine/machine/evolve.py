@@ -11,6 +11,7 @@ from runbook_engine.machine import effects, verification
 from runbook_engine.machine.compensation import compensation_of
 from runbook_engine.machine.ending import UndoScope, close, conclude
 from runbook_engine.machine.events import (
+    Admitted,
     Applied,
     ApplyPutOff,
     Asked,
@@ -23,15 +24,20 @@ from runbook_engine.machine.events import (
     Finished,
     Intended,
     Lapsed,
+    Merged,
     Observed,
     Paged,
     Planned,
     Prepared,
     PrepareFailed,
     PutOff,
+    Queued,
     Required,
+    Resolved,
+    ResolvePutOff,
     Signalled,
     Skipped,
+    TurnedAway,
     Unchanged,
     Undelivered,
     VerificationStarted,
@@ -41,13 +47,12 @@ from runbook_engine.machine.moves import Pause
 from runbook_engine.machine.narration import arrow
 from runbook_engine.machine.next_move import unfixed_status
 from runbook_engine.machine.notices import announce, delivered, put, tell_owner, undelivered
+from runbook_engine.machine.placement import ASK_AGAIN, grouped, next_stage, placed
 from runbook_engine.machine.signals import receive
-from runbook_engine.model.execution import ApprovalRequest, Execution, FinalStatus, Stage
+from runbook_engine.model.execution import ApprovalRequest, Execution, FinalStatus
 from runbook_engine.model.runbook import Runbook
 
-STAGES: tuple[Stage, ...] = ("require", "evidence", "baseline", "plan", "steps")
 UNREADABLE_FOR = timedelta(seconds=30)  # a signal that cannot be read at the start is asked again for so long
-ASK_AGAIN = timedelta(seconds=5)
 
 
 def evolve(execution: Execution, event: Event, runbook: Runbook) -> Execution:
@@ -72,6 +77,10 @@ def _react(execution: Execution, event: Event, runbook: Runbook) -> Execution:
     match event:
         case Signalled():
             return receive(execution, event.signal, runbook, event.at)
+        case Resolved() | ResolvePutOff() | Merged():
+            return placed(execution, event, runbook)
+        case Queued() | Admitted() | TurnedAway():
+            return grouped(execution, event, runbook)
         case Required() | BaselineRead() | Collected() | Planned():
             return _judged_first(execution, event, runbook)
         case Skipped() | Unchanged() | Prepared() | PrepareFailed():
@@ -120,29 +129,15 @@ def _judged_first(
             if unread:
                 return _ask_again_or_block(execution, runbook, "require: " + "; ".join(unread), event.at)
             started = announce(execution, runbook, "started", event.at, f"started on {execution.target}")
-            return _next_stage(started, runbook)
+            return next_stage(started, runbook)
         case Collected():
-            return _next_stage(replace(execution, evidence=event.evidence), runbook)
+            return next_stage(replace(execution, evidence=event.evidence), runbook)
         case BaselineRead() if event.value is None:
             return _ask_again_or_block(execution, runbook, f"do-no-harm: {event.says}", event.at)
         case BaselineRead():
-            return _next_stage(replace(execution, baseline=event.value), runbook)
+            return next_stage(replace(execution, baseline=event.value), runbook)
         case Planned():
             return _planned(execution, event, runbook)
-
-
-def _next_stage(execution: Execution, runbook: Runbook) -> Execution:
-    """Go on to the first stage that this runbook needs."""
-    needed: dict[Stage, bool] = {
-        "require": False,
-        "evidence": bool(runbook.diagnostics),
-        "baseline": runbook.do_no_harm is not None,
-        "plan": execution.mode != "auto" and not execution.approved,
-        "steps": True,
-    }
-    later = STAGES[STAGES.index(execution.stage) + 1 :]
-    stage = next(name for name in later if needed[name])
-    return replace(execution, stage=stage, resume_at=None, first_refused_at=None, waiting_for="")
 
 
 def _ask_again_or_block(execution: Execution, runbook: Runbook, reason: str, at: datetime) -> Execution:
@@ -164,7 +159,7 @@ def _planned(execution: Execution, event: Planned, runbook: Runbook) -> Executio
     if plan.blocked:
         return conclude(execution, runbook, "blocked", "; ".join(plan.blocked), event.at)
     if not plan.changes:
-        return _next_stage(execution, runbook)
+        return next_stage(execution, runbook)
     request = ApprovalRequest(
         kind="plan",
         hash=plan.plan_hash,

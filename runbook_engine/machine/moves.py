@@ -10,6 +10,14 @@ import msgspec
 from runbook_engine.model.execution import Direction, FinalStatus
 
 
+class Resolve(msgspec.Struct, frozen=True):
+    """Ask the cluster what the target is, and take it, or join who has it."""
+
+
+class AwaitGroup(msgspec.Struct, frozen=True):
+    """Ask whether the group lets this run act now."""
+
+
 class Require(msgspec.Struct, frozen=True):
     """Judge the runbook's `require` checks."""
 
@@ -94,7 +102,9 @@ class Close(msgspec.Struct, frozen=True):
 
 
 Move = (
-    Require
+    Resolve
+    | AwaitGroup
+    | Require
     | Collect
     | ReadBaseline
     | Propose

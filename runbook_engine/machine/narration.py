@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from runbook_engine.machine.events import (
+    Admitted,
     Applied,
     ApplyPutOff,
     Asked,
@@ -17,15 +18,20 @@ from runbook_engine.machine.events import (
     Finished,
     Intended,
     Lapsed,
+    Merged,
     Observed,
     Paged,
     Planned,
     Prepared,
     PrepareFailed,
     PutOff,
+    Queued,
     Required,
+    Resolved,
+    ResolvePutOff,
     Signalled,
     Skipped,
+    TurnedAway,
     Unchanged,
     Undelivered,
     VerificationStarted,
@@ -44,6 +50,18 @@ def narrate(execution: Execution, event: Event) -> str:
     match event:
         case Signalled():
             return _signal(event.signal)
+        case Resolved():
+            return f"{execution.target} leads to {event.target}"
+        case ResolvePutOff():
+            return f"what {execution.target} leads to cannot be told yet: {event.reason}"
+        case Merged():
+            return say_merged(event)
+        case Queued():
+            return f"waits for {event.reason}"
+        case Admitted():
+            return f"its group lets it act: batch {event.batch} of {event.of}"
+        case TurnedAway():
+            return event.reason
         case Required():
             return "; ".join(reading.says for reading in event.readings) or "nothing is required first"
         case Collected():
@@ -97,6 +115,11 @@ def narrate(execution: Execution, event: Event) -> str:
             return execution.unwind.reason if execution.unwind is not None else "ended"
         case _:
             assert_never(event)
+
+
+def say_merged(event: Merged) -> str:
+    """Return why a run ended that found its target taken."""
+    return f"joined execution {event.into}, which already works on {event.target}"
 
 
 def arrow(change: Change) -> str:

@@ -14,6 +14,7 @@ from runbook_engine.machine.compensation import active_step, next_to_undo, undo_
 from runbook_engine.machine.moves import (
     Apply,
     Ask,
+    AwaitGroup,
     Begin,
     Close,
     Collect,
@@ -28,6 +29,7 @@ from runbook_engine.machine.moves import (
     Propose,
     ReadBaseline,
     Require,
+    Resolve,
     StartVerification,
     Verify,
 )
@@ -65,7 +67,7 @@ def _next_work(execution: Execution, runbook: Runbook, now: datetime) -> Move | 
         case "unwinding":
             step = unwinding_step(execution, runbook)
             return Close() if step is None else _when_allowed(execution, now, Begin(step, "undo"))
-        case "require" | "evidence" | "baseline" | "plan" | "steps":
+        case "resolve" | "group" | "require" | "evidence" | "baseline" | "plan" | "steps":
             return _before_the_end(execution, runbook, now)
         case _:
             assert_never(execution.stage)
@@ -103,6 +105,10 @@ def _not_wanted_now(execution: Execution, index: int) -> Finish | None:
 
 def _stage_move(execution: Execution, runbook: Runbook) -> Move:
     match execution.stage:
+        case "resolve":
+            return Resolve()
+        case "group":
+            return AwaitGroup()
         case "require":
             return Require()
         case "evidence":
@@ -142,8 +148,11 @@ def unfixed_status(execution: Execution) -> FinalStatus:
 
 
 def _needs_approval(execution: Execution, runbook: Runbook) -> bool:
-    if execution.steps[execution.step].message_only:
+    state = execution.steps[execution.step]
+    if state.message_only:
         return False
+    if state.change is not None and state.change.asks:
+        return True
     return execution.mode != "auto" or runbook.steps[execution.step].approval is not None
 
 

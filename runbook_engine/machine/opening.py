@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from runbook_engine.model.alert import Alert
 from runbook_engine.model.execution import Approved, Execution, Member, StepState
+from runbook_engine.model.group import Group
 from runbook_engine.model.runbook import Mode, Runbook
 from runbook_engine.model.target import Target
 
@@ -37,9 +40,11 @@ def open_execution(
     fallback_receiver: str = "",
     started_by: str = "",
     approved: tuple[Approved, ...] = (),
+    group: Group | None = None,
 ) -> Execution:
-    """Return version 0: pending, due now."""
-    return Execution(
+    """Return version 0: pending, due now. A provisional target is found first, then its group is waited for."""
+    placed = not runbook.target.provisional(target)
+    opened = Execution(
         id=execution_id_of(runbook.name, target, first_episode),
         runbook=runbook.name,
         runbook_digest=runbook.digest,
@@ -53,6 +58,10 @@ def open_execution(
         alert=alert,
         members=members,
         mode=mode,
+        stage="require" if placed else "resolve",
+        placed=placed,
+        group_id=group.id if group is not None else "",
+        group_closes_at=group.closes_at if group is not None else None,
         started_by=started_by,
         steps=tuple(StepState(name=step.name, action=step.action) for step in runbook.steps),
         approved=approved,
@@ -60,3 +69,12 @@ def open_execution(
         deadline_at=now + runbook.guardrails.deadline,
         due_at=now,
     )
+    return gather(replace(opened, stage="group")) if placed and group is not None else opened
+
+
+def gather(execution: Execution) -> Execution:
+    """Return the execution waiting until its group is complete."""
+    closes_at = execution.group_closes_at
+    assert closes_at is not None, "a group says until when it gathers"
+    waiting_for = f"its group, which is complete at {closes_at.astimezone(UTC):%H:%M:%S} UTC"
+    return replace(execution, resume_at=closes_at, waiting_for=waiting_for)

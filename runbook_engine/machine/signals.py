@@ -49,6 +49,13 @@ def receive(execution: Execution, signal: Signal, runbook: Runbook, at: datetime
             assert_never(signal.kind)
 
 
+def joined_signal(member: Member) -> Signal:
+    """Return the signal by which an alert joins another execution."""
+    return Signal(
+        kind="joined", at=member.since, alert_key=member.alert_key, episode_id=member.episode_id, name=member.name
+    )
+
+
 def _joined(execution: Execution, signal: Signal, runbook: Runbook, at: datetime) -> Execution:
     if any(member.episode_id == signal.episode_id for member in execution.members):
         return execution

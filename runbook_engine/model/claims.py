@@ -1,7 +1,7 @@
 """Whether a claim holds: one judgement for every journal, and the sentence that says why it does not.
 
 A journal reads what stands under the claim's key, asks here, and stores only when every answer is None. So
-memory, SQLite and DynamoDB cannot differ in what a lock, a cooldown or a budget means.
+memory, SQLite and DynamoDB cannot differ in what a lock, a cooldown, a budget or a slot means.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from runbook_engine.model.guardrail import Budget, Cooldown, LastChange, Lock
+from runbook_engine.model.guardrail import Budget, Cooldown, LastChange, Lock, Slot
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +33,13 @@ def refuse_lock(claim: Lock, execution_id: str, holder: Holder | None) -> Refusa
     if holder is None or holder.execution_id == execution_id:
         return None
     return Refusal(says=f"{claim.key} is held by execution {holder.execution_id} since {_clock(holder.since)}")
+
+
+def refuse_slot(claim: Slot, execution_id: str, holder: str | None) -> Refusal | None:
+    """Refuse a slot that another execution absorbs for."""
+    if holder is None or holder == execution_id:
+        return None
+    return Refusal(says=f"slot {claim.key} is held by execution {holder}")
 
 
 def refuse_cooldown(claim: Cooldown, execution_id: str, last: LastChange | None, now: datetime) -> Refusal | None:

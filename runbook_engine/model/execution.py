@@ -32,7 +32,7 @@ Status = Literal[
 ]
 FinalStatus = Literal["succeeded", "unresolved", "blocked", "failed", "cancelled", "handed_over", "unknown"]
 Compensation = Literal["none", "held", "undoing", "undone", "superseded", "failed"]
-Stage = Literal["require", "evidence", "baseline", "plan", "steps", "unwinding", "ended"]
+Stage = Literal["resolve", "group", "require", "evidence", "baseline", "plan", "steps", "unwinding", "ended"]
 Direction = Literal["do", "undo", "redo"]
 EffectStatus = Literal["intended", "applied", "retrying", "done", "failed", "superseded", "unknown"]
 StepProgress = Literal["pending", "prepared", "skipped", "unchanged", "changing", "changed", "failed", "unknown"]
@@ -180,6 +180,9 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     scope: str
     fallback_receiver: str = ""  # who hears what no notify rule covers: blocked is never silent
     target: Target = NO_TARGET
+    placed: bool = True  # False while the cluster must still be asked what the target leads to
+    group_id: str = ""
+    group_closes_at: datetime | None = None
     inputs: Mapping[str, str] = {}
     alert: Alert
     members: tuple[Member, ...]
@@ -209,6 +212,8 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     announced: tuple[str, ...] = ()
     signals_consumed: int = 0
     evidence: tuple[str, ...] = ()  # ids of kept diagnostics
+    merged_into: str = ""  # the execution that had its target already, and has its alerts since
+    spoken_for: bool = False  # it ended without a word: the one that it joined, or one of its group, tells people
     slot_given_up: bool = False  # it stopped absorbing once, and never absorbs again
     plan_hash: str = ""
     audit_head: str = ""

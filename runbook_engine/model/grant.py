@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import msgspec
 
 EVERYWHERE = "*"  # every namespace; the empty namespace = a resource that has none
+ANY = "*"  # every group, resource or verb; no runbook ever needs it, and rules that people wrote may say it
 READING = frozenset(("get", "list", "watch"))
 
 
@@ -47,3 +50,27 @@ def parse_permission(text: str) -> Permission:
         raise ValueError(f"{text!r} is no permission (write apps/deployments:get or ssm:GetParameter)")
     group, slash, resource = path.partition("/")
     return Permission(group, resource, verb) if slash else Permission("", path, verb)
+
+
+def uncovered(wanted: Iterable[Grant], given: Iterable[Grant]) -> tuple[Grant, ...]:
+    """Return what of the first the second does not allow, one name at a time where there are names."""
+    rules = tuple(given)
+    singles = (each for grant in wanted for each in _singles(grant))
+    return tuple(sorted({each for each in singles if not any(_covers(rule, each) for rule in rules)}))
+
+
+def _singles(grant: Grant) -> Iterator[Grant]:
+    """Yield a grant for each of its names, so that several rules may cover it together."""
+    if not grant.names:
+        yield grant
+    for name in grant.names:
+        yield msgspec.structs.replace(grant, names=(name,))
+
+
+def _covers(rule: Grant, single: Grant) -> bool:
+    parts = ((rule.group, single.group), (rule.resource, single.resource), (rule.verb, single.verb))
+    if any(allowed not in (ANY, asked) for allowed, asked in parts):
+        return False
+    if rule.namespace not in ("", EVERYWHERE, single.namespace):
+        return False
+    return not rule.names or (bool(single.names) and set(single.names) <= set(rule.names))

@@ -69,6 +69,12 @@ class Budget(msgspec.Struct, frozen=True, tag="budget"):
 Claim = Lock | Cooldown | Budget
 
 
+class Slot(msgspec.Struct, frozen=True, tag="slot"):
+    """One absorbing execution at a time for a runbook and target; a commit takes the slot that its execution names."""
+
+    key: str
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What one guardrail answered. A no with `until` is passing: it may be waited for."""
 

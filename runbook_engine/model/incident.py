@@ -11,6 +11,7 @@ from runbook_engine.model.alert import Alert, Severity
 from runbook_engine.model.audit import AuditRecord
 from runbook_engine.model.episode import Episode, TransitionKind
 from runbook_engine.model.execution import Execution
+from runbook_engine.model.group import Group
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.model.signal import Signal
 
@@ -53,18 +54,22 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     decisions: tuple[Decision, ...] = ()
 
 
+Join = tuple[str, str, Signal]  # a slot, the execution that must hold it, and the signal that says who joins
+
+
 class Intake(msgspec.Struct, frozen=True, kw_only=True):
     """All that one delivery changes, stored in one transaction or not at all.
 
-    Episodes and incidents carry the version they were read with; the journal stores version + 1. A slot in
+    Episodes, incidents and groups carry the version they were read with; the journal stores version + 1. A slot in
     `opened` must be free, a slot in `joined` must be held by the execution named: else StaleVersion.
     """
 
     episodes: tuple[Episode, ...] = ()
     incidents: tuple[Incident, ...] = ()
+    groups: tuple[Group, ...] = ()
     opened: tuple[Execution, ...] = ()
     runbooks: tuple[Runbook, ...] = ()  # compiled runbooks of what was opened, kept by digest
-    joined: tuple[tuple[str, str, Signal], ...] = ()  # slot, execution id, signal
+    joined: tuple[Join, ...] = ()
     signals: tuple[tuple[str, Signal], ...] = ()  # execution id, signal
     arrivals: tuple[Arrival, ...] = ()
 

@@ -27,7 +27,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     labels: Mapping[str, str] = {}
     pressures: tuple[str, ...] = ()  # conditions and taints of the kubelet's own, as in DiskPressure
     deleting: bool = False
-    ignored: str = ""  # why it is out of bounds, as a sentence; empty = it is not
+    ignored: str = ""  # why it is out of bounds, to be read after its name; empty = it is not
     holds_us: bool = False  # the engine's own pod runs on it
 
 
@@ -41,11 +41,16 @@ class DisruptionBudget(msgspec.Struct, frozen=True, kw_only=True):
     expected: int  # how many there are meant to be
     observed: bool = True  # the counts speak of the budget as it is written now
     problem: str = ""  # why its controller cannot keep it
+    frees_unready: bool = False  # AlwaysAllow: what is not ready may always leave
 
     @property
     def impossible(self) -> bool:
         """Whether it can never allow one, however healthy its pods are."""
-        return self.observed and (bool(self.problem) or 0 < self.expected <= self.wanted)
+        return bool(self.problem) or (self.observed and 0 < self.expected <= self.wanted)
+
+    def spares(self, ready: bool) -> bool:
+        """Whether a pod may leave without taking from what is left: one that is not ready, and is not needed."""
+        return not ready and (self.frees_unready or 0 < self.wanted <= self.healthy)
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +76,7 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     deleted_at: datetime | None = None  # the deletion time stamp: when it was asked, plus its grace
     finalizers: tuple[str, ...] = ()
     tolerates_cordon: bool = False  # it would be put straight back onto a cordoned node
-    ignored: str = ""  # why it is out of bounds, as a sentence; empty = it is not
+    ignored: str = ""  # why it is out of bounds, to be read after its name; empty = it is not
     waiting: str = ""  # why a container waits, as in CrashLoopBackOff
     restarts: int = 0  # of the container that restarted most
     budgets: tuple[DisruptionBudget, ...] = ()

@@ -58,7 +58,7 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     failure_mark: str = ""  # which failure `rollout_reason` tells of; a receipt with the same mark is older than it
     deleting: bool = False
     gitops: str = ""  # what owns it in git, as in Argo CD application web; empty = nobody known
-    ignored: str = ""  # why it is out of bounds, as a sentence; empty = it is not
+    ignored: str = ""  # why it is out of bounds, to be read after its name; empty = it is not
     quota_left: int | None = None  # pods that the namespace's quotas still admit; None = no quota
 
 
@@ -118,12 +118,14 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """A change that somebody made: a release, a scaling, a setting."""
+    """A change that somebody made: a release, a scaling, a setting; or what became of a release."""
 
     at: datetime
     who: str
     what: str
     ours: bool = False  # made by this engine
+    kind: Literal["change", "autoscaled", "healthy", "failed"] = "change"  # healthy, failed: how `revision` did
+    revision: int = 0  # of the workload, 0 = not about one
 
 
 class LogExcerpt(msgspec.Struct, frozen=True, kw_only=True):

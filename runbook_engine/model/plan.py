@@ -13,6 +13,7 @@ from runbook_engine.model.guardrail import Verdict
 from runbook_engine.model.target import Target
 
 Value = str | int | float | bool | None
+IN_EFFECT = "inEffect"  # in a guard: the number that `before` is not, as of an autoscaler far above its minimum
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,12 +38,13 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def size(self) -> float | None:
-        """How far a number moves as a share of its value before, or None when it is not a number."""
-        if isinstance(self.before, bool) or isinstance(self.after, bool):
+        """How far a number moves as a share of the value in effect before, or None when it is not a number."""
+        before = self.guard.get(IN_EFFECT, self.before)
+        if isinstance(before, bool) or isinstance(self.after, bool):
             return None
-        if not isinstance(self.before, int | float) or not isinstance(self.after, int | float):
+        if not isinstance(before, int | float) or not isinstance(self.after, int | float):
             return None
-        return (self.after - self.before) / abs(self.before) if self.before else float("inf")
+        return (self.after - before) / abs(before) if before else float("inf")
 
 
 OutcomeStatus = Literal["done", "noop", "partial", "conflict", "failed", "unknown"]

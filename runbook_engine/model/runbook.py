@@ -16,7 +16,9 @@ from runbook_engine.model.target import TargetTemplate
 Mode = Literal["observe", "propose", "approve", "auto"]
 Strategy = Literal["escalate", "sequence"]
 EventName = Literal["started", "changed", "approval", "blocked", "ended", "notFixed"]
-InputType = Literal["string", "cluster", "namespace", "workload", "node", "pod", "parameter", "integer", "arn"]
+InputType = Literal[
+    "string", "cluster", "namespace", "workload", "node", "pod", "instance", "parameter", "integer", "arn"
+]
 
 MODES: tuple[Mode, ...] = ("observe", "propose", "approve", "auto")
 
@@ -92,6 +94,15 @@ class NotifyRule(msgspec.Struct, frozen=True, kw_only=True):
     after: timedelta | None = None
 
 
+class GroupRule(msgspec.Struct, frozen=True, kw_only=True):
+    """How many targets at once: alerts within `wait` are one group; the last of the batch sizes repeats."""
+
+    wait: timedelta
+    max_targets: int
+    batches: tuple[int, ...] = (1,)
+    max_failures: int = 0
+
+
 class Runbook(msgspec.Struct, frozen=True, kw_only=True):
     """One runbook, compiled. `digest` is the hash of everything in it that decides."""
 
@@ -104,6 +115,7 @@ class Runbook(msgspec.Struct, frozen=True, kw_only=True):
     digest: str = ""
     summary: str = ""
     inputs: tuple[Input, ...] = ()
+    group: GroupRule | None = None
     mode: tuple[ModeRule, ...] = (ModeRule(mode="propose"),)
     require: tuple[Check, ...] = ()
     diagnostics: tuple[Collector, ...] = ()

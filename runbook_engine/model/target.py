@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
+
+WORKLOAD_KINDS = frozenset(("deployment", "statefulset", "daemonset"))
+FOUND_KINDS: Mapping[str, frozenset[str]] = {"workloadOf": WORKLOAD_KINDS, "nodeOf": frozenset(("node",))}
+PROVISIONAL_KINDS: Mapping[str, frozenset[str]] = {
+    "workloadOf": frozenset(("pod",)),
+    "nodeOf": frozenset(("pod", "instance")),
+}
 
 
 class Target(msgspec.Struct, frozen=True, order=True):
     """One thing in the world. `place` is a cluster alias, `account/region`, or `local`."""
 
-    kind: str  # deployment, statefulset, daemonset, pod, node, parameter, function, queue, none
+    kind: str  # deployment, statefulset, daemonset, pod, instance, node, configmap, job, parameter, function, none
     place: str
     namespace: str
     name: str
@@ -37,9 +46,22 @@ NO_TARGET = Target("none", "", "", "")
 
 
 class TargetTemplate(msgspec.Struct, frozen=True):
-    """A target as an author writes it; each field may be a template over `inputs` and `alert`."""
+    """A target as an author writes it; each field may be a template over `inputs` and `alert`.
+
+    Of the kinds `workloadOf` and `nodeOf` the rest names a pod (with a namespace) or an instance (without one),
+    and what is acted on is found in the cluster: `provisional` says whether a target is still to be found.
+    """
 
     kind: str
     name: str = ""
     namespace: str = ""
     cluster: str = ""
+
+    @property
+    def finds(self) -> frozenset[str]:
+        """The kinds that may be found, through the cluster; empty = the target is what is written."""
+        return FOUND_KINDS.get(self.kind, frozenset())
+
+    def provisional(self, target: Target) -> bool:
+        """Whether the cluster must be asked what a target of this template leads to."""
+        return target.kind in PROVISIONAL_KINDS.get(self.kind, frozenset())

@@ -6,7 +6,7 @@ the waits between attempts come on top.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from runbook_engine.model.check import Check
@@ -15,10 +15,10 @@ from runbook_engine.model.runbook import Retry, Runbook, Step
 NOTHING = timedelta(0)
 
 
-def worst_case(runbook: Runbook, time_limits: Mapping[str, timedelta]) -> timedelta:
+def worst_case(runbook: Runbook, time_limit: Callable[[Step], timedelta]) -> timedelta:
     """Return the longest run: every step is taken, every wait lasts as long as it may."""
     gate = _longest(runbook.verify)
-    forward = sum((_step(step, time_limits.get(step.action, NOTHING)) for step in runbook.steps), NOTHING)
+    forward = sum((_step(step, time_limit(step)) for step in runbook.steps), NOTHING)
     looks = len(runbook.steps) if runbook.strategy == "escalate" else 1
     return forward + gate * looks
 

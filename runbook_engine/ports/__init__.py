@@ -12,6 +12,7 @@ from runbook_engine.ports.journal import (
 )
 from runbook_engine.ports.readers import (
     ChangeReader,
+    ChangeWatcher,
     Clock,
     ClusterReader,
     EventReader,
@@ -50,6 +51,7 @@ __all__ = [
     "AdapterContext",
     "AdapterSpec",
     "ChangeReader",
+    "ChangeWatcher",
     "Clock",
     "ClusterReader",
     "ClusterWriter",

@@ -11,10 +11,13 @@ if TYPE_CHECKING:
     from runbook_engine.model.audit import AuditRecord
     from runbook_engine.model.episode import Episode
     from runbook_engine.model.execution import Execution
-    from runbook_engine.model.guardrail import Claim, LastChange
-    from runbook_engine.model.incident import Arrival, Evidence, Incident, Intake
+    from runbook_engine.model.group import Group, Part
+    from runbook_engine.model.guardrail import Claim, LastChange, Slot
+    from runbook_engine.model.incident import Arrival, Evidence, Incident, Intake, Join
+    from runbook_engine.model.observation import ChangeEvent
     from runbook_engine.model.runbook import Runbook
     from runbook_engine.model.signal import Signal
+    from runbook_engine.model.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Committed:
 class Refused:
     """A claim does not hold, so nothing was stored. `until` is when it may, if that is known."""
 
-    claim: Claim
+    claim: Claim | Slot
     says: str
     until: datetime | None = None
 
@@ -63,13 +66,18 @@ class Journal(Ledger, Protocol):
         expected_version: int,
         records: Sequence[AuditRecord] = (),
         claims: Sequence[Claim] = (),
+        joins: Sequence[Join] = (),
+        group: Group | None = None,
         release_locks: bool = False,
         evidence: Sequence[Evidence] = (),
         now: datetime,
     ) -> Committed | Refused:
         """Store version `expected_version + 1` with its audit records, if the stored version is the expected one.
 
-        Claims are checked and taken in the same transaction: the first that does not hold refuses the whole.
+        Claims are checked and taken in the same transaction: the first that does not hold refuses the whole. So
+        does a slot that the execution names now, did not name before, and another one holds; the execution gives up
+        the one it had. `joins` let its alerts join others: StaleVersion unless those hold the slots. `group` is
+        stored with it, under the version that it was read with: StaleVersion when it has moved.
         Due is `execution.due_at`, or now when signals wait that this version has not consumed. An execution
         that no longer absorbs gives up its slot and its followers; while unconsumed signals wait it may not:
         StaleVersion. Raises StaleVersion.
@@ -93,7 +101,19 @@ class Journal(Ledger, Protocol):
         ...
 
     def record(self, intake: Intake) -> None:
-        """Store one delivery. Raises StaleVersion when an episode, incident or slot has moved."""
+        """Store one delivery. Raises StaleVersion when an episode, incident, group or slot has moved."""
+        ...
+
+    def newest_group(self, runbook: str) -> Group | None:
+        """Return the newest group of a runbook, whatever its state."""
+        ...
+
+    def group(self, group_id: str) -> Group:
+        """Return one group. Raises UnknownExecution."""
+        ...
+
+    def parts(self, group_id: str) -> tuple[Part, ...]:
+        """Return every execution of a group as the group sees it, oldest first."""
         ...
 
     def episodes(self, alert_keys: Sequence[str]) -> Mapping[str, Episode]:
@@ -148,6 +168,17 @@ class Journal(Ledger, Protocol):
 
     def keep_runbook(self, runbook: Runbook) -> None:
         """Keep a compiled runbook by its digest."""
+        ...
+
+    def record_change(self, target: Target, event: ChangeEvent) -> None:
+        """Keep a change that somebody made, or how a release did, for 90 days. The same one is kept once.
+
+        The same is what has one target, time and text; how a revision of one object (its uid) did is said once.
+        """
+        ...
+
+    def recorded_changes(self, target: Target, since: datetime) -> tuple[ChangeEvent, ...]:
+        """Return the kept changes of a target since then, newest first, 500 at most."""
         ...
 
     def counts(self) -> Mapping[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -141,6 +141,14 @@ class ChangeReader(Protocol):
 
     def changes(self, target: Target, since: datetime) -> tuple[ChangeEvent, ...]:
         """Return the changes of a target since then, newest first. Raises Unreadable."""
+        ...
+
+
+class ChangeWatcher(Protocol):
+    """Tells of changes as they happen, in a thread of its own."""
+
+    def watch(self, tell: Callable[[Target, ChangeEvent], None], stopped: Callable[[], bool]) -> None:
+        """Tell of every change until stopped. Raises Unreadable when the source is lost: watch again."""
         ...
 
 

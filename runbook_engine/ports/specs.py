@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from runbook_engine.model.configuration import Configuration, SecretReference
+    from runbook_engine.model.grant import Grant
     from runbook_engine.model.plan import Change, Outcome, Progress, Value
     from runbook_engine.model.target import Target
 
@@ -28,6 +29,8 @@ class ActionSpec:
 
     `repeat` says what a resumed intent may do: apply again (declarative), apply again with the same key
     (token), look first (observable), never (once). `message_only` actions tell somebody and change nothing.
+    `needs` and `limit` narrow `permissions` and `time_limit` to what a step with these arguments (as the author
+    wrote them, templates unfilled) needs of a target of this kind, and how long it may take.
     """
 
     name: str
@@ -43,6 +46,12 @@ class ActionSpec:
     target_kinds: tuple[str, ...] = ()  # empty = any, `none` included
     message_only: bool = False
     hands_over: bool = False
+    needs: Callable[[Mapping[str, Any], str], tuple[str, ...]] | None = None  # None = `permissions` as they stand
+    limit: Callable[[Mapping[str, Any]], timedelta] | None = None  # None = `time_limit` as it stands
+
+    def longest(self, arguments: Mapping[str, Any]) -> timedelta:
+        """Return how long a step with these arguments may take to take effect."""
+        return self.time_limit if self.limit is None else self.limit(arguments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +65,16 @@ class Evidenced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectorSpec:
-    """One read-only collector of evidence; it raises Unreadable, and its failure blocks nothing."""
+    """One read-only collector of evidence; it raises Unreadable, and its failure blocks nothing.
+
+    `needs` says what it reads of a target of this kind, as in `core/pods/log:get`.
+    """
 
     name: str
     summary: str
     arguments: type[BaseModel]
     collect: Callable[[Any, Target, datetime, World], Evidenced]
+    needs: Callable[[str], tuple[str, ...]] = lambda kind: ()
 
 
 Port = Literal[
@@ -99,6 +112,7 @@ class Served:
 
     reader: Any = None
     writer: Any = None
+    watcher: Any = None  # of the port changes: a ChangeWatcher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,3 +123,4 @@ class AdapterSpec:
     provides: tuple[Port, ...]
     settings: type[Any]
     build: Callable[[Port, Any, AdapterContext], Served]
+    watches: Callable[[Any], tuple[Grant, ...]] = lambda settings: ()  # what its watcher reads, with these settings

@@ -46,6 +46,8 @@ def needs_person(card: Card) -> bool:
         return True
     if execution.compensation == "failed" and execution.status != "handed_over":  # until somebody takes it over
         return True
+    if execution.spoken_for:  # forty runs of one group are one question
+        return False
     return execution.status in NOT_FIXED and bool(card.incident.incident.open_alerts)
 
 

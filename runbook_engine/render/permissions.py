@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from runbook_engine.model.grant import EVERYWHERE, Grant
 from runbook_engine.render.lines import Lines, Mark, Piece, Span, line, table
 from runbook_engine.render.wording import count
@@ -15,33 +17,31 @@ MANAGED_BY = {"app.kubernetes.io/managed-by": "runbook-engine"}
 
 def render_permissions(grants: Sequence[Grant]) -> Lines:
     """Return every grant with what needs it, those that change something marked."""
-    rows: list[list[Piece]] = []
-    for (place, resource), group in sorted(_by_resource(grants).items()):
-        verbs = sorted({grant.verb for grant in group})
-        mark: Mark = "change" if any(not grant.reads for grant in group) else ""
-        names = sorted({name for grant in group for name in grant.names})
-        which = f" ({', '.join(names)})" if names else ""
-        needs = "; ".join(sorted({grant.because for grant in group}))
-        rows.append([Span(place, "strong"), f"{resource}{which}", Span(", ".join(verbs), mark), Span(needs, "faint")])
+    grants = _narrowed(grants)
     writes = sum(1 for grant in {_what(grant): grant for grant in grants}.values() if not grant.reads)
-    return (*table(rows), line(f"{count(len({_what(grant) for grant in grants}), 'grant')}, {writes} of them write"))
+    return (
+        *table(_rows(grants)),
+        line(f"{count(len({_what(grant) for grant in grants}), 'grant')}, {writes} of them write"),
+    )
+
+
+def render_check(missing: Sequence[Grant], extra: Sequence[Grant]) -> Lines:
+    """Return by what the rights that are given are narrower and wider than what is needed."""
+    if not missing and not extra:
+        return (line("exactly what is needed"),)
+    rows = [*_difference("missing", missing), *_difference("too much", extra)]
+    short = count(len({_what(grant) for grant in missing}), "grant")
+    return (*table(rows), line(f"{short} missing, {len({_what(grant) for grant in extra})} too many"))
 
 
 def record_permissions(grants: Sequence[Grant]) -> dict[str, Any]:
     """Return the grants for scripts."""
-    return {
-        "grants": [
-            {
-                "namespace": grant.namespace,
-                "group": grant.group,
-                "resource": grant.resource,
-                "verb": grant.verb,
-                "names": list(grant.names),
-                "because": grant.because,
-            }
-            for grant in grants
-        ]
-    }
+    return {"grants": _records(grants)}
+
+
+def record_check(missing: Sequence[Grant], extra: Sequence[Grant]) -> dict[str, Any]:
+    """Return the same as `render_check` for scripts."""
+    return {"exact": not missing and not extra, "missing": _records(missing), "extra": _records(extra)}
 
 
 def rbac_manifests(grants: Sequence[Grant], *, name: str, subject: Mapping[str, str]) -> tuple[dict[str, Any], ...]:
@@ -86,6 +86,53 @@ def rules_by_namespace(grants: Sequence[Grant]) -> dict[str, list[Rule]]:
     return found
 
 
+def _narrowed(grants: Sequence[Grant]) -> Sequence[Grant]:
+    """Return the grants without those that others of them include; who needs a wider one needs it all the same."""
+    wide = {(grant.namespace, grant.group, grant.resource, grant.verb) for grant in grants if not grant.names}
+    return [
+        replace(grant, names=()) if (grant.namespace, grant.group, grant.resource, grant.verb) in wide else grant
+        for grant in grants
+    ]
+
+
+def _rows(grants: Sequence[Grant]) -> list[list[Piece]]:
+    """Return one row for what is read of a resource and one for what is written; of reads, who needs it will do."""
+    found: dict[tuple[str, str, tuple[str, ...], bool], list[Grant]] = {}
+    for grant in grants:
+        resource = f"{grant.group}/{grant.resource}" if grant.group else grant.resource
+        found.setdefault((_place(grant), resource, grant.names, not grant.reads), []).append(grant)
+    rows: list[list[Piece]] = []
+    for (place, resource, names, writes), group in sorted(found.items()):
+        mark: Mark = "change" if writes else ""
+        verbs = ", ".join(sorted({grant.verb for grant in group}))
+        which = f" ({', '.join(names)})" if names else ""
+        needs = sorted({grant.because if writes else grant.because.partition(":")[0] for grant in group})
+        rows.append([Span(place, "strong"), f"{resource}{which}", Span(verbs, mark), Span("; ".join(needs), "faint")])
+    return rows
+
+
+def _place(grant: Grant) -> str:
+    return {"": "cluster", EVERYWHERE: "every namespace"}.get(grant.namespace, grant.namespace)
+
+
+def _records(grants: Sequence[Grant]) -> list[dict[str, Any]]:
+    return [
+        {
+            "namespace": grant.namespace,
+            "group": grant.group,
+            "resource": grant.resource,
+            "verb": grant.verb,
+            "names": list(grant.names),
+            "because": grant.because,
+        }
+        for grant in grants
+    ]
+
+
+def _difference(word: str, grants: Sequence[Grant]) -> list[list[Piece]]:
+    return [[Span(word, "bad"), *row] for row in _rows(grants)]
+
+
 def _role(name: str, namespace: str, rules: Sequence[Rule]) -> dict[str, Any]:
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -111,15 +158,6 @@ def _binding(name: str, namespace: str, subject: Mapping[str, str]) -> dict[str,
 
 def _metadata(name: str, namespace: str) -> dict[str, Any]:
     return {"name": name, **({"namespace": namespace} if namespace else {}), "labels": dict(MANAGED_BY)}
-
-
-def _by_resource(grants: Sequence[Grant]) -> dict[tuple[str, str], list[Grant]]:
-    found: dict[tuple[str, str], list[Grant]] = {}
-    for grant in grants:
-        place = {"": "cluster", EVERYWHERE: "every namespace"}.get(grant.namespace, grant.namespace)
-        resource = f"{grant.group}/{grant.resource}" if grant.group else grant.resource
-        found.setdefault((place, resource), []).append(grant)
-    return found
 
 
 def _what(grant: Grant) -> tuple[str, str, str, str, tuple[str, ...]]:

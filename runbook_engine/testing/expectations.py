@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from runbook_engine.documents.runbook_test import ExpectationDocument, WorkloadExpectation
+from runbook_engine.documents.runbook_test import ExpectationDocument
+from runbook_engine.documents.test_world import WorkloadExpectation
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.target import Target
+from runbook_engine.testing.node_stage import judge_nodes
 from runbook_engine.testing.simulated_world import SimulatedWorld
-from runbook_engine.testing.stage import find_workload
+from runbook_engine.testing.stage import find_config_map, find_workload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +44,12 @@ def _misses(wanted: ExpectationDocument, seen: Seen) -> Iterator[str]:
 
 
 def _choose(wanted: ExpectationDocument, seen: Seen) -> tuple[Execution | None, str]:
-    found = [run for run in seen.executions if wanted.runbook in (None, run.runbook)]
+    runs = [run for run in seen.executions if wanted.runbook in (None, run.runbook) and not run.merged_into]
+    found = [run for run in runs if wanted.target in (None, run.target.pattern_form)]
     names = sorted({run.runbook for run in found})
     if not found:
-        return None, f"no run{f' of {wanted.runbook}' if wanted.runbook else ''} was started"
+        of, on = f" of {wanted.runbook}" if wanted.runbook else "", f" on {wanted.target}" if wanted.target else ""
+        return None, f"no run{of}{on} was started"
     if len(names) > 1:
         return None, f"several runbooks run, so say which: runbook: {' or '.join(names)}"
     return found[0], ""
@@ -84,8 +88,11 @@ def _misses_of_world(wanted: ExpectationDocument, place: str, simulated: Simulat
         live = simulated.value_of(name, place or None)
         if live != value:
             yield _differs(f"parameter {name}", value, live)
+    yield from _misses_of_settings(wanted, simulated)
     for workload in wanted.deployments or ():
         yield from _misses_of_workload(workload, simulated)
+    for what, expected, actual in judge_nodes(simulated, wanted.nodes or ()):
+        yield _differs(what, expected, actual)
     for text, replicas in (wanted.replicas or {}).items():
         live_replicas = simulated.seen(find_workload(simulated, text)).replicas
         if live_replicas != replicas:
@@ -97,6 +104,20 @@ def _misses_of_world(wanted: ExpectationDocument, place: str, simulated: Simulat
     made = len(simulated.effects_made)
     if wanted.changes is not None and wanted.changes != made:
         yield _differs("changes", wanted.changes, made)
+
+
+def _misses_of_settings(wanted: ExpectationDocument, simulated: SimulatedWorld) -> Iterator[str]:
+    for text, values in (wanted.env or {}).items():
+        target = find_workload(simulated, text)
+        for name, value in values.items():
+            live = simulated.environment_of(target).get(name)
+            if live != value:
+                yield _differs(f"env {name} of {text}", value, live)
+    for text, values in (wanted.config_maps or {}).items():
+        entries = simulated.settings.state(find_config_map(simulated, text)).entries
+        for name, value in values.items():
+            if entries.get(name) != value:
+                yield _differs(f"{name} of config map {text}", value, entries.get(name))
 
 
 def _misses_of_workload(wanted: WorkloadExpectation, simulated: SimulatedWorld) -> Iterator[str]:

@@ -10,10 +10,20 @@ from runbook_engine.model.plan import Value
 from runbook_engine.ports import Clock
 
 READS = (
-    *("cluster.workload", "flags.flag", "metrics.query", "metrics.history"),
-    *("changes.changes", "logs.logs", "pauses.pause"),
+    *("cluster.workload", "jobs.job", "flags.flag", "metrics.query", "metrics.history"),
+    *("nodes.node", "nodes.nodes", "nodes.pods", "nodes.pod", "nodes.headroom", "nodes.workload_of", "nodes.node_of"),
+    *("changes.changes", "logs.logs", "pauses.pause", "settings.setting", "events.events"),
 )
-WRITES = ("cluster.scale", "cluster.restart", "cluster.rollback", "flags.write", "notifier.send")
+WRITES = (
+    "cluster.scale",
+    "cluster.restart",
+    "cluster.rollback",
+    "jobs.start",
+    *("nodes.cordon", "nodes.uncordon", "nodes.evict", "nodes.remove"),
+    "flags.write",
+    "settings.write",
+    "notifier.send",
+)
 PORTS = tuple(dict.fromkeys(method.partition(".")[0] for method in READS))
 
 

@@ -17,15 +17,21 @@ import msgspec
 
 from runbook_engine.errors import StaleVersion, UnknownExecution, UnknownIncident, UnknownRunbook
 from runbook_engine.model.audit import AuditRecord
+from runbook_engine.model.claims import refuse_slot
 from runbook_engine.model.due import due_after_commit, due_after_signal
 from runbook_engine.model.episode import Episode
 from runbook_engine.model.execution import Execution
-from runbook_engine.model.guardrail import Claim, LastChange
-from runbook_engine.model.incident import Arrival, Evidence, Incident, Intake
+from runbook_engine.model.group import Group, Part
+from runbook_engine.model.guardrail import Claim, LastChange, Slot
+from runbook_engine.model.incident import Arrival, Evidence, Incident, Intake, Join
+from runbook_engine.model.observation import ChangeEvent
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.model.signal import Signal
+from runbook_engine.model.target import Target
 from runbook_engine.ports import Committed, Refused
+from runbook_engine.testing.memory_changes import MemoryChanges
 from runbook_engine.testing.memory_claims import MemoryClaims
+from runbook_engine.testing.memory_groups import MemoryGroups
 
 Kept = TypeVar("Kept", bound=msgspec.Struct)
 
@@ -50,8 +56,10 @@ class MemoryJournal:
         self._slots: dict[str, str] = {}
         self._followers: set[tuple[str, str]] = set()  # alert key, execution id
         self._claims = MemoryClaims()
+        self._changes = MemoryChanges()
         self._episodes: dict[str, Episode] = {}
         self._incidents: dict[str, Incident] = {}
+        self._groups = MemoryGroups()
         self._arrivals: list[Arrival] = []
         self._runbooks: dict[str, Runbook] = {}
 
@@ -67,6 +75,8 @@ class MemoryJournal:
         expected_version: int,
         records: Sequence[AuditRecord] = (),
         claims: Sequence[Claim] = (),
+        joins: Sequence[Join] = (),
+        group: Group | None = None,
         release_locks: bool = False,
         evidence: Sequence[Evidence] = (),
         now: datetime,
@@ -77,19 +87,25 @@ class MemoryJournal:
         with self._lock:
             entry = self._entry(following.id)
             _refuse_stale(entry, following, expected_version, records)
-            refused = self._claims.first_refusal(claims, following.id, now)
+            self._refuse_lost_slots(joins, self._slots)
+            refused = self._slot_refusal(entry.execution, following) or self._claims.first_refusal(
+                claims, following.id, now
+            )
             if refused is not None:
                 return refused
+            self._groups.refuse_moved(_given(group))
             for claim in claims:
                 self._claims.take(claim, following.id, now)
             if release_locks:
                 self._claims.release_locks(following.id)
-            if entry.execution.absorbing and not following.absorbing:
-                self._give_up(following)
+            if entry.execution.absorbing:
+                self._move(entry.execution, following)
             entry.execution = following
             entry.due = due_after_commit(following, signals=len(entry.signals), now=now)
             entry.audit.extend(kept_records)
             entry.evidence.extend(kept_evidence)
+            self._groups.store(_given(group))
+            self._join(joins)
         return Committed(following.version)
 
     def signals(self, execution_id: str, after: int) -> tuple[Signal, ...]:
@@ -157,22 +173,36 @@ class MemoryJournal:
             return len(self._claims.changes_after(key, since, other_than))
 
     def record(self, intake: Intake) -> None:
-        """Store one delivery. Raises StaleVersion when an episode, incident or slot has moved."""
+        """Store one delivery. Raises StaleVersion when an episode, incident, group or slot has moved."""
         with self._lock:
             self._refuse_moved(intake)
             self._episodes |= {new.alert_key: _following(new) for new in intake.episodes}
             self._incidents |= {new.id: _following(new) for new in intake.incidents}
+            self._groups.store(intake.groups)
             for runbook in intake.runbooks:
                 self._runbooks.setdefault(runbook.digest, _kept(runbook))
             for execution in intake.opened:
                 self._open(_kept(msgspec.structs.replace(execution, version=0)))
-            self._followers |= {(signal.alert_key, execution_id) for _, execution_id, signal in intake.joined}
-            for _, execution_id, signal in intake.joined:
-                self._append_signal(execution_id, signal)
+            self._join(intake.joined)
             for execution_id, signal in intake.signals:
                 if (signal.alert_key, execution_id) in self._followers:
                     self._append_signal(execution_id, signal)
             self._arrivals.extend(_kept(arrival) for arrival in intake.arrivals)
+
+    def newest_group(self, runbook: str) -> Group | None:
+        """Return the newest group of a runbook, whatever its state."""
+        with self._lock:
+            return self._groups.newest(runbook)
+
+    def group(self, group_id: str) -> Group:
+        """Return one group. Raises UnknownExecution."""
+        with self._lock:
+            return self._groups.group(group_id)
+
+    def parts(self, group_id: str) -> tuple[Part, ...]:
+        """Return every execution of a group as the group sees it, oldest first."""
+        with self._lock:
+            return self._groups.parts(group_id, lambda execution_id: self._entries[execution_id].execution)
 
     def episodes(self, alert_keys: Sequence[str]) -> Mapping[str, Episode]:
         """Return the known episodes among these alert keys."""
@@ -237,6 +267,16 @@ class MemoryJournal:
         with self._lock:
             self._runbooks.setdefault(runbook.digest, _kept(runbook))
 
+    def record_change(self, target: Target, event: ChangeEvent) -> None:
+        """Keep a change that somebody made; the same one is kept once."""
+        with self._lock:
+            self._changes.record(target, _kept(event))
+
+    def recorded_changes(self, target: Target, since: datetime) -> tuple[ChangeEvent, ...]:
+        """Return the kept changes of a target since then, newest first, 500 at most."""
+        with self._lock:
+            return self._changes.since(target, since)
+
     def counts(self) -> Mapping[str, int]:
         """Return numbers for metrics: `executions.<status>`, `incidents.open`, `signals.waiting`."""
         with self._lock:
@@ -252,14 +292,34 @@ class MemoryJournal:
             raise UnknownExecution(f"no execution {execution_id} (`runbook executions` lists them)")
         return self._entries[execution_id]
 
-    def _give_up(self, execution: Execution) -> None:
-        if self._slots.get(execution.slot) == execution.id:
-            del self._slots[execution.slot]
-        self._followers = {pair for pair in self._followers if pair[1] != execution.id}
+    def _move(self, old: Execution, new: Execution) -> None:
+        """Let an execution that absorbed give up its slot for another one; or, with its followers, for good."""
+        if old.slot == new.slot and new.absorbing:
+            return
+        if self._slots.get(old.slot) == old.id:
+            del self._slots[old.slot]
+        if new.absorbing:
+            self._slots[new.slot] = new.id
+        else:
+            self._followers = {pair for pair in self._followers if pair[1] != new.id}
+
+    def _slot_refusal(self, old: Execution, new: Execution) -> Refused | None:
+        """Refuse a slot that another execution holds."""
+        if not new.absorbing or new.slot == old.slot:
+            return None
+        claim = Slot(new.slot)
+        refusal = refuse_slot(claim, new.id, self._slots.get(new.slot))
+        return Refused(claim, refusal.says) if refusal else None
+
+    def _join(self, joins: Iterable[Join]) -> None:
+        for _, execution_id, signal in joins:
+            self._followers.add((signal.alert_key, execution_id))
+            self._append_signal(execution_id, signal)
 
     def _open(self, execution: Execution) -> None:
         due = due_after_commit(execution, signals=0, now=execution.opened_at)
         self._entries[execution.id] = _Entry(execution, due)
+        self._groups.add(execution)
         if execution.absorbing:
             self._slots[execution.slot] = execution.id
             self._followers |= {(member.alert_key, execution.id) for member in execution.members}
@@ -274,14 +334,23 @@ class MemoryJournal:
     def _refuse_moved(self, intake: Intake) -> None:
         """Raise StaleVersion unless everything in a delivery was decided on what is still so."""
         opened = intake.opened
-        _refuse_versions("an episode", [(new.alert_key, new.version) for new in intake.episodes], self._episodes)
-        _refuse_versions("an incident", [(new.id, new.version) for new in intake.incidents], self._incidents)
+        _refuse_versions(
+            "an episode of this delivery", [(new.alert_key, new.version) for new in intake.episodes], self._episodes
+        )
+        _refuse_versions(
+            "an incident of this delivery", [(new.id, new.version) for new in intake.incidents], self._incidents
+        )
+        self._groups.refuse_moved(intake.groups)
         if _any_taken([execution.id for execution in opened], self._entries):
             raise StaleVersion("an execution of this delivery is there already: read the slots again")
         if _any_taken([execution.slot for execution in opened], self._slots):
             raise StaleVersion("a slot of this delivery has been taken since it was read: read it again")
         held = self._slots | {execution.slot: execution.id for execution in opened if execution.absorbing}
-        for slot, execution_id, _ in intake.joined:
+        self._refuse_lost_slots(intake.joined, held)
+
+    def _refuse_lost_slots(self, joins: Iterable[Join], held: Mapping[str, str]) -> None:
+        """Raise StaleVersion unless what is to be joined holds its slot."""
+        for slot, execution_id, _ in joins:
             if held.get(slot) != execution_id:
                 raise StaleVersion(f"slot {slot} is no longer held by execution {execution_id}: read it again")
 
@@ -297,11 +366,15 @@ def _refuse_stale(entry: _Entry, execution: Execution, expected_version: int, re
         raise StaleVersion(f"{name} has {audited} audit records, the next number is {audited + 1}")
 
 
+def _given(group: Group | None) -> tuple[Group, ...]:
+    return () if group is None else (group,)
+
+
 def _refuse_versions(what: str, read: list[tuple[str, int]], stored: Mapping[str, Episode | Incident]) -> None:
     versions = dict(read)
     known = {key: stored[key].version if key in stored else 0 for key in versions}
     if known != versions or len(versions) != len(read):
-        raise StaleVersion(f"{what} of this delivery has moved since it was read: read it again")
+        raise StaleVersion(f"{what} has moved since it was read: read it again")
 
 
 def _any_taken(names: list[str], taken: Container[str]) -> bool:

@@ -8,7 +8,8 @@ from typing import assert_never
 
 import msgspec
 
-from runbook_engine.documents.runbook_test import AlertDocument, EditDocument, ScenarioDocument, SignalDocument
+from runbook_engine.documents.runbook_test import AlertDocument, ScenarioDocument, SignalDocument
+from runbook_engine.documents.test_world import EditDocument
 from runbook_engine.engine import Engine
 from runbook_engine.errors import RunbookError
 from runbook_engine.model.bundle import Bundle
@@ -139,7 +140,7 @@ class Play:
                 self.engine.deny(run.id, by=by, reason=reason, now=now)
 
     def _run_of(self, runbook: str | None) -> Execution:
-        found = [run for run in self._executions() if runbook in (None, run.runbook)]
+        found = [run for run in self._executions() if runbook in (None, run.runbook) and not run.merged_into]
         if not found:
             raise ValueError(f"no run{f' of {runbook}' if runbook else ''} that could be told anything")
         if len({run.runbook for run in found}) > 1:

@@ -42,6 +42,23 @@ class SimulatedWorkload:
     began_at: datetime | None = None  # the rollout under way, or the last one
     began_ready: int = 0
     began_updated: int = 0
+    containers: dict[str, dict[str, str]] = field(default_factory=dict)  # the environment of each, in its order
+    partition: int = 0
+    manual_updates: bool = False
+    downtime: bool = False
+    deleting: bool = False
+    renumbers: bool = False  # a revision that is returned to gets a new number, as a deployment's does
+    gitops: str = ""
+    ignored: str = ""
+    quota_left: int | None = None
+    away: Callable[[datetime], int] = field(default=lambda now: 0)  # replicas that left their node and are not back
+    failed_since: int = 0  # the generation whose rollout failed: what tells one failure from the next
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Every number by which the present revision is or was known."""
+        former = next((kept.formerly for kept in self.revisions if kept.number == self.revision), ())
+        return (self.revision, *former)
 
     @property
     def wanted(self) -> int:
@@ -51,7 +68,8 @@ class SimulatedWorkload:
     def seen(self, now: datetime) -> Workload:
         """Return the workload as a reader sees it."""
         share = self._share(now)
-        final_ready, final_updated = max(0, self.wanted - self.broken), self.wanted
+        final_ready = max(0, min(self.wanted, self.wanted - self.broken - self.away(now)))
+        final_updated = max(0, self.wanted - self.partition)
         rollout: Literal["complete", "progressing", "failed"] = "complete" if share >= 1 else "progressing"
         if self.failing:
             final_ready, final_updated = self.began_ready, self.began_updated
@@ -73,6 +91,14 @@ class SimulatedWorkload:
             rollout=rollout,
             rollout_reason=self.failing if rollout == "failed" else "",
             autoscaler=self.autoscaler,
+            partition=self.partition,
+            manual_updates=self.manual_updates,
+            downtime=self.downtime,
+            failure_mark=f"failure {self.failed_since}" if rollout == "failed" else "",
+            deleting=self.deleting,
+            gitops=self.gitops,
+            ignored=self.ignored,
+            quota_left=self.quota_left,
         )
 
     def begin(self, now: datetime, *, replace: bool, remedy: Remedy | None = None) -> None:
@@ -83,8 +109,19 @@ class SimulatedWorkload:
         self.began_at = now
         self.failing = self.stuck
         self.generation += 1
+        self.failed_since = self.generation if self.stuck else 0
         if remedy in self.mended_by:
             self.broken = 0
+
+    def return_to(self, number: int) -> None:
+        """Run an older revision again, under its own number or under a new one."""
+        self.revision = number
+        if not self.renumbers:
+            return
+        self.revision = max(kept.number for kept in self.revisions) + 1
+        old = next(kept for kept in self.revisions if kept.number == number)
+        new = msgspec.structs.replace(old, number=self.revision, formerly=(*old.formerly, number))
+        self.revisions = (new, *(kept for kept in self.revisions if kept is not old))
 
     def _share(self, now: datetime) -> float:
         if self.began_at is None or not self.rollout_time:
@@ -139,13 +176,13 @@ class SimulatedCluster:
         return self._faults.touch("cluster.restart", str(target), mark, lambda: self._restart(target, mark))
 
     def rollback(self, target: Target, revision: int, *, expected: int) -> Mapping[str, Value]:
-        """Return to an older revision; here it keeps its number."""
+        """Return to an older revision."""
         return self._faults.touch(
             "cluster.rollback", str(target), revision, lambda: self._rollback(target, revision, expected)
         )
 
     def _scale(self, target: Target, replicas: int, expected: int) -> Mapping[str, Value]:
-        workload = self._owned(target)
+        workload = self.owned(target)
         scaler = workload.autoscaler
         live = workload.replicas if scaler is None else scaler.minimum
         if live == replicas:
@@ -161,7 +198,7 @@ class SimulatedCluster:
         return {"generation": workload.generation}
 
     def _restart(self, target: Target, mark: str) -> Mapping[str, Value]:
-        workload = self._owned(target)
+        workload = self.owned(target)
         if workload.restarted_at == mark:
             return _unchanged(workload)
         workload.begin(self._clock.now(), replace=True, remedy="restart")
@@ -170,19 +207,20 @@ class SimulatedCluster:
         return {"generation": workload.generation}
 
     def _rollback(self, target: Target, revision: int, expected: int) -> Mapping[str, Value]:
-        workload = self._owned(target)
-        if workload.revision == revision:
+        workload = self.owned(target)
+        if revision in workload.numbers:
             return _unchanged(workload)
         if workload.revision != expected:
             raise Conflict(f"{target} is at revision {workload.revision}, not {expected}: nothing was rolled back")
         if all(kept.number != revision for kept in workload.revisions):
             raise Permanent(f"{target} keeps no revision {revision}")
         workload.begin(self._clock.now(), replace=True, remedy="rollback")
-        workload.revision = revision
+        workload.return_to(revision)
         self._changed(target, f"revision {expected} -> {revision}")
-        return {"generation": workload.generation, "revision": revision}
+        return {"generation": workload.generation, "revision": workload.revision}
 
-    def _owned(self, target: Target) -> SimulatedWorkload:
+    def owned(self, target: Target) -> SimulatedWorkload:
+        """Return the state of a workload that is to be changed. Raises Permanent, Conflict when it is another one."""
         try:
             workload = self.state(target)
         except InvalidTarget as error:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from runbook_engine.errors import RunbookError
+from runbook_engine.model.node import Node
 from runbook_engine.model.observation import Autoscaler, ChangeEvent, Revision, Workload
 from runbook_engine.model.target import Target
 from runbook_engine.ports import Effects, World
@@ -20,6 +21,10 @@ from runbook_engine.testing.clock import EPOCH, SimulatedClock
 from runbook_engine.testing.faults import Faults, Touch
 from runbook_engine.testing.series import SCRAPE_PERIOD, SimulatedMetrics
 from runbook_engine.testing.simulated_cluster import Remedy, SimulatedCluster, SimulatedWorkload
+from runbook_engine.testing.simulated_events import SimulatedEvents
+from runbook_engine.testing.simulated_fleet import SimulatedBudget, SimulatedNode, SimulatedPod
+from runbook_engine.testing.simulated_jobs import SimulatedJobs
+from runbook_engine.testing.simulated_nodes import SimulatedNodes, owner_of
 from runbook_engine.testing.simulated_ports import (
     SimulatedChanges,
     SimulatedFlags,
@@ -27,6 +32,7 @@ from runbook_engine.testing.simulated_ports import (
     SimulatedLogs,
     SimulatedPause,
 )
+from runbook_engine.testing.simulated_settings import SimulatedConfigMap, SimulatedSettings
 
 SOMEBODY = "somebody"
 
@@ -47,6 +53,10 @@ class SimulatedWorld:
         self.logs = SimulatedLogs(self.faults)
         self.pauses = SimulatedPause(self.faults)
         self.inbox = SimulatedInbox(self.faults, receivers)
+        self.jobs = SimulatedJobs(self.clock, self.faults)
+        self.settings = SimulatedSettings(self.clock, self.faults, self.cluster, self.changes.add_ours)
+        self.events = SimulatedEvents(self.clock, self.faults)
+        self.nodes = SimulatedNodes(self.clock, self.faults, self.cluster, self.changes.add_ours)
         self.world = World(
             clock=self.clock,
             cluster=self.cluster,
@@ -55,8 +65,19 @@ class SimulatedWorld:
             changes=self.changes,
             logs=self.logs,
             pauses=self.pauses,
+            jobs=self.jobs,
+            settings=self.settings,
+            events=self.events,
+            nodes=self.nodes,
         )
-        self.effects = Effects(cluster=self.cluster, flags=self.flags, notifier=self.inbox)
+        self.effects = Effects(
+            cluster=self.cluster,
+            flags=self.flags,
+            notifier=self.inbox,
+            jobs=self.jobs,
+            settings=self.settings,
+            nodes=self.nodes,
+        )
 
     @property
     def touches(self) -> tuple[Touch, ...]:
@@ -91,8 +112,12 @@ class SimulatedWorld:
         paused: bool = False,
         rollout_time: timedelta = timedelta(seconds=10),
         settings: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> Target:
-        """Add a workload at rest; `released_ago` is remembered as a change by somebody."""
+        """Add a workload at rest; `released_ago` is remembered as a change by somebody.
+
+        It has one container, named as it is, with this environment; all else is set on `cluster.state(target)`.
+        """
         place = self.place if place is None else place
         target = Target(kind, place, namespace, name, uid=f"uid-{place}-{namespace}-{name}")
         now = self.clock.now()
@@ -111,6 +136,7 @@ class SimulatedWorld:
             broken=broken,
             mended_by=mended_by,
             rollout_time=rollout_time,
+            containers={name: dict(environment or {})},
         )
         self.cluster.add(workload)
         if released_at is not None:
@@ -128,6 +154,65 @@ class SimulatedWorld:
         if by:
             self.changes.add(target, ChangeEvent(at=self.clock.now(), who=by, what=f"set to {value!r}"))
         return target
+
+    def add_config_map(self, namespace: str, name: str, entries: Mapping[str, str], place: str | None = None) -> Target:
+        """Add a ConfigMap; all else is set on `settings.state(target)`."""
+        place = self.place if place is None else place
+        target = Target("configmap", place, namespace, name, uid=f"uid-{place}-{namespace}-{name}")
+        self.settings.add(SimulatedConfigMap(target=target, entries=dict(entries)))
+        return msgspec.structs.replace(target, uid="")
+
+    def add_node(
+        self,
+        name: str,
+        *,
+        place: str | None = None,
+        zone: str = "",
+        pool: str = "",
+        labels: Mapping[str, str] | None = None,
+        capacity: int = 110,
+        address: str = "",
+    ) -> Target:
+        """Add a node that is well; all else is said by `nodes.edit(target, ready=False)` and the like."""
+        place = self.place if place is None else place
+        target = Target("node", place, "", name, uid=f"uid-{place}-node-{name}")
+        seen = Node(target=target, ready=True, zone=zone, pool=pool, labels=dict(labels or {}))
+        self.nodes.add(SimulatedNode(seen=seen, capacity=capacity, address=address))
+        return msgspec.structs.replace(target, uid="")
+
+    def add_pod(
+        self,
+        namespace: str,
+        name: str,
+        node: Target,
+        workload: Target | None = None,
+        *,
+        ready: bool = True,
+        waiting: str = "",
+        empty_dirs: Sequence[str] = (),
+        stop_time: timedelta = timedelta(seconds=5),
+        start_time: timedelta = timedelta(seconds=10),
+    ) -> SimulatedPod:
+        """Let a pod run on a node, of a workload or all by itself; all else is set on what is returned."""
+        pod = SimulatedPod(
+            target=Target("pod", node.place, namespace, name, uid=f"uid-{node.place}-{namespace}-pod-{name}"),
+            node=node.name,
+            workload=workload,
+            owner=None if workload is None else owner_of(workload),
+            ready=ready,
+            owed=int(ready),
+            waiting=waiting,
+            empty_dirs=tuple(empty_dirs),
+            stop_time=stop_time,
+            start_time=start_time,
+            created_at=self.clock.start - timedelta(days=1),
+        )
+        self.nodes.add_pod(pod)
+        return pod
+
+    def protect(self, name: str, workload: Target, wanted: int) -> None:
+        """Add a disruption budget that wants so many healthy pods of a workload."""
+        self.nodes.protect(SimulatedBudget(name=name, workload=workload, wanted=wanted))
 
     def script(
         self,
@@ -173,13 +258,19 @@ class SimulatedWorld:
         """Return a parameter's value, whether or not it can be read."""
         return self.flags.values().get(self.parameter(name, place).key)
 
+    def environment_of(self, target: Target) -> Mapping[str, str]:
+        """Return the environment of a workload's first container, whether or not it can be read."""
+        return next(iter(self.cluster.state(target).containers.values()), {})
+
     def seen(self, target: Target) -> Workload:
         """Return a workload, whether or not it can be read."""
         return self.cluster.state(target).seen(self.clock.now())
 
     def settle(self) -> None:
-        """Let time pass until no rollout is under way."""
-        while any(self.seen(target).rollout == "progressing" for target in self.cluster.targets()):
+        """Let time pass until no rollout is under way, and no pod on its way."""
+        while self.nodes.moving() or any(
+            self.seen(target).rollout == "progressing" for target in self.cluster.targets()
+        ):
             self.push(timedelta(seconds=1))
 
     def _edited(self, target: Target, by: str, what: str) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from runbook_engine.documents.runbook_test import DeploymentDocument, EditDocument, ScenarioDocument, WorldDocument
+from runbook_engine.documents.runbook_test import ScenarioDocument
+from runbook_engine.documents.test_world import DeploymentDocument, EditDocument, WorldDocument
 from runbook_engine.model.configuration import Configuration, Receiver, Scope, Team
-from runbook_engine.model.observation import ChangeEvent, Pause, Revision
+from runbook_engine.model.observation import Autoscaler, ChangeEvent, Pause, Revision
 from runbook_engine.model.runbook import ModeRule, Runbook
 from runbook_engine.model.target import Target
+from runbook_engine.testing.node_stage import edit_nodes, put_up_nodes
 from runbook_engine.testing.simulated_world import SimulatedWorld
 
 SCOPE = "test"
@@ -20,7 +22,8 @@ ALWAYS = timedelta(days=3650)
 def open_configuration(runbooks: Iterable[Runbook], world: WorldDocument) -> Configuration:
     """Return the configuration of a test that names none: everything is allowed, in the simulated world."""
     runbooks = tuple(runbooks)
-    clusters = tuple(dict.fromkeys(deployment.cluster for deployment in world.deployments)) or (LOCAL,)
+    places = (*(deployment.cluster for deployment in world.deployments), *(node.cluster for node in world.nodes))
+    clusters = tuple(dict.fromkeys(places)) or (LOCAL,)
     teams = {runbook.owner: None for runbook in runbooks}
     teams |= {step.approval.by: None for runbook in runbooks for step in runbook.steps if step.approval is not None}
     receivers = dict.fromkeys(rule.receiver for runbook in runbooks for rule in runbook.notify)
@@ -43,9 +46,13 @@ def set_stage(scenario: ScenarioDocument, configuration: Configuration, interval
     simulated = SimulatedWorld(place=places[0])
     for deployment in scenario.world.deployments:
         _deploy(simulated, deployment)
+    put_up_nodes(simulated, scenario.world)
     for name, value in scenario.world.parameters.items():
         for place in places:
             simulated.set_parameter(name, value, place=place)
+    for text, entries in scenario.world.config_maps.items():
+        namespace, _, name = text.rpartition("/")
+        simulated.add_config_map(namespace, name, entries)
     for query, samples in scenario.world.series.items():
         simulated.script(query, samples, interval=interval, stays=True)
     for workload, lines in scenario.world.logs.items():
@@ -72,6 +79,7 @@ def edit(simulated: SimulatedWorld, document: EditDocument) -> None:
         if change.ready is not None:
             workload = simulated.cluster.state(target)
             workload.broken = max(0, workload.wanted - change.ready)
+    edit_nodes(simulated, document.nodes)
 
 
 def find_workload(simulated: SimulatedWorld, text: str) -> Target:
@@ -81,6 +89,15 @@ def find_workload(simulated: SimulatedWorld, text: str) -> Target:
         if (target.namespace, target.name) == (namespace, name):
             return target
     raise ValueError(f"no deployment {text!r} in this test's world (add it under world.deployments)")
+
+
+def find_config_map(simulated: SimulatedWorld, text: str) -> Target:
+    """Return the target of a ConfigMap written as `apps/checkout-flags`. Raises ValueError."""
+    namespace, _, name = text.rpartition("/")
+    target = Target("configmap", simulated.place, namespace, name)
+    if target.key not in simulated.settings.config_maps:
+        raise ValueError(f"no ConfigMap {text!r} in this test's world (add it under world.configMaps)")
+    return target
 
 
 def _deploy(simulated: SimulatedWorld, document: DeploymentDocument) -> None:
@@ -97,7 +114,7 @@ def _deploy(simulated: SimulatedWorld, document: DeploymentDocument) -> None:
     released_ago = document.rolled_out_ago
     if released_ago is None and document.revisions:
         released_ago = document.revisions[0].released_ago
-    simulated.deploy(
+    target = simulated.deploy(
         document.namespace,
         document.name,
         place=document.cluster,
@@ -106,6 +123,25 @@ def _deploy(simulated: SimulatedWorld, document: DeploymentDocument) -> None:
         service=document.service,
         released_ago=released_ago,
         revisions=revisions,
+        autoscaler=_autoscaler(document),
+        paused=document.paused,
+        environment=document.env,
+    )
+    workload = simulated.cluster.state(target)
+    workload.gitops, workload.ignored = document.gitops, document.ignored
+
+
+def _autoscaler(document: DeploymentDocument) -> Autoscaler | None:
+    scaler = document.autoscaler
+    if scaler is None:
+        return None
+    return Autoscaler(
+        kind=scaler.kind,
+        name=document.name,
+        minimum=scaler.min,
+        maximum=scaler.max,
+        current=document.replicas,
+        gitops=document.gitops,
     )
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import multiprocessing
 import os
 import random
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from runbook_adapters.sqlite import SqliteJournal
 from runbook_adapters.sqlite.database import Database
@@ -42,8 +45,16 @@ def open_journal(folder: Path) -> SqliteJournal:
     return SqliteJournal(Database(folder / "journal.sqlite3", timedelta(seconds=60)))
 
 
-def engine_over(journal: Journal, folder: Path, budget: BudgetRule | None = None) -> Engine:
-    """Return an engine whose one runbook adds one line for the target that the alert names."""
+def engine_over(
+    journal: Journal,
+    folder: Path,
+    budget: BudgetRule | None = None,
+    *,
+    deployments: Sequence[str] = (),
+    nodes: object = None,
+    **changes: object,
+) -> Engine:
+    """Return an engine whose one runbook, with these changes, adds one line for the target that the alert names."""
     runbook = Runbook(
         name="tally",
         digest=f"digest-of-tally-{budget}",
@@ -55,18 +66,21 @@ def engine_over(journal: Journal, folder: Path, budget: BudgetRule | None = None
         guardrails=Guardrails(cooldown=HOUR, deadline=HOUR, budget=budget),
         steps=(Step(name="tally", action="tally"),),
     )
+    runbook = msgspec.structs.replace(runbook, **changes)
     configuration = Configuration(
         clusters=("local",),
         scopes=(Scope(name="local"),),
         receivers=(Receiver(name="chat", adapter="console"),),
-        targets=("parameter=/victim/*",),
+        targets=("parameter=/victim/*", "deployment=apps/*"),
         mode_ceiling=(ModeRule(mode="auto"),),
     )
     simulated = SimulatedWorld(datetime.now(UTC), receivers=("chat",))
+    for name in deployments:
+        simulated.deploy("apps", name, replicas=2)
     return Engine(
         bundle=Bundle((runbook,), configuration),
         journal=journal,
-        world=simulated.world,
+        world=simulated.world if nodes is None else dataclasses.replace(simulated.world, nodes=nodes),
         effects=simulated.effects,
         registry=TallyRegistry(Tally(folder / "tally")),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from runbook_engine.model.observation import Message
@@ -83,4 +84,4 @@ class MortalNotifier:
 
 def mortal_effects(effects: Effects, mortality: Mortality) -> Effects:
     """Return the same hands; changes have checkpoints around them already."""
-    return Effects(cluster=effects.cluster, flags=effects.flags, notifier=MortalNotifier(effects.notifier, mortality))
+    return replace(effects, notifier=MortalNotifier(effects.notifier, mortality))

@@ -1,4 +1,4 @@
-"""Every runbook that we ship, killed at every place: what it does to the target does not depend on who lives."""
+"""Every runbook of the checkout, killed at every place: what it does does not depend on who lives."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ HEALED_BY = {
 
 @pytest.fixture(scope="module")
 def shipped() -> dict[str, Case]:
-    """Return a case for every shipped runbook, the last of its steps being the one that heals."""
-    bundle = load_valid_files([SHIPPED], Registry(), SHIPPED / "engine.yaml").bundle
+    """Return a case for every runbook of the checkout, the last of its steps being the one that heals."""
+    bundle = load_valid_files([SHIPPED / "checkout"], Registry(), SHIPPED / "engine.yaml").bundle
     return {
         runbook.name: Case(
             name=runbook.name,

@@ -13,6 +13,7 @@ from runbook_engine.executor.decisions import Decision, decide
 from runbook_engine.machine import audit_record, evolve, next_move
 from runbook_engine.machine.audit import chained
 from runbook_engine.machine.events import (
+    Admitted,
     Applied,
     ApplyPutOff,
     BaselineRead,
@@ -20,12 +21,17 @@ from runbook_engine.machine.events import (
     Collected,
     Delivered,
     Event,
+    Merged,
     Observed,
     PrepareFailed,
     PutOff,
+    Queued,
     Required,
+    Resolved,
+    ResolvePutOff,
     Signalled,
     Skipped,
+    TurnedAway,
     Unchanged,
     Undelivered,
     Verified,
@@ -33,6 +39,7 @@ from runbook_engine.machine.events import (
 from runbook_engine.machine.evolve import rest
 from runbook_engine.machine.moves import (
     Apply,
+    AwaitGroup,
     Begin,
     Collect,
     Move,
@@ -43,14 +50,16 @@ from runbook_engine.machine.moves import (
     Propose,
     ReadBaseline,
     Require,
+    Resolve,
     Verify,
 )
 from runbook_engine.machine.verification import checks_of
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.guardrail import Guardrails, Verdict
 from runbook_engine.model.plan import Outcome, Progress
-from runbook_engine.model.runbook import Approval, Compensate, Mode, NotifyRule, Runbook
+from runbook_engine.model.runbook import Approval, Compensate, GroupRule, Mode, NotifyRule, Runbook
 from runbook_engine.model.signal import Signal, SignalKind
+from runbook_engine.model.target import TargetTemplate
 from tests.scenario.rig import DEGRADE, NO_HARM, SCALE, VERIFY, runbook
 from tests.unit.machine.story import (
     DARK,
@@ -77,6 +86,11 @@ BOOKS: dict[str, Runbook] = {
         steps=(replace(DEGRADE, verify=(VERIFY,), compensate=Compensate(when="onFailure")), SCALE),
     ),
     "nothing to verify": runbook(guardrails=RULES, strategy="sequence", verify=(), steps=(DEGRADE, SCALE)),
+    "found, and one of a group": runbook(
+        guardrails=RULES,
+        target=TargetTemplate("workloadOf", "{{ inputs.pod }}", "apps"),
+        group=GroupRule(wait=MINUTE, max_targets=2),
+    ),
     "asks, and pages early": runbook(
         guardrails=RULES,
         steps=(replace(DEGRADE, settle=MINUTE), ASKED),
@@ -163,6 +177,16 @@ class Fate:
         at = self.now
         readings = (YES,) if quiet else (self.choose(YES, YES, NO, DARK),)
         match move:
+            case Resolve():
+                found = Resolved(target=GROW.target, slot="found", at=at)
+                put_off = ResolvePutOff(reason="unreadable", at=at)
+                lost = Merged(target=GROW.target, into="another", at=at)
+                return found if quiet else self.choose(found, found, found, put_off, put_off, lost)
+            case AwaitGroup():
+                admitted = Admitted(batch=1, of=2, at=at)
+                queued, refused = Queued(reason="its turn", at=at), self.choose(True, False)
+                away = TurnedAway(reason="too many", tells=refused, at=at)
+                return admitted if quiet else self.choose(admitted, admitted, queued, queued, away)
             case Require():
                 return Required(readings=readings, at=at)
             case Collect():
@@ -278,4 +302,5 @@ def test_there_is_always_one_next_move_and_the_run_ends(data: st.DataObject, nam
     assert fate.execution.ended
     assert fate.execution.outbox == ()
     assert fate.execution.compensation != "undoing"
-    assert fate.now <= fate.execution.opened_at + timedelta(hours=3)
+    # Two steps, each undone and made again, each of these put off twice, for an hour at most: eight; and the holds.
+    assert fate.now <= fate.execution.opened_at + timedelta(hours=10)

@@ -22,7 +22,7 @@ from runbook_engine.model.check import (
     QueryCheck,
     ReadyCheck,
 )
-from runbook_engine.model.observation import Sample
+from runbook_engine.model.observation import ChangeEvent, Sample
 from runbook_engine.model.target import Target
 from runbook_engine.ports import World
 from runbook_engine.testing.clock import EPOCH
@@ -185,19 +185,21 @@ def test_a_named_source_that_is_not_there_cannot_be_told() -> None:
         pytest.param(
             NodeReadyCheck(ready=True),
             None,
-            "node ready: cannot be read: no installed adapter can look at this",
+            "node ready: cannot be read: apps/deployment/checkout is no node "
+            "(this check needs a target such as {node: NAME})",
             id="a node",
         ),
         pytest.param(
             EvictablePodsCheck(at_most=0),
             None,
-            "at most 0 evictable pods: cannot be read: no installed adapter can look at this",
+            "at most 0 evictable pods: cannot be read: apps/deployment/checkout is no node "
+            "(this check needs a target such as {node: NAME})",
             id="pods of a node",
         ),
         pytest.param(
             GitopsCheck(managed=False),
-            None,
-            "gitops unmanaged: cannot be read: no installed adapter can look at this",
+            True,
+            "nothing in git is known to manage apps/deployment/checkout",
             id="gitops",
         ),
     ],
@@ -292,3 +294,99 @@ def test_a_reading_is_made_of_the_present() -> None:
     judge_check(BELOW, subject(), world(Clocked()))
 
     assert [EPOCH] == asked
+
+
+@pytest.mark.parametrize(
+    ("wanted", "live", "ok", "says"),
+    [
+        pytest.param(True, True, True, "node/worker-1 is ready", id="ready"),
+        pytest.param(
+            True, False, False, "node/worker-1 is not ready (NodeStatusUnknown), wanted ready", id="not ready"
+        ),
+        pytest.param(False, False, True, "node/worker-1 is not ready (NodeStatusUnknown)", id="wanted not ready"),
+        pytest.param(False, True, False, "node/worker-1 is ready, wanted not ready", id="ready after all"),
+    ],
+)
+def test_a_node_is_judged(wanted: bool, live: bool, ok: bool, says: str) -> None:
+    """What its kubelet reports, and why."""
+    simulated = SimulatedWorld()
+    node = simulated.add_node("worker-1")
+    simulated.nodes.edit(node, ready=live, ready_reason="" if live else "NodeStatusUnknown")
+
+    reading = judge_check(NodeReadyCheck(ready=wanted), subject(target=node), simulated.world)
+
+    assert (ok, says, live) == (reading.ok, reading.says, reading.value)
+
+
+@pytest.mark.parametrize(
+    ("pods", "at_most", "ok", "says"),
+    [
+        pytest.param(0, 0, True, "evictable pods on node/worker-1: 0, wanted at most 0", id="none"),
+        pytest.param(
+            1, 0, False, "evictable pods on node/worker-1: 1 (apps/cache-0), wanted at most 0", id="one that forbids"
+        ),
+        pytest.param(
+            5,
+            5,
+            True,
+            "evictable pods on node/worker-1: 5 (apps/cache-0, apps/cache-1, apps/cache-2, ...), wanted at most 5",
+            id="as many as wanted",
+        ),
+    ],
+)
+def test_pods_of_a_node_are_counted(pods: int, at_most: int, ok: bool, says: str) -> None:
+    """A pod that forbids the drain is left too; a DaemonSet's pod is not."""
+    simulated = SimulatedWorld()
+    node = simulated.add_node("worker-1")
+    simulated.add_pod("kube-system", "agent", node, Target("daemonset", "local", "kube-system", "agent"))
+    for number in range(pods):
+        simulated.add_pod("apps", f"cache-{number}", node, CHECKOUT, empty_dirs=("data",))
+
+    reading = judge_check(EvictablePodsCheck(at_most=at_most), subject(target=node), simulated.world)
+
+    assert (ok, says, pods) == (reading.ok, reading.says, reading.value)
+
+
+@pytest.mark.parametrize("check", [NodeReadyCheck(ready=True), EvictablePodsCheck(at_most=0)], ids=["ready", "pods"])
+def test_a_node_that_is_not_there_cannot_be_told(check: Check) -> None:
+    """Nothing on no node is not an empty node."""
+    simulated = SimulatedWorld()
+
+    reading = judge_check(check, subject(target=Target("node", "local", "", "worker-9")), simulated.world)
+
+    assert reading.ok is None
+    assert reading.says.endswith("cannot be read: node/worker-9 does not exist in cluster 'local'")
+
+
+@pytest.mark.parametrize(
+    ("managed", "ok"), [pytest.param(True, True, id="wanted managed"), pytest.param(False, False, id="wanted not")]
+)
+def test_a_workload_that_git_owns_is_managed(managed: bool, ok: bool) -> None:
+    """The reading names the owner."""
+    simulated = SimulatedWorld()
+    simulated.deploy("apps", "checkout", replicas=1)
+    simulated.cluster.state(CHECKOUT).gitops = "Argo CD application web"
+
+    reading = judge_check(GitopsCheck(managed=managed), subject(), simulated.world)
+
+    assert (ok, "apps/deployment/checkout is managed by Argo CD application web") == (reading.ok, reading.says)
+
+
+@pytest.mark.parametrize(
+    ("event", "ok"),
+    [
+        pytest.param(ChangeEvent(at=EPOCH, who="ci", what="image a:1 -> a:2"), True, id="a release"),
+        pytest.param(ChangeEvent(at=EPOCH, who="ci", what="image a:1 -> a:2", ours=True), False, id="one of ours"),
+        pytest.param(ChangeEvent(at=EPOCH, who="c", what="replicas 2 -> 3", kind="autoscaled"), False, id="a scaling"),
+        pytest.param(ChangeEvent(at=EPOCH, who="c", what="revision 1", kind="healthy", revision=1), False, id="health"),
+        pytest.param(ChangeEvent(at=EPOCH, who="c", what="revision 1", kind="failed", revision=1), False, id="failure"),
+    ],
+)
+def test_changed_within_is_true_when_somebody_decided_something(event: ChangeEvent, ok: bool) -> None:
+    """An autoscaler answers to load, and how a release did is no change: the alert itself may be the reason."""
+    simulated = SimulatedWorld()
+    simulated.changes.add(CHECKOUT, event)
+
+    reading = judge_check(ChangedWithinCheck(period=timedelta(hours=1)), subject(), simulated.world)
+
+    assert ok == reading.ok

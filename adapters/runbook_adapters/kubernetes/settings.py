@@ -40,6 +40,7 @@ class KubernetesSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     region: str = ""
     token: SecretReference | None = None
     proxy: str = ""  # of HTTPS; the environment's is not used
+    watch: bool = True  # whether workloads are watched for changes, which needs list and watch on them
     namespaces: tuple[str, ...] = ()  # where changes are watched; empty = all
     max_response: int = LARGEST_ANSWER  # bytes of one answer
 

@@ -127,17 +127,21 @@ class Transport:
 
         return self._patiently(read)
 
-    def watch(self, path: str, query: Query | None = None) -> Iterator[Json]:
+    def watch(
+        self, path: str, query: Query | None = None, *, opened: Callable[[Opened], None] = lambda opened: None
+    ) -> Iterator[Json]:
         """Yield the events of a watch until the server ends it. Raises at the first event: Expired means list again.
 
         It lasts `timeoutSeconds` of the query, five minutes unless given; a connection that broke is Unavailable.
+        `opened` is told of the answer before its first event, so that another thread can cut it.
         """
         lasting = {"timeoutSeconds": str(WATCH_TIME), **(query or {}), "watch": "true"}
         limit = float(lasting["timeoutSeconds"]) + self._wire.times.read
         request = self._reading("watch", path, lasting, read_time=limit)
-        with self._patiently(lambda: self._opened(request)) as opened:
+        with self._patiently(lambda: self._opened(request)) as answer:
+            opened(answer)
             try:
-                for line in opened.lines():
+                for line in answer.lines():
                     yield self._event(request.call, line)
             except Broken as broken:
                 raise Unavailable(request.call, Said(message=str(broken))) from broken

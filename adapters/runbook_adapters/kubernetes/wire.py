@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -65,6 +66,11 @@ class Opened:
         if not self._response.closed:
             self._response.close()  # unread: the connection is of no further use
         self._response.release_conn()
+
+    def cut(self) -> None:
+        """End the reading, from any thread: who reads gets no more."""
+        with suppress(OSError, ValueError, RuntimeError):  # it has ended by itself, or is closed already
+            self._response.shutdown()
 
     @property
     def status(self) -> int:

@@ -8,30 +8,31 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import msgspec
 
 from runbook_adapters.sqlite.codec import json_list, optional_micros, pack, to_micros
 from runbook_adapters.sqlite.executions import append_signals, count_statuses
+from runbook_adapters.sqlite.groups import add_parts, write_groups
+from runbook_adapters.sqlite.versions import Row, changed, write_versions
 from runbook_engine.errors import StaleVersion
 from runbook_engine.model.due import due_after_commit
 from runbook_engine.model.episode import Episode
 from runbook_engine.model.execution import Execution
-from runbook_engine.model.incident import Arrival, Incident, Intake
+from runbook_engine.model.incident import Arrival, Incident, Intake, Join
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.model.signal import Signal
-
-Row = tuple[Any, ...]
 
 
 def write_intake(connection: sqlite3.Connection, intake: Intake) -> None:
     """Store a delivery. Raises StaleVersion when anything in it was decided on what is no longer so."""
     _write_episodes(connection, intake.episodes)
     _write_incidents(connection, intake.incidents)
+    write_groups(connection, intake.groups)
     _open(connection, intake.opened)
     write_runbooks(connection, intake.runbooks)
-    _join(connection, intake.joined)
+    refuse_lost_slots(connection, intake.joined)
+    _follow(connection, [(signal.alert_key, execution_id) for _, execution_id, signal in intake.joined])
     _signal(connection, intake)
     _write_arrivals(connection, intake.arrivals)
 
@@ -70,7 +71,7 @@ def _write_episodes(connection: sqlite3.Connection, episodes: Sequence[Episode])
     ]
     insert = "INSERT OR IGNORE INTO episodes (version, open, last_seen, body, alert_key) VALUES (?, ?, ?, ?, ?)"
     update = "UPDATE episodes SET version = ?, open = ?, last_seen = ?, body = ? WHERE alert_key = ? AND version = ?"
-    _write_versions(connection, "an episode", rows, insert, update)
+    write_versions(connection, "an episode of this delivery", rows, insert, update)
 
 
 def _write_incidents(connection: sqlite3.Connection, incidents: Sequence[Incident]) -> None:
@@ -80,23 +81,12 @@ def _write_incidents(connection: sqlite3.Connection, incidents: Sequence[Inciden
     ]
     insert = "INSERT OR IGNORE INTO incidents (version, key, open, opened_at, body, id) VALUES (?, ?, ?, ?, ?, ?)"
     update = "UPDATE incidents SET version = ?, key = ?, open = ?, opened_at = ?, body = ? WHERE id = ? AND version = ?"
-    _write_versions(connection, "an incident", rows, insert, update)
-
-
-def _write_versions(connection: sqlite3.Connection, what: str, rows: Sequence[Row], insert: str, update: str) -> None:
-    """Insert first versions, update later ones only where the version before is stored; each key (last) once."""
-    new = [row for row in rows if row[0] == 1]
-    known = [(*row, row[0] - 1) for row in rows if row[0] > 1]
-    once = len({row[-1] for row in rows}) == len(rows)
-    if not (
-        once and _changed(connection, insert, new) == len(new) and _changed(connection, update, known) == len(known)
-    ):
-        raise StaleVersion(f"{what} of this delivery has moved since it was read: read it again")
+    write_versions(connection, "an incident of this delivery", rows, insert, update)
 
 
 def _open(connection: sqlite3.Connection, opened: Sequence[Execution]) -> None:
     executions = [_execution_row(msgspec.structs.replace(execution, version=0)) for execution in opened]
-    inserted = _changed(
+    inserted = changed(
         connection,
         "INSERT OR IGNORE INTO executions (id, version, status, absorbing, finished, due, lease_until, slot,"
         " incident_id, runbook, opened_at, consumed, body) VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -106,12 +96,13 @@ def _open(connection: sqlite3.Connection, opened: Sequence[Execution]) -> None:
         raise StaleVersion("an execution of this delivery is there already: read the slots again")
     count_statuses(connection, Counter(execution.status for execution in opened))
     slots = [(execution.slot, execution.id) for execution in opened]
-    if _changed(connection, "INSERT OR IGNORE INTO slots VALUES (?, ?)", slots) != len(slots):
+    if changed(connection, "INSERT OR IGNORE INTO slots VALUES (?, ?)", slots) != len(slots):
         raise StaleVersion("a slot of this delivery has been taken since it was read: read it again")
     over = [(execution.slot,) for execution in opened if not execution.absorbing]  # refused as it was opened
     connection.executemany("DELETE FROM slots WHERE slot = ?", over)
     absorbing = [execution for execution in opened if execution.absorbing]
     _follow(connection, [(member.alert_key, execution.id) for execution in absorbing for member in execution.members])
+    add_parts(connection, opened)
 
 
 def _execution_row(execution: Execution) -> Row:
@@ -131,12 +122,19 @@ def _execution_row(execution: Execution) -> Row:
     )
 
 
-def _join(connection: sqlite3.Connection, joined: Sequence[tuple[str, str, Signal]]) -> None:
+def refuse_lost_slots(connection: sqlite3.Connection, joined: Sequence[Join]) -> None:
+    """Raise StaleVersion unless what is to be joined holds its slot."""
     held = holders(connection, [slot for slot, _, _ in joined]) if joined else {}
     for slot, execution_id, _ in joined:
         if held.get(slot) != execution_id:
             raise StaleVersion(f"slot {slot} is no longer held by execution {execution_id}: read it again")
+
+
+def join(connection: sqlite3.Connection, joined: Sequence[Join]) -> None:
+    """Let alerts join executions, each by its signal."""
     _follow(connection, [(signal.alert_key, execution_id) for _, execution_id, signal in joined])
+    for _, execution_id, signal in joined:
+        append_signals(connection, execution_id, (signal,))
 
 
 def _signal(connection: sqlite3.Connection, intake: Intake) -> None:
@@ -161,8 +159,3 @@ def _write_arrivals(connection: sqlite3.Connection, arrivals: Sequence[Arrival])
         "INSERT INTO arrivals (incident_id, at, body) VALUES (?, ?, ?)",
         [(arrival.incident_id, to_micros(arrival.at), pack(arrival)) for arrival in arrivals],
     )
-
-
-def _changed(connection: sqlite3.Connection, statement: str, rows: Sequence[Row]) -> int:
-    """Return how many rows a statement changed in all."""
-    return connection.executemany(statement, rows).rowcount if rows else 0

@@ -12,10 +12,13 @@ import msgspec
 from runbook_adapters.sqlite.codec import from_micros, optional_micros, pack, to_micros
 from runbook_engine.errors import StaleVersion, UnknownExecution
 from runbook_engine.model.audit import AuditRecord
+from runbook_engine.model.claims import refuse_slot
 from runbook_engine.model.due import due_after_commit, due_after_signal
 from runbook_engine.model.execution import Execution
+from runbook_engine.model.guardrail import Slot
 from runbook_engine.model.incident import Evidence
 from runbook_engine.model.signal import Signal
+from runbook_engine.ports import Refused
 
 
 class Stored(NamedTuple):
@@ -25,6 +28,7 @@ class Stored(NamedTuple):
     status: str
     absorbing: int
     finished: int
+    slot: str
     due: int | None
     lease_until: int | None
     consumed: int
@@ -57,12 +61,13 @@ def refuse_stale(old: Stored, execution: Execution, expected_version: int, recor
 def write_version(
     connection: sqlite3.Connection, execution: Execution, body: bytes, old: Stored, audited: int, now: datetime
 ) -> None:
-    """Replace an execution by its next version; one that no longer absorbs gives up its slot and followers."""
+    """Replace an execution by its next version; one that absorbs no more, or elsewhere, gives up its slot."""
     new = old._replace(
         version=execution.version,
         status=execution.status,
         absorbing=int(execution.absorbing),
         finished=int(execution.finished),
+        slot=execution.slot,
         due=optional_micros(due_after_commit(execution, signals=old.signals, now=now)),
         lease_until=optional_micros(execution.lease.until if execution.lease else None),
         consumed=execution.signals_consumed,
@@ -71,9 +76,29 @@ def write_version(
     _update(connection, execution.id, old, new, body)
     if old.status != new.status:
         count_statuses(connection, {old.status: -1, new.status: 1})
-    if old.absorbing and not new.absorbing:
-        connection.execute("DELETE FROM slots WHERE execution_id = ? AND slot = ?", (execution.id, execution.slot))
-        connection.execute("DELETE FROM followers WHERE execution_id = ?", (execution.id,))
+    if old.absorbing:
+        _move(connection, execution.id, old, new)
+
+
+def slot_refusal(connection: sqlite3.Connection, old: Stored, execution: Execution) -> Refused | None:
+    """Refuse a slot that another execution holds."""
+    if not execution.absorbing or execution.slot == old.slot:
+        return None
+    row = connection.execute("SELECT execution_id FROM slots WHERE slot = ?", (execution.slot,)).fetchone()
+    claim = Slot(execution.slot)
+    refusal = refuse_slot(claim, execution.id, row[0] if row else None)
+    return Refused(claim, refusal.says) if refusal else None
+
+
+def _move(connection: sqlite3.Connection, execution_id: str, old: Stored, new: Stored) -> None:
+    """Let an execution that absorbed give up its slot for another one; or, with its followers, for good."""
+    if old.slot == new.slot and new.absorbing:
+        return
+    connection.execute("DELETE FROM slots WHERE slot = ? AND execution_id = ?", (old.slot, execution_id))
+    if new.absorbing:
+        connection.execute("INSERT INTO slots VALUES (?, ?)", (new.slot, execution_id))
+    else:
+        connection.execute("DELETE FROM followers WHERE execution_id = ?", (execution_id,))
 
 
 def _update(connection: sqlite3.Connection, execution_id: str, old: Stored, new: Stored, body: bytes) -> None:

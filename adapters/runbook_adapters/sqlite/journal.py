@@ -8,17 +8,20 @@ from typing import Any
 
 import msgspec
 
-from runbook_adapters.sqlite import deliveries, executions, ledger
+from runbook_adapters.sqlite import changes, deliveries, executions, groups, ledger
 from runbook_adapters.sqlite.codec import Body, from_micros, json_list, pack, to_micros, unpack_all
 from runbook_adapters.sqlite.database import Database
 from runbook_engine.errors import UnknownExecution, UnknownIncident, UnknownRunbook
 from runbook_engine.model.audit import AuditRecord
 from runbook_engine.model.episode import Episode
 from runbook_engine.model.execution import Execution
+from runbook_engine.model.group import Group, Part
 from runbook_engine.model.guardrail import Claim, LastChange
-from runbook_engine.model.incident import Arrival, Evidence, Incident, Intake
+from runbook_engine.model.incident import Arrival, Evidence, Incident, Intake, Join
+from runbook_engine.model.observation import ChangeEvent
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.model.signal import Signal
+from runbook_engine.model.target import Target
 from runbook_engine.ports import Committed, Refused
 
 
@@ -46,6 +49,8 @@ class SqliteJournal:
         expected_version: int,
         records: Sequence[AuditRecord] = (),
         claims: Sequence[Claim] = (),
+        joins: Sequence[Join] = (),
+        group: Group | None = None,
         release_locks: bool = False,
         evidence: Sequence[Evidence] = (),
         now: datetime,
@@ -56,15 +61,21 @@ class SqliteJournal:
         with self._database.writing() as connection:
             old = executions.stored(connection, following.id)
             executions.refuse_stale(old, following, expected_version, records)
-            refused = ledger.first_refusal(connection, claims, following.id, now)
+            deliveries.refuse_lost_slots(connection, joins)
+            refused = executions.slot_refusal(connection, old, following) or ledger.first_refusal(
+                connection, claims, following.id, now
+            )
             if refused is not None:
                 return refused
+            groups.write_groups(connection, (group,) if group is not None else ())
             for claim in claims:
                 ledger.take(connection, claim, following.id, now)
             if release_locks:
                 ledger.release_locks(connection, following.id)
             executions.append_records(connection, following.id, records, evidence)
             executions.write_version(connection, following, body, old, len(records), now)
+            groups.write_part(connection, following)
+            deliveries.join(connection, joins)
         return Committed(following.version)
 
     def signals(self, execution_id: str, after: int) -> tuple[Signal, ...]:
@@ -123,9 +134,26 @@ class SqliteJournal:
             return len(ledger.changes_after(connection, key, since, other_than))
 
     def record(self, intake: Intake) -> None:
-        """Store one delivery. Raises StaleVersion when an episode, incident or slot has moved."""
+        """Store one delivery. Raises StaleVersion when an episode, incident, group or slot has moved."""
         with self._database.writing() as connection:
             deliveries.write_intake(connection, intake)
+
+    def newest_group(self, runbook: str) -> Group | None:
+        """Return the newest group of a runbook, whatever its state."""
+        query = "SELECT body FROM groups WHERE runbook = ? ORDER BY opened_at DESC, id LIMIT 1"
+        return next(iter(self._all(Group, query, runbook)), None)
+
+    def group(self, group_id: str) -> Group:
+        """Return one group. Raises UnknownExecution."""
+        found = self._all(Group, "SELECT body FROM groups WHERE id = ?", group_id)
+        if not found:
+            raise UnknownExecution(f"no group {group_id}")
+        return found[0]
+
+    def parts(self, group_id: str) -> tuple[Part, ...]:
+        """Return every execution of a group as the group sees it, oldest first."""
+        query = "SELECT body FROM parts WHERE group_id = ? ORDER BY opened_at, execution_id"
+        return self._all(Part, query, group_id)
 
     def episodes(self, alert_keys: Sequence[str]) -> Mapping[str, Episode]:
         """Return the known episodes among these alert keys."""
@@ -181,6 +209,16 @@ class SqliteJournal:
         """Keep a compiled runbook by its digest."""
         with self._database.writing() as connection:
             deliveries.write_runbooks(connection, (runbook,))
+
+    def record_change(self, target: Target, event: ChangeEvent) -> None:
+        """Keep a change that somebody made; the same one is kept once."""
+        with self._database.writing() as connection:
+            changes.record_change(connection, target, event)
+
+    def recorded_changes(self, target: Target, since: datetime) -> tuple[ChangeEvent, ...]:
+        """Return the kept changes of a target since then, newest first, 500 at most."""
+        with self._database.reading() as connection:
+            return changes.recorded_changes(connection, target, since)
 
     def counts(self) -> Mapping[str, int]:
         """Return numbers for metrics: `executions.<status>`, `incidents.open`, `signals.waiting`."""

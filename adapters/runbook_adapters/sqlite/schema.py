@@ -16,10 +16,22 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
+from runbook_adapters.sqlite.changes import CHANGES
 from runbook_engine.errors import Unreadable
 
 APPLICATION_ID = 0x52424A31  # "RBJ1"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+GROUPS = """
+CREATE TABLE groups (
+    id TEXT PRIMARY KEY, runbook TEXT NOT NULL, opened_at INTEGER NOT NULL, version INTEGER NOT NULL,
+    body BLOB NOT NULL);
+CREATE INDEX groups_runbook ON groups (runbook, opened_at DESC, id);
+CREATE TABLE parts (
+    group_id TEXT NOT NULL, opened_at INTEGER NOT NULL, execution_id TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (group_id, opened_at, execution_id)) WITHOUT ROWID;
+"""
+UPGRADES = {1: GROUPS + CHANGES}  # layout -> what makes the next one of it
 
 TABLES = f"""
 CREATE TABLE executions (
@@ -71,6 +83,8 @@ CREATE TABLE arrivals (
 CREATE INDEX arrivals_incident ON arrivals (incident_id, at, serial);
 
 CREATE TABLE runbooks (digest TEXT PRIMARY KEY, body BLOB NOT NULL);
+{GROUPS}
+{CHANGES}
 
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
@@ -99,7 +113,10 @@ def create(path: Path) -> None:
 
 
 def check(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse a file that is no journal, or one that a newer release has written. Raises Unreadable."""
+    """Refuse a file that is no journal, or that a newer release has written; bring an older one up to date.
+
+    Raises Unreadable.
+    """
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if application != APPLICATION_ID:
@@ -109,6 +126,23 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
             f"journal {path} has layout {version}, this release reads up to {SCHEMA_VERSION} "
             "(upgrade runbook-engine, or set another path)"
         )
+    if version < SCHEMA_VERSION:
+        _upgrade(connection)
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Bring a file to the present layout, in one transaction; of several processes, the first one does it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        for layout in range(version, SCHEMA_VERSION):
+            for statement in filter(str.strip, UPGRADES[layout].split(";")):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def _link(unfinished: Path, path: Path) -> None:

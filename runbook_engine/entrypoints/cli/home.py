@@ -183,7 +183,8 @@ def _shown(engine: Engine, open_incidents: Mapping[str, Incident], now: datetime
 def _stands_open(execution: Execution, open_incidents: Mapping[str, Incident]) -> bool:
     if not execution.finished or execution.compensation == "failed":
         return True
-    return execution.status in NOT_FIXED and execution.incident_id in open_incidents
+    unfixed = execution.status in NOT_FIXED and not execution.spoken_for
+    return unfixed and execution.incident_id in open_incidents
 
 
 def _looked_at(card: Card, installation: Installation, now: datetime) -> Card:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from runbook_engine.errors import RunbookError
+from runbook_engine.model.group import Group
 from runbook_engine.model.guardrail import Budget, Cooldown, Lock
 from runbook_engine.model.incident import Intake
 from runbook_engine.ports import Journal
@@ -42,6 +43,14 @@ CLAIMS = some.one_of(
     some.builds(lambda key, window, limit: Budget(key, minutes(window), limit), KEYS, MINUTES, some.integers(0, 2)),
 )
 SIGNALS = some.builds(lambda at, key: signal("joined", at, key), MINUTES, KEYS)
+GROUPS = some.builds(
+    lambda name, at, version: Group(
+        id=name, runbook="r", opened_at=after(at), closes_at=after(at + 1), version=version
+    ),
+    some.sampled_from(("g1", "g2")),
+    MINUTES,
+    VERSIONS,
+)
 INTAKES = some.builds(
     Intake,
     episodes=some.lists(some.builds(lambda *of: episode(of[0], of[1], version=of[2]), KEYS, MINUTES, VERSIONS)).map(
@@ -53,15 +62,19 @@ INTAKES = some.builds(
         ),
         max_size=1,
     ).map(tuple),
+    groups=some.lists(GROUPS, max_size=1).map(tuple),
     opened=some.lists(
         some.builds(
-            lambda *of: execution(of[0], of[1], slot=of[2], due_at=of[3], opened_at=after(of[4]), status=of[5]),
+            lambda *of: execution(
+                of[0], of[1], slot=of[2], due_at=of[3], opened_at=after(of[4]), status=of[5], group_id=of[6]
+            ),
             NAMES,
             KEYS,
             SLOTS,
             DUE,
             MINUTES,
             some.sampled_from(("pending", "pending", "blocked")),
+            some.sampled_from(("", "g1", "g2")),
         ),
         max_size=2,
     ).map(tuple),
@@ -82,16 +95,20 @@ def commits(draw: some.DrawFn) -> Call:
         "lease": draw(some.none() | MINUTES.map(lambda until: lease("w", until))),
         "signals_consumed": draw(some.integers(0, 3)),
     }
+    slot, joins = draw(some.none() | SLOTS), draw(some.lists(some.tuples(SLOTS, NAMES, SIGNALS), max_size=1))
+    group = draw(some.none() | GROUPS)
     claims, release, records = draw(some.lists(CLAIMS, max_size=3)), draw(some.booleans()), draw(some.integers(0, 2))
     skipped = draw(some.sampled_from((0, 0, 0, 1)))
 
     def commit(journal: Journal) -> Any:
         current, audited = journal.load(name), len(journal.audit(name)) + skipped
         return journal.commit(
-            msgspec.structs.replace(current, **changes),
+            msgspec.structs.replace(current, **changes, slot=slot or current.slot),
             expected_version=current.version - behind,
             records=[audit_record(name, audited + number + 1) for number in range(records)],
             claims=claims,
+            joins=joins,
+            group=group,
             release_locks=release,
             evidence=[evidence(name, "x", at=number) for number in range(records)],
             now=now,
@@ -131,6 +148,9 @@ def everything(journal: Journal) -> dict[str, Any]:
         "followers": journal.followers(["k1", "k2"]),
         "episodes": journal.episodes(["k1", "k2"]),
         "open": [journal.open_episodes(moment, 2) for moment in moments],
+        "groups": [answer(lambda asked, name=name: asked.group(name), journal) for name in ("g1", "g2")],
+        "newest group": journal.newest_group("r"),
+        "parts": [journal.parts(name) for name in ("g1", "g2")],
         "incidents": journal.incidents(limit=9),
         "newest": journal.newest_incident("apps/checkout"),
         "arrivals": [journal.arrivals(name) for name in "abc"],

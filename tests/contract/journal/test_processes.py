@@ -12,7 +12,14 @@ import pytest
 
 from tests.contract.journal.conftest import open_sqlite
 from tests.contract.journal.samples import after, opened
-from tests.contract.journal.workers import BUDGET, commit_until_killed, race_for_versions, run_together, spend_budget
+from tests.contract.journal.workers import (
+    BUDGET,
+    commit_until_killed,
+    name_one_slot,
+    race_for_versions,
+    run_together,
+    spend_budget,
+)
 
 KILLS = 100
 
@@ -27,6 +34,20 @@ def test_exactly_five_of_eight_hundred_changes_are_made_when_the_budget_is_five(
     journal = open_sqlite(tmp_path)
     assert 5 == journal.changes_within(BUDGET.key, after(-60), other_than="")
     assert 800 == journal.counts()["executions.pending"]
+    journal.close()
+
+
+@pytest.mark.slow
+def test_one_of_four_hundred_executions_has_the_slot_when_all_of_them_name_it_at_once(tmp_path: Path) -> None:
+    """Eight processes, fifty executions each, all of which lead to one target."""
+    results = run_together(name_one_slot, tmp_path, processes=8)
+
+    assert 1 == sum(result["Committed"] for result in results)
+    assert 399 == sum(result["Refused"] for result in results)
+    journal = open_sqlite(tmp_path)
+    holder = journal.holders(["the one"])["the one"]
+    assert ["the one"] == [each.slot for each in journal.executions(limit=400) if each.slot == "the one"]
+    assert "the one" == journal.load(holder).slot
     journal.close()
 
 

@@ -18,9 +18,12 @@ from runbook_adapters.sqlite.database import Database
 from runbook_adapters.sqlite.problems import explain
 from runbook_engine.errors import Overloaded, StaleVersion, Unreadable
 from runbook_engine.model.configuration import Configuration
+from runbook_engine.model.execution import Execution
+from runbook_engine.model.group import Group
+from runbook_engine.model.incident import Intake
 from runbook_engine.ports import AdapterContext, Committed
 from tests.contract.journal.conftest import open_sqlite
-from tests.contract.journal.samples import NOON, opened, signal
+from tests.contract.journal.samples import NOON, after, execution, opened, signal
 
 
 class NoClock:
@@ -65,6 +68,47 @@ def test_journal_finds_everything_again_when_it_is_opened_anew(tmp_path: Path) -
 
     assert stored == second.load("a")
     second.close()
+
+
+def first_layout(file: Path) -> Execution:
+    """Make a journal as the first release laid it out, with an execution in it."""
+    journal = open_sqlite(file.parent)
+    stored = opened(journal, "a", "k1")
+    journal.close()
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.executescript("DROP TABLE groups; DROP TABLE parts; DROP TABLE changes; PRAGMA user_version = 1;")
+    return stored
+
+
+def test_journal_of_an_older_release_is_brought_up_to_date_when_it_is_opened(tmp_path: Path) -> None:
+    """What it holds stays, and it can keep groups from now on; another process finds it up to date."""
+    file = tmp_path / "journal.sqlite3"
+    stored = first_layout(file)
+
+    first, second = open_sqlite(tmp_path), open_sqlite(tmp_path)
+    found = first.load("a")
+    group = Group(id="g", runbook="r", opened_at=NOON, closes_at=after(1))
+    second.record(Intake(groups=(group,), opened=(execution("b", group_id="g"),)))
+
+    assert (stored, {"k1": ("a",)}) == (found, first.followers(["k1"]))
+    assert ["b"] == [part.execution_id for part in first.parts("g")]
+    with closing(sqlite3.connect(file)) as connection:
+        assert (2,) == connection.execute("PRAGMA user_version").fetchone()
+    first.close()
+    second.close()
+
+
+def test_journal_of_an_older_release_is_brought_up_to_date_once_when_threads_open_it_together(tmp_path: Path) -> None:
+    """The others wait, and find the work done."""
+    first_layout(tmp_path / "journal.sqlite3")
+
+    with ThreadPoolExecutor(8) as threads:
+        journals = list(threads.map(lambda _: open_sqlite(tmp_path), range(8)))
+        found = list(threads.map(lambda journal: journal.parts("g"), journals))
+
+    assert [()] * 8 == found
+    for journal in journals:
+        journal.close()
 
 
 def test_every_connection_syncs_every_commit(tmp_path: Path) -> None:
@@ -231,7 +275,7 @@ TROUBLES: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "a newer journal": (
         newer_journal,
-        "journal FILE has layout 9, this release reads up to 1 (upgrade runbook-engine, or set another path)",
+        "journal FILE has layout 9, this release reads up to 2 (upgrade runbook-engine, or set another path)",
     ),
     "a damaged journal": (
         damaged_journal,

@@ -9,6 +9,7 @@ import pytest
 
 from runbook_adapters.sqlite import SqliteJournal
 from runbook_adapters.sqlite.database import Database
+from runbook_engine.model.target import Target
 from runbook_engine.ports import Journal
 from tests.contract.journal.samples import NOON, opened, signal
 
@@ -33,8 +34,11 @@ QUESTIONS: dict[str, Callable[[Journal], Any]] = {
     "silent episodes": lambda journal: journal.open_episodes(NOON, 50),
     "holders": lambda journal: journal.holders(["s"]),
     "followers": lambda journal: journal.followers(["k"]),
+    "the newest group of a runbook": lambda journal: journal.newest_group("r"),
+    "the parts of a group": lambda journal: journal.parts("g"),
     "a budget": lambda journal: journal.changes_within("k", NOON, other_than="a"),
     "counts": lambda journal: journal.counts(),
+    "the recorded changes": lambda journal: journal.recorded_changes(Target("deployment", "", "a", "b"), NOON),
 }
 
 

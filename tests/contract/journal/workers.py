@@ -53,6 +53,18 @@ def spend_budget(folder: Path, number: int) -> dict[str, int]:
     return {kind.__name__: sum(isinstance(result, kind) for result in results) for kind in (Committed, Refused)}
 
 
+def name_one_slot(folder: Path, number: int) -> dict[str, int]:
+    """Open fifty executions, each of which finds that it is about the one target."""
+    journal = open_sqlite(folder, busy_timeout=60)
+    results: list[Committed | Refused] = []
+    for index in range(50):
+        new = execution(f"{number}-{index}")
+        journal.record(Intake(opened=(new,)))
+        named = msgspec.structs.replace(new, slot="the one")
+        results.append(journal.commit(named, expected_version=0, now=NOON))
+    return {kind.__name__: sum(isinstance(result, kind) for result in results) for kind in (Committed, Refused)}
+
+
 def race_for_versions(folder: Path, number: int, wins: int = 150) -> list[int]:
     """Lease one execution again and again, and return the versions that were won."""
     journal = open_sqlite(folder, busy_timeout=60)

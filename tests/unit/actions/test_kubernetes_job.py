@@ -115,9 +115,7 @@ def test_apply_starts_another_job_when_it_is_another_effect(simulated: Simulated
         pytest.param("failed", Progress.failed("job {name} has failed: it was told to fail"), id="it failed"),
     ],
 )
-def test_observe_tells_the_end_when_the_job_is_over(
-    simulated: SimulatedWorld, end: str, expected: Progress
-) -> None:
+def test_observe_tells_the_end_when_the_job_is_over(simulated: SimulatedWorld, end: str, expected: Progress) -> None:
     """A job runs, and then it has succeeded or failed."""
     simulated.jobs.ends["collect-heap"] = "failed" if end == "failed" else "succeeded"
     change = prepare(simulated, job="collect-heap", arguments=ARGUMENTS)

@@ -163,3 +163,65 @@ def test_approval_stays_valid_when_readiness_flickers() -> None:
     assert second is not None
 
     assert hash_change("digest", "restart", first) == hash_change("digest", "restart", second)
+
+
+@pytest.mark.parametrize(
+    ("fact", "says"),
+    [
+        pytest.param(
+            "manual_updates",
+            "cannot restart apps/deployment/checkout: it is updated by hand, so nothing would roll "
+            "(use deletePod on its pods)",
+            id="updated by hand",
+        ),
+        pytest.param(
+            "downtime",
+            "cannot restart apps/deployment/checkout: its rollouts take every replica away before a new one is there "
+            "(let it surge by one replica, as in strategy RollingUpdate with maxSurge: 1)",
+            id="every replica away at once",
+        ),
+    ],
+)
+def test_prepare_is_refused_when_no_rolling_restart_is_possible(fact: str, says: str) -> None:
+    """A restart rolls, or is not done; of nothing it is not needed."""
+    simulated = SimulatedWorld()
+    target = simulated.deploy("apps", "checkout", replicas=3)
+    idle = simulated.deploy("apps", "idle", replicas=0)
+    for each in (target, idle):
+        setattr(simulated.cluster.state(each), fact, True)
+
+    with pytest.raises(Permanent) as caught:
+        prepare(simulated, target)
+
+    assert str(caught.value) == says
+    assert prepare(simulated, idle) is None
+
+
+@pytest.mark.parametrize(
+    ("broken", "when_ready", "restarts"),
+    [
+        pytest.param(5, None, True, id="none is ready, and nobody asked"),
+        pytest.param(3, "70%", False, id="2 of 5 are less than 70 percent"),
+        pytest.param(1, "80%", True, id="4 of 5 are 80 percent"),
+        pytest.param(1, "80.1%", False, id="and not a little more"),
+        pytest.param(5, "0%", True, id="any share is at least nothing"),
+    ],
+)
+def test_prepare_is_refused_when_fewer_are_ready_than_the_author_wants(
+    broken: int, when_ready: str | None, restarts: bool
+) -> None:
+    """However few are ready, unless the author says otherwise: a restart is the remedy for those that are not."""
+    simulated = SimulatedWorld()
+    target = simulated.deploy("apps", "checkout", replicas=5, broken=broken)
+    params = RestartParams.model_validate({} if when_ready is None else {"whenReady": when_ready})
+
+    if restarts:
+        assert ACTION.prepare(params, target, simulated.world) is not None
+        return
+    with pytest.raises(Permanent) as caught:
+        ACTION.prepare(params, target, simulated.world)
+
+    assert str(caught.value) == (
+        f"cannot restart apps/deployment/checkout: {5 - broken} of 5 replicas are ready, and whenReady wants "
+        f"{when_ready} (mend what is not ready first, or leave whenReady out)"
+    )

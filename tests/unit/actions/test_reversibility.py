@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runbook_engine.actions import degrade, notify, restart, rollback, scale, ticket
+from runbook_engine.actions import (
+    cordon,
+    degrade,
+    delete_pod,
+    drain,
+    notify,
+    restart,
+    rollback,
+    scale,
+    ticket,
+    uncordon,
+)
 from runbook_engine.model.observation import Autoscaler, Revision
 from runbook_engine.model.plan import Change
 from runbook_engine.model.target import Target
@@ -18,7 +29,14 @@ from runbook_engine.ports import ActionSpec
 from runbook_engine.registry import Registry
 from runbook_engine.testing import SimulatedWorld
 
-ACTIONS = tuple(module.ACTION for module in (degrade, notify, restart, rollback, scale, ticket))
+ACTIONS = tuple(
+    module.ACTION for module in (cordon, degrade, delete_pod, drain, notify, restart, rollback, scale, ticket, uncordon)
+)
+NODE_ACTIONS: Mapping[str, tuple[ActionSpec, dict[str, Any]]] = {
+    "cordon": (cordon.ACTION, {}),
+    "drain": (drain.ACTION, {"gracePeriod": "30s", "skipTerminatingAfter": "2m"}),
+    "delete pod": (delete_pod.ACTION, {"mode": "delete", "gracePeriod": "30s"}),
+}
 
 wishes: st.SearchStrategy[tuple[ActionSpec, Mapping[str, object]]] = st.one_of(
     st.tuples(
@@ -120,3 +138,24 @@ def test_change_survives_the_journal_when_encoded(action: ActionSpec, written: d
     assert stored == change
     assert action.apply(stored, "key", simulated.effects).status == "done"
     assert len(simulated.touches) == 1
+
+
+@pytest.mark.parametrize("name", NODE_ACTIONS)
+def test_change_of_a_node_survives_the_journal_when_encoded(name: str) -> None:
+    """Rules, times and former counts come back as they went in, and are enough to act on."""
+    action, written = NODE_ACTIONS[name]
+    simulated = SimulatedWorld()
+    node = simulated.add_node("worker-1")
+    simulated.add_node("worker-2")
+    web = simulated.deploy("apps", "web", replicas=2)
+    pod = simulated.add_pod("apps", "web-0", node, web).target
+    if action is drain.ACTION:
+        simulated.nodes.cordon(node)
+    target = pod if action is delete_pod.ACTION else node
+    change = action.prepare(action.params.model_validate(written), target, simulated.world)
+
+    stored = msgspec.json.decode(msgspec.json.encode(change), type=Change)
+
+    assert stored == change
+    assert action.apply(stored, "key", simulated.effects).status in ("done", "partial")
+    assert simulated.effects_made[-1].changed

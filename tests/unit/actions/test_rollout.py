@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from runbook_engine.actions.rollout import observe_count, observe_rollout
+from runbook_engine.actions.rollout import LOOK_AGAIN, find_workload, observe_count, observe_rollout
 from runbook_engine.model.observation import Workload
-from runbook_engine.model.plan import Value
+from runbook_engine.model.plan import Change, Progress, Value
 from runbook_engine.model.target import Target
 
 TARGET = Target("deployment", "local", "apps", "checkout", uid="u1")
@@ -102,4 +102,161 @@ def test_rollout_is_done_only_when_equal_to_what_is_wanted(
 )
 def test_count_is_done_when_paused_and_ready(changed: Mapping[str, object], status: str) -> None:
     """A paused workload scales, but is never updated."""
-    assert observe_count(workload(paused=True, **changed), {}).status == status
+    assert observe_count(workload(paused=True, **changed), {}, grown=True).status == status
+
+
+@pytest.mark.parametrize(
+    ("changed", "receipt", "progress"),
+    [
+        pytest.param(
+            {"replicas": 5, "ready": 5, "updated": 2, "partition": 3},
+            {},
+            Progress.done("5 of 5 replicas ready; 3 keep the older revision, as the partition says"),
+            id="a partition keeps some on the older revision",
+        ),
+        pytest.param(
+            {"replicas": 5, "ready": 5, "updated": 1, "partition": 3},
+            {},
+            Progress.progressing("5 ready and 1 updated of 5 replicas", LOOK_AGAIN),
+            id="a partition lets one more be updated",
+        ),
+        pytest.param(
+            {"updated": 0, "partition": 9},
+            {},
+            Progress.done("3 of 3 replicas ready; 3 keep the older revision, as the partition says"),
+            id="a partition above the count keeps all",
+        ),
+        pytest.param(
+            {"rollout": "failed", "rollout_reason": "quota", "failure_mark": "09:00", "updated": 1},
+            {"failureMark": "09:00"},
+            Progress.progressing(
+                "3 ready and 1 updated of 3 replicas; the failure that is told of is older than this change", LOOK_AGAIN
+            ),
+            id="a failure from before our write, left standing",
+        ),
+        pytest.param(
+            {"rollout": "failed", "rollout_reason": "quota", "failure_mark": "09:10"},
+            {"failureMark": "09:00"},
+            Progress.failed("the rollout of apps/deployment/checkout failed: quota"),
+            id="a failure after the one before our write",
+        ),
+        pytest.param(
+            {"rollout": "failed", "rollout_reason": "quota"},
+            {"failureMark": ""},
+            Progress.failed("the rollout of apps/deployment/checkout failed: quota"),
+            id="a failure that bears no mark",
+        ),
+        pytest.param(
+            {"manual_updates": True},
+            {},
+            Progress.failed(
+                "apps/deployment/checkout is updated by hand, so nothing rolls out (use deletePod on its pods)"
+            ),
+            id="made to be updated by hand meanwhile",
+        ),
+    ],
+)
+def test_rollout_is_judged_by_its_own_rules_when_they_differ(
+    changed: Mapping[str, object], receipt: Mapping[str, Value], progress: Progress
+) -> None:
+    """A partition, updates by hand, and a failure that is not ours."""
+    assert observe_rollout(workload(**changed), receipt) == progress
+
+
+@pytest.mark.parametrize(
+    ("changed", "grown", "progress"),
+    [
+        pytest.param(
+            {"replicas": 4, "ready": 4, "updated": 1, "rollout": "progressing"},
+            True,
+            Progress.done("4 of 4 replicas ready; rollout incomplete: 1 of 4 updated"),
+            id="grown while old replicas still serve",
+        ),
+        pytest.param(
+            {"replicas": 4, "ready": 5, "updated": 1, "rollout": "progressing"},
+            True,
+            Progress.done("5 of 4 replicas ready; rollout incomplete: 1 of 4 updated"),
+            id="grown while the rollout has one more",
+        ),
+        pytest.param(
+            {"replicas": 4, "ready": 3, "updated": 3, "rollout": "progressing"},
+            True,
+            Progress.progressing("3 ready and 3 updated of 4 replicas", LOOK_AGAIN),
+            id="still growing",
+        ),
+        pytest.param(
+            {"replicas": 4, "ready": 3, "updated": 1, "rollout": "failed", "rollout_reason": "quota"},
+            True,
+            Progress.failed("the rollout of apps/deployment/checkout failed: quota"),
+            id="cannot grow",
+        ),
+        pytest.param(
+            {"replicas": 2, "ready": 5, "updated": 5, "rollout": "progressing"},
+            False,
+            Progress.progressing("5 ready and 5 updated of 2 replicas", LOOK_AGAIN),
+            id="right after a shrink, with all of them still there",
+        ),
+        pytest.param(
+            {"replicas": 2, "ready": 3, "updated": 1, "rollout": "progressing"},
+            False,
+            Progress.progressing("3 ready and 1 updated of 2 replicas", LOOK_AGAIN),
+            id="shrinking while a rollout goes on",
+        ),
+        pytest.param(
+            {"replicas": 2, "ready": 2, "updated": 1, "rollout": "progressing"},
+            False,
+            Progress.done("2 of 2 replicas ready; rollout incomplete: 1 of 2 updated"),
+            id="shrunk while a rollout goes on",
+        ),
+        pytest.param(
+            {"replicas": 2, "ready": 1, "updated": 2, "rollout": "progressing"},
+            False,
+            Progress.progressing("1 ready and 2 updated of 2 replicas", LOOK_AGAIN),
+            id="shrunk, and one is broken",
+        ),
+        pytest.param(
+            {"paused": True, "replicas": 2, "ready": 1, "updated": 5},
+            False,
+            Progress.progressing("1 ready of 2 replicas", LOOK_AGAIN),
+            id="shrinking while paused, with broken replicas that are still there",
+        ),
+        pytest.param(
+            {"manual_updates": True, "replicas": 4, "ready": 4, "updated": 4},
+            True,
+            Progress.done("4 of 4 replicas ready and updated"),
+            id="updated by hand, and all are",
+        ),
+        pytest.param(
+            {"manual_updates": True, "replicas": 4, "ready": 4, "updated": 3},
+            True,
+            Progress.done("4 of 4 replicas ready; rollout incomplete: 3 of 4 updated, the rest is updated by hand"),
+            id="updated by hand, and one is not",
+        ),
+        pytest.param(
+            {"manual_updates": True, "replicas": 4, "ready": 3, "updated": 4},
+            True,
+            Progress.progressing("3 ready of 4 replicas", LOOK_AGAIN),
+            id="updated by hand, and one is not ready",
+        ),
+        pytest.param(
+            {"observed_generation": 6},
+            True,
+            Progress.progressing("apps/deployment/checkout has not been looked at by its controller yet", LOOK_AGAIN),
+            id="not looked at yet",
+        ),
+    ],
+)
+def test_count_is_done_when_reached_though_a_rollout_goes_on(
+    changed: Mapping[str, object], grown: bool, progress: Progress
+) -> None:
+    """A scaling does not wait for a rollout that is not its own, and says that there is one."""
+    assert observe_count(workload(**changed), {}, grown=grown) == progress
+
+
+def test_a_workload_that_is_being_deleted_is_not_ours_any_more() -> None:
+    """Whatever its counts say."""
+    change = Change(target=TARGET, field="replicas", before=2, after=3)
+
+    assert find_workload(change, lambda target: workload(deleting=True)) == Progress.superseded(
+        "apps/deployment/checkout is being deleted: somebody else is removing it"
+    )

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from runbook_engine.actions.scale import ACTION, ScaleParams
-from runbook_engine.errors import InvalidTarget, Permanent, Unreadable
+from runbook_engine.errors import InvalidTarget, Permanent, Retryable, RunbookError, Unhelpful, Unreadable
 from runbook_engine.model.observation import Autoscaler
 from runbook_engine.model.plan import Change, Outcome, Progress
 from runbook_engine.model.target import Target
@@ -115,17 +115,97 @@ def test_prepare_is_refused_when_autoscaled_and_shrinking(simulated: SimulatedWo
     [
         pytest.param(10, 6, id="room below the maximum"),
         pytest.param(5, 5, id="stopped by the maximum"),
-        pytest.param(4, None, id="at the maximum, where no minimum helps"),
     ],
 )
-def test_minimum_is_raised_when_autoscaled(simulated: SimulatedWorld, maximum: int, after: int | None) -> None:
+def test_minimum_is_raised_when_autoscaled(simulated: SimulatedWorld, maximum: int, after: int) -> None:
     """The autoscaler's minimum is raised to what the replicas shall be."""
     scaler = Autoscaler(kind="HorizontalPodAutoscaler", name="checkout", minimum=2, maximum=maximum)
     target = simulated.deploy("apps", "checkout", replicas=4, autoscaler=scaler)
 
     change = prepare(simulated, target, by="50%", autoscaler="minReplicas")
 
-    assert (change and (change.field, change.before, change.after)) == (after and ("minReplicas", 2, after))
+    assert change is not None
+    assert (change.field, change.before, change.after) == ("minReplicas", 2, after)
+    assert change.size == after / 4 - 1  # of the replicas that run, not of the minimum
+
+
+@pytest.mark.parametrize(
+    ("scaler", "refusal"),
+    [
+        pytest.param(
+            Autoscaler(kind="HorizontalPodAutoscaler", name="checkout", minimum=2, maximum=4),
+            Unhelpful(
+                "HorizontalPodAutoscaler checkout cannot help: already at its maximum of 4 (raise the maximum by hand)"
+            ),
+            id="at the maximum",
+        ),
+        pytest.param(
+            Autoscaler(kind="ScaledObject", name="checkout", minimum=0, maximum=10, current=10),
+            Unhelpful("ScaledObject checkout cannot help: already at its maximum of 10 (raise the maximum by hand)"),
+            id="on its way to the maximum",
+        ),
+        pytest.param(
+            Autoscaler(
+                kind="ScaledObject",
+                name="checkout",
+                minimum=0,
+                maximum=10,
+                paused="ScaledObject checkout is paused at 4 replicas",
+            ),
+            Permanent(
+                "cannot scale apps/deployment/checkout: ScaledObject checkout is paused at 4 replicas "
+                "(let it act again first)"
+            ),
+            id="paused",
+        ),
+    ],
+)
+def test_prepare_is_refused_when_the_autoscaler_cannot_help(
+    simulated: SimulatedWorld, scaler: Autoscaler, refusal: RunbookError
+) -> None:
+    """A minimum that nobody acts on is no capacity; at the maximum, the run may go on to its next step."""
+    target = simulated.deploy("apps", "checkout", replicas=4, autoscaler=scaler)
+
+    with pytest.raises(type(refusal)) as caught:
+        prepare(simulated, target, by="50%", autoscaler="minReplicas")
+
+    assert str(caught.value) == str(refusal)
+
+
+@pytest.mark.parametrize("scaled", [False, True], ids=["by its replicas", "by its autoscaler's minimum"])
+@pytest.mark.parametrize(("left", "fits"), [(None, True), (2, True), (1, False), (0, False)])
+def test_prepare_is_refused_when_the_quota_does_not_admit_the_growth(
+    simulated: SimulatedWorld, scaled: bool, left: int | None, fits: bool
+) -> None:
+    """Two replicas more need room for two pods more."""
+    scaler = Autoscaler(kind="HorizontalPodAutoscaler", name="checkout", minimum=2, maximum=10) if scaled else None
+    target = simulated.deploy("apps", "checkout", replicas=4, autoscaler=scaler)
+    simulated.cluster.state(target).quota_left = left
+
+    if fits:
+        assert prepare(simulated, target, by=2, autoscaler="minReplicas") is not None
+        return
+    with pytest.raises(Permanent) as caught:
+        prepare(simulated, target, by=2, autoscaler="minReplicas")
+
+    assert str(caught.value) == (
+        f"cannot scale apps/deployment/checkout from 4 to 6: the quota of namespace apps admits {left} more "
+        f"{'pod' if left == 1 else 'pods'}, not 2 (ask for fewer, or raise the quota)"
+    )
+
+
+def test_prepare_waits_when_shrinking_during_a_rollout(simulated: SimulatedWorld) -> None:
+    """Which replicas would go is not known while old and new ones run; growing is no such question."""
+    target = simulated.deploy("apps", "checkout", replicas=4)
+    simulated.release(target)
+
+    with pytest.raises(Retryable) as caught:
+        prepare(simulated, target, by="-50%")
+
+    assert str(caught.value) == (
+        "cannot scale apps/deployment/checkout down: a rollout is in progress (wait until it has ended)"
+    )
+    assert prepare(simulated, target, by="50%") is not None
 
 
 def test_minimum_takes_effect_and_is_restored_when_undone(simulated: SimulatedWorld) -> None:
@@ -254,7 +334,7 @@ def test_observe_needs_no_rollout_when_paused(simulated: SimulatedWorld) -> None
     simulated.settle()
 
     assert ACTION.observe(change, receipt, simulated.world) == Progress.done(
-        "6 of 6 replicas ready; the rollout itself is paused"
+        "6 of 6 replicas ready; rollout incomplete: it is paused"
     )
 
 

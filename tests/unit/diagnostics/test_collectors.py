@@ -148,6 +148,24 @@ def test_changes_are_listed_when_there_are_some() -> None:
     ]
 
 
+def test_changes_tell_of_revisions_and_how_they_did_when_that_is_known() -> None:
+    """A release with its number; what became of it says the number itself."""
+    simulated, now = SimulatedWorld(), SimulatedWorld().clock.now()
+    for minutes, kind, what in (
+        (9, "change", "image a:1 -> a:2"),
+        (5, "failed", "the rollout of revision 2 failed: late"),
+        (1, "autoscaled", "replicas 2 -> 3"),
+    ):
+        at, revision = now - timedelta(minutes=minutes), 0 if kind == "autoscaled" else 2
+        simulated.changes.add(TARGET, ChangeEvent(at=at, who="x", what=what, kind=kind, revision=revision))  # type: ignore[arg-type]  # of the table
+
+    assert [line.split("ago  ")[1] for line in collect(changes.COLLECTOR, simulated).text.splitlines()] == [
+        "x: replicas 2 -> 3",
+        "x: the rollout of revision 2 failed: late",
+        "x: revision 2: image a:1 -> a:2",
+    ]
+
+
 def test_changes_say_so_when_there_are_none() -> None:
     """That nobody changed anything is evidence as well."""
     assert collect(changes.COLLECTOR, SimulatedWorld()).text == "no change in the last 1d"

@@ -17,10 +17,12 @@ from runbook_engine.entrypoints.composition import (
     build_engine,
     build_journal,
     build_pause,
+    build_runner,
     build_world,
 )
 from runbook_engine.entrypoints.settings import InvalidSettings, Settings
 from runbook_engine.errors import NoAdapter, Permanent
+from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.configuration import AdapterChoice, Configuration, Receiver
 from runbook_engine.model.observation import Message, Pause
 from runbook_engine.model.target import Target
@@ -89,6 +91,21 @@ def test_metric_sources_are_named_by_adapter_and_by_place(tmp_path: Path) -> Non
     assert world.metric_reader("prometheus") is world.metric_reader("eu")
     with pytest.raises(NoAdapter):
         world.metric_reader("cloudwatch")
+
+
+def test_clusters_are_watched_unless_they_are_not_to_be(tmp_path: Path) -> None:
+    """Whoever serves the cluster watches it; nothing is asked of it before somebody starts to watch."""
+    token = {"auth": "token", "server": "http://127.0.0.1:1", "token": {"env": "NO_SUCH_TOKEN"}}
+    clusters = (
+        AdapterChoice(adapter="kubernetes", place="eu", settings=token),
+        AdapterChoice(adapter="kubernetes", place="us", settings={**token, "watch": False}),
+    )
+    configuration = Configuration(adapters={"cluster": clusters})
+    settings = Settings(runbooks=tmp_path, state=tmp_path / "state")
+
+    runner = build_runner(settings, bundle=Bundle(configuration=configuration))
+
+    assert ["kubernetes eu"] == list(runner.watchers)
 
 
 def test_receivers_are_told_by_their_own_adapter(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from runbook_engine.machine.events import Event, Intended, Planned, Prepared, Re
 from runbook_engine.model.alert import Alert
 from runbook_engine.model.check import Reading
 from runbook_engine.model.execution import Direction, Execution, Member
+from runbook_engine.model.group import Group
 from runbook_engine.model.plan import Change, Plan, PlannedStep
 from runbook_engine.model.runbook import Mode, Runbook
 from runbook_engine.model.signal import Signal, SignalKind
@@ -21,6 +22,8 @@ from tests.scenario.rig import FLAG, runbook
 START = EPOCH
 SECOND = timedelta(seconds=1)
 FLIP = Change(target=Target("parameter", "local", "", FLAG), field="value", before="false", after="true")
+POD = Target("pod", "local", "apps", "checkout-1")
+GROUP = Group(id="group", runbook="r", opened_at=START, closes_at=START + 60 * SECOND)
 GROW = Change(target=Target("deployment", "local", "apps", "checkout"), field="replicas", before=4, after=6)
 YES, NO, DARK = (
     Reading(ok=True, says="errors 0.01 is below 0.02"),
@@ -38,7 +41,8 @@ def opened(book: Runbook | None = None, *, mode: Mode = "auto", by: str = "") ->
         alert=alert,
         members=() if by else (member,),
         first_episode="first",
-        target=GROW.target,
+        target=POD if book is not None and book.target.finds else GROW.target,
+        group=GROUP if book is not None and book.group is not None else None,
         inputs={},
         mode=mode,
         incident_id="incident",

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from runbook_engine.machine import events as module
 from runbook_engine.machine.events import (
+    Admitted,
     Applied,
     ApplyPutOff,
     Asked,
@@ -20,12 +21,17 @@ from runbook_engine.machine.events import (
     Event,
     Finished,
     Lapsed,
+    Merged,
     Observed,
     Paged,
     PrepareFailed,
     PutOff,
+    Queued,
     Required,
+    Resolved,
+    ResolvePutOff,
     Skipped,
+    TurnedAway,
     Unchanged,
     Undelivered,
     VerificationStarted,
@@ -125,6 +131,32 @@ CASES: list[tuple[str, Event, str]] = [
         "a no for good",
         Blocked(step=0, verdicts=VERDICTS[2:], at=START),
         "blocked: execution 7f3c is changing it",
+    ),
+    (
+        "a target that is found",
+        Resolved(target=Target("deployment", "local", "apps", "cart"), slot="s", at=START),
+        "apps/deployment/checkout leads to apps/deployment/cart",
+    ),
+    (
+        "a target that cannot be looked up",
+        ResolvePutOff(reason="the API server does not answer", at=START),
+        "what apps/deployment/checkout leads to cannot be told yet: the API server does not answer",
+    ),
+    (
+        "a target that another run has",
+        Merged(target=Target("deployment", "local", "apps", "cart"), into="7f3c", at=START),
+        "joined execution 7f3c, which already works on apps/deployment/cart",
+    ),
+    (
+        "a group that is waited for",
+        Queued(reason="its turn: batch 2 of 3, after apps/deployment/web", at=START),
+        "waits for its turn: batch 2 of 3, after apps/deployment/web",
+    ),
+    ("a turn that has come", Admitted(batch=2, of=3, at=START), "its group lets it act: batch 2 of 3"),
+    (
+        "a group that is held",
+        TurnedAway(reason="group of 40 targets, at most 2: nothing was changed", tells=True, at=START),
+        "group of 40 targets, at most 2: nothing was changed",
     ),
     (
         "an intent",

@@ -46,4 +46,4 @@ def test_worst_case_adds_up_every_wait_when_a_runbook_has_steps(strategy: Strate
         verify=(ReadyCheck(share=1.0, timeout=timedelta(minutes=3)), AlertCheck(timeout=timedelta(minutes=2))),
     )
 
-    assert expected == str(worst_case(runbook, LIMITS))
+    assert expected == str(worst_case(runbook, lambda step: LIMITS[step.action]))

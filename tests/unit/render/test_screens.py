@@ -297,6 +297,9 @@ def test_an_alert_without_a_runbook_is_on_the_first_screen() -> None:
         pytest.param({"status": "succeeded"}, False, id="fixed"),
         pytest.param({"status": "unresolved"}, True, id="tried and not fixed while it fires"),
         pytest.param({"status": "blocked"}, True, id="blocked while it fires"),
+        pytest.param(
+            {"status": "blocked", "spoken_for": True}, False, id="held with its group, of which another tells"
+        ),
         pytest.param({"status": "handed_over"}, True, id="handed over while it fires"),
         pytest.param({"status": "cancelled"}, False, id="a person stopped it"),
         pytest.param({"status": "running"}, False, id="on its way"),

@@ -87,7 +87,7 @@ def test_failure_is_refused_when_it_cannot_happen(method: str, after_effect: boo
 
 def test_unreadable_is_refused_when_the_port_is_unknown() -> None:
     """A port that nobody reads cannot be unreadable."""
-    with pytest.raises(ValueError, match=r"no port 'flag' can be read \(choose from cluster, flags, metrics"):
+    with pytest.raises(ValueError, match=r"no port 'flag' can be read \(choose from cluster, jobs, flags, metrics"):
         SimulatedWorld().faults.make_unreadable("flag")
 
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from runbook_engine.documents.runbook_test import EditDocument, ScenarioDocument
+from runbook_engine.documents.runbook_test import ScenarioDocument
+from runbook_engine.documents.test_world import EditDocument
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.target import Target
 from runbook_engine.testing.simulated_world import SimulatedWorld

@@ -1,0 +1,60 @@
+"""Whether anything may be changed at all: the kill switch, the mode, and the installation's ceiling over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, timedelta
+
+from runbook_engine.errors import RunbookError
+from runbook_engine.guardrails.case import LOOK_AGAIN, Case
+from runbook_engine.model.configuration import Configuration
+from runbook_engine.model.guardrail import Verdict
+from runbook_engine.model.runbook import MODES, Mode, ModeRule, Runbook
+
+PAUSE_UNREADABLE_FOR = timedelta(seconds=30)
+
+
+def kill_switch(case: Case) -> Verdict:
+    """Nothing is changed while the engine is paused, or while the pause cannot be read."""
+    try:
+        pause = case.world.pauses.pause(case.now)
+    except RunbookError as error:
+        says = f"the kill switch cannot be read: {error}"
+        return Verdict(guardrail="pause", ok=False, says=says, until=case.now + PAUSE_UNREADABLE_FOR)
+    if pause is None:
+        return Verdict(guardrail="pause", ok=True, says="not paused")
+    why = f": {pause.reason}" if pause.reason else ""
+    says = f"paused by {pause.by} until {pause.until.astimezone(UTC):%H:%M:%S} UTC{why}"
+    until = min(pause.until, case.now + LOOK_AGAIN)  # a pause may be lifted early
+    return Verdict(guardrail="pause", ok=False, says=says, until=until)
+
+
+def mode(case: Case) -> Verdict:
+    """Below `auto`, a change needs a person's yes to exactly this change."""
+    if case.execution.mode == "observe":
+        return Verdict(guardrail="mode", ok=False, says="mode observe changes nothing")
+    if not case.execution.started_by and MODES.index(case.ceiling) < MODES.index(_needed_mode(case)):
+        return Verdict(guardrail="mode", ok=False, says=f"the ceiling of the installation is {case.ceiling} now")
+    if case.execution.mode == "auto":
+        return Verdict(guardrail="mode", ok=True, says="mode auto")
+    return Verdict(guardrail="mode", ok=True, says=f"mode {case.execution.mode}: only what a person approved")
+
+
+def effective_mode(runbook: Runbook, configuration: Configuration, holds: Callable[[ModeRule], bool]) -> Mode:
+    """Return the runbook's mode under the installation's ceiling; no ceiling = propose, no mode = observe."""
+    wanted = _first(runbook.mode, holds, otherwise="observe")
+    return min(wanted, ceiling_of(configuration, holds), key=MODES.index)
+
+
+def ceiling_of(configuration: Configuration, holds: Callable[[ModeRule], bool]) -> Mode:
+    """Return how far the installation lets any runbook go; absent = propose."""
+    return _first(configuration.mode_ceiling, holds, otherwise="propose")
+
+
+def _needed_mode(case: Case) -> Mode:
+    """Return the mode that a change of this execution needs: with a person's yes, a proposal is enough."""
+    return "auto" if case.execution.mode == "auto" else "propose"
+
+
+def _first(rules: tuple[ModeRule, ...], holds: Callable[[ModeRule], bool], otherwise: Mode) -> Mode:
+    return next((rule.mode for rule in rules if holds(rule)), otherwise)
