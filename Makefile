@@ -13,7 +13,7 @@ RIGHTS  := $(RUNBOOK) permissions --runbooks runbooks/kubernetes --config $(CHAR
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test test-fast crash-long check lint types imports schema runbooks rbac scan fmt bench lock clean
+.PHONY: help setup tools demo test test-fast test-cluster crash-long check lint types imports schema runbooks rbac scan fmt bench lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ test: setup  ## every test, the fast ones first
 
 test-fast: setup  ## only the fast tests
 	$(PYTEST) tests/unit -m "not slow"
+
+test-cluster: setup  ## the cluster contract on a real cluster (RUNBOOK_TEST_KUBECONFIG=path; see CONTRIBUTING.md)
+	@test -f "$(RUNBOOK_TEST_KUBECONFIG)" || { echo 'set RUNBOOK_TEST_KUBECONFIG to the kubeconfig of a cluster for tests'; exit 2; }
+	RUNBOOK_TEST_KUBECONFIG="$(abspath $(RUNBOOK_TEST_KUBECONFIG))" $(PYTEST) tests/contract/kubernetes --timeout 600
 
 crash-long: setup  ## SIGKILL at every place of every case (the short form runs with `make test`)
 	RUNBOOK_CRASH=long $(PYTEST) tests/crash/test_processes.py

@@ -207,7 +207,7 @@ def test_every_adapter_setting_is_documented() -> None:
     specs = [point.load() for point in entry_points(group=ADAPTERS) if point.value.startswith("runbook_adapters")]
     words = {word for spec in specs for word in (spec.name, *(each.encode_name for each in fields(spec.settings)))}
 
-    assert len(specs) == 7
+    assert len(specs) == 8
     assert sorted(word for word in words if f"`{word}`" not in text) == []
 
 

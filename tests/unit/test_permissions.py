@@ -8,8 +8,8 @@ import pytest
 
 from runbook_engine.model.check import NodeReadyCheck
 from runbook_engine.model.configuration import Configuration, JobTemplate
-from runbook_engine.model.grant import EVERYWHERE, Grant, Permission, parse_permission
-from runbook_engine.model.guardrail import Guardrails
+from runbook_engine.model.grant import EVERYWHERE, Grant, Permission, parse_permission, uncovered
+from runbook_engine.model.guardrail import BudgetRule, Guardrails
 from runbook_engine.model.matcher import Matcher
 from runbook_engine.model.runbook import ModeRule, Runbook, Step
 from runbook_engine.model.target import TargetTemplate
@@ -121,6 +121,96 @@ def test_grants_hold_no_write_when_nothing_may_be_changed(rules: tuple[ModeRule,
     assert all(grant.reads for grant in found)
 
 
+@pytest.mark.parametrize(
+    ("targets", "expected"),
+    [
+        pytest.param(("statefulset=apps/db",), {("apps", "statefulsets", "patch", ("db",))}, id="one kind is allowed"),
+        pytest.param(
+            ("statefulset=apps/db", "daemonset=ops/*"),
+            {("apps", "statefulsets", "patch", ("db",)), ("ops", "daemonsets", "patch", ())},
+            id="each kind within its own bounds",
+        ),
+        pytest.param(
+            ("*",),
+            {(EVERYWHERE, f"{kind}s", "patch", ()) for kind in ("deployment", "statefulset", "daemonset")},
+            id="everything",
+        ),
+        pytest.param(("pod=apps/*", "node=*"), set(), id="no kind that a pod leads to"),
+    ],
+)
+def test_grants_are_those_of_every_kind_that_may_be_found_when_an_alert_names_a_pod(
+    targets: tuple[str, ...], expected: set[tuple[str, str, str, tuple[str, ...]]]
+) -> None:
+    """Whose pod it is shows in the cluster; what may be touched is on the list beforehand."""
+    found = grants(runbook(target=TargetTemplate("workloadOf", "{{ inputs.pod }}", "{{ inputs.namespace }}")), *targets)
+
+    assert expected == writes(found)
+
+
+def test_grants_leave_out_the_kinds_that_an_action_does_not_work_on() -> None:
+    """A daemonset has no count."""
+    scale = Step(name="more", action="scale", arguments={"by": "50%", "upTo": 9})
+    target = TargetTemplate("workloadOf", "{{ inputs.pod }}", "apps")
+
+    found = grants(runbook(target=target, steps=(scale,)), "deployment=apps/*", "daemonset=apps/*")
+
+    assert {("apps", "deployments/scale", "patch", ())} == writes(found)
+
+
+@pytest.mark.parametrize(
+    ("config_map", "expected"),
+    [
+        pytest.param("flags", {("apps", "configmaps", "patch", ("flags",))}, id="a name"),
+        pytest.param("{{ inputs.map }}", {("apps", "configmaps", "patch", ("flags", "limits"))}, id="the alert's wish"),
+        pytest.param("other", set(), id="one that is not on the list"),
+    ],
+)
+def test_grants_are_bound_to_the_configmap_when_a_step_names_one(
+    config_map: str, expected: set[tuple[str, str, str, tuple[str, ...]]]
+) -> None:
+    """A ConfigMap is a target of its own: neither the workload nor the other ConfigMaps of its namespace."""
+    shed = Step(name="shed", action="degrade", arguments={"configMap": config_map, "key": "mode", "value": "lite"})
+    allowed = ("deployment=apps/*", "configmap=apps/flags", "configmap=apps/limits", "configmap=shop/*")
+
+    assert expected == writes(grants(runbook(steps=(shed,)), *allowed))
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        pytest.param(
+            TargetTemplate("nodeOf", "{{ inputs.instance }}"),
+            {("", "nodes", "list"), (EVERYWHERE, "pods", "list")},
+            id="by an address",
+        ),
+        pytest.param(
+            TargetTemplate("nodeOf", "{{ inputs.pod }}", "apps"),
+            {("", "nodes", "get"), ("apps", "pods", "get")},
+            id="by a pod of a namespace",
+        ),
+    ],
+)
+def test_grants_hold_what_finding_a_node_reads(target: TargetTemplate, expected: set[tuple[str, str, str]]) -> None:
+    """An address is looked for among nodes and pods; a pod is asked where it runs."""
+    found = grants(runbook(target=target, steps=()), "node=*")
+
+    assert expected == {(grant.namespace, grant.resource, grant.verb) for grant in found}
+
+
+@pytest.mark.parametrize(("per", "reads"), [("service", True), ("fleet", False)])
+def test_grants_hold_the_look_at_the_workload_when_a_budget_counts_by_its_service(per: str, reads: bool) -> None:
+    """The service is a label of the workload."""
+    rules = Guardrails(
+        cooldown=timedelta(minutes=5),
+        deadline=timedelta(minutes=30),
+        budget=BudgetRule(changes=3, per=per, window=timedelta(hours=1)),  # type: ignore[arg-type]
+    )
+
+    found = grants(runbook(steps=(), guardrails=rules), "deployment=apps/checkout")
+
+    assert reads is any(grant.resource == "deployments" for grant in found)
+
+
 def test_grants_reach_over_namespaces_when_a_node_is_drained() -> None:
     """The pods of a node may be of any namespace; a node has none."""
     drain = runbook(
@@ -198,3 +288,36 @@ def test_helm_values_hold_the_rules_by_namespace_when_written_for_the_chart() ->
             "namespaces": {"apps": [{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"]}]},
         }
     }
+
+
+def grant(**changes: object) -> Grant:
+    """Return a grant to patch one deployment."""
+    settings = {"namespace": "apps", "group": "apps", "resource": "deployments", "verb": "patch", "names": ("web",)}
+    return Grant(**{**settings, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given", "left"),
+    [
+        pytest.param(grant(), [grant()], [], id="the same"),
+        pytest.param(grant(), [grant(names=())], [], id="whatever its name"),
+        pytest.param(grant(), [grant(namespace=EVERYWHERE)], [], id="every namespace"),
+        pytest.param(grant(namespace=EVERYWHERE), [grant(namespace="")], [], id="a rule of the cluster"),
+        pytest.param(grant(), [grant(verb="*", resource="*", group="*", names=())], [], id="everything"),
+        pytest.param(grant(), [], [grant()], id="nothing"),
+        pytest.param(grant(), [grant(names=("api",))], [grant()], id="another name"),
+        pytest.param(grant(names=()), [grant()], [grant(names=())], id="one name where any is wanted"),
+        pytest.param(grant(), [grant(namespace="shop")], [grant()], id="another namespace"),
+        pytest.param(grant(namespace=EVERYWHERE), [grant()], [grant(namespace=EVERYWHERE)], id="one of all namespaces"),
+        pytest.param(grant(), [grant(resource="deployments/scale")], [grant()], id="a part of it"),
+        pytest.param(
+            grant(names=("api", "web")), [grant(names=("api",)), grant(names=("web",))], [], id="one name each"
+        ),
+        pytest.param(grant(names=("api", "web")), [grant(names=("api",))], [grant()], id="one name of two"),
+    ],
+)
+def test_uncovered_names_what_is_left_when_rules_are_compared(
+    wanted: Grant, given: list[Grant], left: list[Grant]
+) -> None:
+    """Several rules may cover a grant together, and none is taken for wider than it is."""
+    assert tuple(left) == uncovered([wanted], given)

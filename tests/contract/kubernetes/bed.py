@@ -1,7 +1,7 @@
 """The test bed: one cluster, emulated or real, with a namespace of this test's own and a client to arrange it with.
 
-Only nodes labelled `runbook-engine-test=true` are used. The images have to be there for a real cluster; the tag
-`bad-pull` must not.
+Only nodes labelled `runbook-engine-test=true` are used. A real cluster pulls the tags 3.9 and 3.10 of an image that
+does nothing, RUNBOOK_TEST_REPOSITORY or the pause image; the tag `bad-pull` must not exist.
 """
 
 from __future__ import annotations

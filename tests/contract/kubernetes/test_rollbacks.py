@@ -223,6 +223,20 @@ def test_one_pod_is_taken_away_when_the_older_revision_is_stuck(cluster: Bed) ->
     assert good == cluster.client.get("pod", "web-0")["metadata"]["uid"]
 
 
+def test_no_pod_is_taken_away_when_the_controller_has_not_looked_yet(cluster: Bed, fake) -> None:
+    """Before the older revision is wanted by its controller too, a pod would only come back as broken as it was."""
+    rig = two_releases(cluster, "statefulset")
+    cluster.release("statefulset", "web", BROKEN)
+    cluster.wait(lambda: BROKEN in images(cluster), "a broken pod")
+    fake.pause_controller("statefulset")
+    fake.log.clear()
+
+    receipts = [rig.writer.rollback(rig.target, 2, expected=3) for _ in range(3)]
+
+    assert [1, 1, 1] == [receipt["stuck"] for receipt in receipts]
+    assert (1, 0) == (fake.log.count("PATCH"), fake.log.count("DELETE"))
+
+
 @pytest.mark.parametrize("kind", ["statefulset", "daemonset"])
 def test_former_number_is_remembered_when_the_cluster_forgets_it(cluster: Bed, kind: str) -> None:
     """A ControllerRevision keeps only its newest number, so the former one is noted where it can be found."""

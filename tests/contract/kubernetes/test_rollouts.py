@@ -289,6 +289,7 @@ def test_failure_is_early_when_the_newest_pods_cannot_start(cluster: Bed) -> Non
     """An image that cannot be pulled for a minute is not waited for until the deadline."""
     rig = stuck(cluster, deadline=600)
     cluster.wait(lambda: any(waiting(pod) for pod in cluster.live_pods("web")), "a pod that waits")
+    cluster.clock.ahead = timedelta(seconds=20)
     assert "progressing" == rig.reader.glance(rig.target).rollout
 
     cluster.clock.ahead = timedelta(minutes=2)
@@ -313,7 +314,7 @@ def test_failure_of_old_pods_is_no_failure_when_they_are_replaced(cluster: Bed) 
 
 
 def test_failure_of_a_stuck_pod_is_no_failure_when_its_revision_is_undone(cluster: Bed) -> None:
-    """A pod that an ordered statefulset waits for is of the revision that was undone: the rollout goes on without it."""
+    """A pod that an ordered statefulset waits for is of the revision that was undone, so it fails nothing any more."""
     rig = two_releases(cluster, "statefulset")
     cluster.release("statefulset", "web", BROKEN)
     cluster.wait(lambda: any(waiting(pod) for pod in cluster.live_pods("web")), "a pod that waits")
@@ -344,12 +345,17 @@ def test_progress_tells_of_no_room_when_no_node_takes_the_pods(cluster: Bed) -> 
 def test_illness_is_told_when_pods_fall_ill_after_the_rollout(cluster: Bed, fake) -> None:
     """What has rolled out is no failed rollout when its pods crash, and the reason is there to read."""
     rig = two_releases(cluster, "deployment")
-    fake.pod_unready(cluster.live_pods("web")[0]["metadata"]["name"], cluster.namespace)
+    name = cluster.live_pods("web")[0]["metadata"]["name"]
+    crashed = {"name": "app", "ready": False, "restartCount": 5, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
+    unready = {"type": "Ready", "status": "False"}
+    fake.pause_controller("kubelet")
+    fake.patch("pods", name, {"status": {"containerStatuses": [crashed], "conditions": [unready]}}, cluster.namespace)
 
     cluster.wait(lambda: rig.reader.glance(rig.target).ready == 1)
 
     found = rig.reader.glance(rig.target)
-    assert ("complete", "1 of 2 replicas are available") == (found.rollout, found.rollout_reason)
+    says = f"1 of 2 replicas are available: container app of pod {name} has been restarted 5 times"
+    assert ("complete", says, "") == (found.rollout, found.rollout_reason, found.failure_mark)
 
 
 def test_failure_is_told_when_a_quota_refuses_pods(cluster: Bed) -> None:
