@@ -165,7 +165,7 @@ def prepare_step(execution: Execution, runbook: Runbook, index: int, sight: Sigh
 
 
 def _others_may_help(execution: Execution, runbook: Runbook, index: int) -> bool:
-    """Whether an escalation has something else: a step to come, or a change that was made. A sequence needs them all."""
+    """Whether an escalation has more: a step to come, or a change that was made. A sequence needs every step."""
     return runbook.strategy == "escalate" and (index + 1 < len(runbook.steps) or execution.changed)
 
 

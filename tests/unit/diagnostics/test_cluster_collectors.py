@@ -32,11 +32,11 @@ def happen(simulated: SimulatedWorld, ago: timedelta, reason: str, **more: objec
 
 @pytest.mark.parametrize("collector", [events.COLLECTOR, rollouts.COLLECTOR], ids=lambda collector: collector.name)
 def test_collector_is_found_and_says_what_it_reads(collector: CollectorSpec) -> None:
-    """By name, with its permissions and a sentence for each argument."""
+    """By name, with what it reads and a sentence for each argument."""
     fields = collector.arguments.model_json_schema()["properties"]
 
     assert Registry().collector(collector.name) is collector
-    assert collector.permissions
+    assert collector.needs("deployment")
     assert all(field.get("description") for field in fields.values())
 
 
