@@ -15,10 +15,10 @@ RIGHTS  := $(RUNBOOK) permissions --runbooks runbooks/kubernetes --config $(CHAR
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test test-fast test-cluster crash-long check lint types imports schema runbooks rbac scan fmt bench lock clean
+.PHONY: help setup tools cluster demo test test-fast test-cluster crash-long check lint types imports schema runbooks rbac scan fmt bench lock clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml requirements.lock scripts/setup
 	@scripts/setup $(VENV)
@@ -28,6 +28,9 @@ setup: $(STAMP)  ## make the virtual environment (the other targets do it when n
 
 tools: setup  ## fetch the pinned helm and kubectl into .tools (tests of the chart and of the cluster adapter need them)
 	@$(BIN)/python scripts/tools
+
+cluster: setup  ## an emulated Kubernetes cluster to try things on, with an installation for it in .cluster/
+	@$(BIN)/python -m tests.emulators.kubernetes .cluster
 
 demo: setup  ## a real incident on this machine, remediated before your eyes (under 90 s)
 	@$(RUNBOOK) demo

@@ -52,6 +52,7 @@ class Adapters:
             state=self.settings.state,
             secret=self.settings.secret,
             place=choice.place,
+            looks_only=self.settings.looks_only,
             shared=self._shared.setdefault(msgspec.json.encode(choice, order="deterministic"), {}),
         )
         return spec.build(

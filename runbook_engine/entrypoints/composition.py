@@ -48,6 +48,7 @@ from runbook_engine.ports import (
     Served,
     World,
 )
+from runbook_engine.ports.absent import absent
 from runbook_engine.registry import Registry
 
 JOURNAL = AdapterChoice(adapter="sqlite")
@@ -154,6 +155,8 @@ def _world(adapters: Adapters, journal: Journal) -> World:
 
 
 def _effects(adapters: Adapters) -> Effects:
+    if adapters.settings.looks_only:
+        return Effects(cluster=absent("cluster"), flags=absent("flags"), notifier=absent("receiver"))
     receivers: dict[str, Any] = {}
     for receiver in adapters.configuration.receivers:
         choice = AdapterChoice(adapter=receiver.adapter, settings=receiver.settings)
@@ -191,7 +194,7 @@ def _by_place(adapters: Adapters, port: Port, side: Callable[[Served], Any]) -> 
             where = f"place {choice.place}" if choice.place else "every place"
             raise InvalidSettings(f"adapters.{port}: two adapters serve {where} (give each a place of its own)")
         found[choice.place] = side(served)
-    return {place: one for place, one in found.items() if one is not None}
+    return found
 
 
 def _metrics_by_cluster(adapters: Adapters) -> Places[MetricReader]:

@@ -49,14 +49,17 @@ Served = TypeVar("Served")
 
 @dataclass(frozen=True, slots=True)
 class Places(Generic[Served]):
-    """Who serves a port, by place; the empty place stands for all that is not named."""
+    """Who serves a port, by place; the empty place stands for all that is not named.
+
+    A place that is named with None is served by nobody, so that one which may only be looked at is touched by none.
+    """
 
     port: Port
-    by_place: Mapping[str, Served]
+    by_place: Mapping[str, Served | None]
 
     def at(self, place: str) -> Served:
         """Return who serves a place. Raises NoAdapter."""
-        found = self.by_place.get(place) or self.by_place.get("")
+        found = self.by_place[place] if place in self.by_place else self.by_place.get("")
         if found is None:
             where = f" at {place}" if place else ""
             raise NoAdapter(f"nothing serves {self.port}{where}", f"name an adapter under adapters.{self.port}")

@@ -32,6 +32,7 @@ class Settings:
     operator: str = ""  # who sits here: the `by` of what a person does without a server
     token: str = field(default="", repr=False)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    looks_only: bool = False  # this process plans, and has no hands
 
     @property
     def base(self) -> Path:

@@ -30,7 +30,8 @@ class ActionSpec:
     `repeat` says what a resumed intent may do: apply again (declarative), apply again with the same key
     (token), look first (observable), never (once). `message_only` actions tell somebody and change nothing.
     `needs` and `limit` narrow `permissions` and `time_limit` to what a step with these arguments (as the author
-    wrote them, templates unfilled) needs of a target of this kind, and how long it may take.
+    wrote them, templates unfilled) needs of a target of this kind, and how long it may take. `foreseeable` actions
+    say before the first change of a sequence what forbids them: no step before them on the same target mends that.
     """
 
     name: str
@@ -46,6 +47,7 @@ class ActionSpec:
     target_kinds: tuple[str, ...] = ()  # empty = any, `none` included
     message_only: bool = False
     hands_over: bool = False
+    foreseeable: bool = False
     needs: Callable[[Mapping[str, Any], str], tuple[str, ...]] | None = None  # None = `permissions` as they stand
     limit: Callable[[Mapping[str, Any]], timedelta] | None = None  # None = `time_limit` as it stands
 
@@ -103,6 +105,7 @@ class AdapterContext:
     state: Path  # where the host keeps its files
     secret: Callable[[SecretReference], str]
     place: str = ""
+    looks_only: bool = False  # nothing will be changed by this process
     shared: dict[str, Any] = field(default_factory=dict)  # what the ports of one choice use together, built once
 
 
@@ -113,6 +116,7 @@ class Served:
     reader: Any = None
     writer: Any = None
     watcher: Any = None  # of the port changes: a ChangeWatcher
+    probe: Callable[[], str] | None = None  # for doctor: says what answers, raises when nothing does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ The runner holds the rights that `runbook permissions` prints for its runbooks, 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,7 +24,6 @@ from tests.emulators.kubernetes import FakeCluster
 from tests.emulators.kubernetes.requestlog import Logged
 from tests.lab import wait_until
 
-ROOT = Path(__file__).parents[2]
 USER = {"kind": "User", "name": "runner", "apiGroup": "rbac.authorization.k8s.io"}
 CONFIG = """\
 apiVersion: runbook-engine/v1
@@ -51,17 +49,14 @@ CHOICE = (
 class Stage:
     """One installation in a folder."""
 
-    def __init__(self, folder: Path, clusters: Mapping[str, FakeCluster], runbooks: Sequence[str | Path]) -> None:
+    def __init__(self, folder: Path, clusters: Mapping[str, FakeCluster], runbooks: Sequence[str]) -> None:
         self.folder, self.clusters = folder, clusters
         place = folder / "runbooks"
         place.mkdir()
         choices = "\n".join(CHOICE.format(name=name, url=cluster.url) for name, cluster in clusters.items())
         (place / "engine.yaml").write_text(CONFIG.format(clusters=", ".join(clusters), choices=choices))
         for number, runbook in enumerate(runbooks):
-            if isinstance(runbook, Path):
-                shutil.copy(ROOT / runbook, place)
-            else:
-                (place / f"runbook-{number}.yaml").write_text(runbook)
+            (place / f"runbook-{number}.yaml").write_text(runbook)
         self.settings: Settings = read_settings(runbooks=place, state=folder / "state", environment={})
         registry = Registry()
         bundle = load_bundle_of(self.settings, registry)

@@ -11,7 +11,7 @@ from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 
 ROOT = Path(__file__).parents[2]
-MODULES = {name: name for name in ("console", "files", "process", "prometheus", "scrape", "sqlite")}
+MODULES = {name: name for name in ("console", "files", "kubernetes", "process", "prometheus", "scrape", "sqlite")}
 ADAPTERS = {**MODULES, "webhook": "receivers"}  # the adapter that engine.yaml names, and where it lives
 
 

@@ -24,7 +24,11 @@ def serve(port: Port, settings: KubernetesSettings, context: AdapterContext) -> 
     match port:
         case "cluster":
             clock = context.clock
-            return Served(reader=KubernetesReader(transport, clock), writer=KubernetesWriter(transport, clock))
+            return Served(
+                reader=KubernetesReader(transport, clock),
+                writer=KubernetesWriter(transport, clock),
+                probe=lambda: probe(transport),
+            )
         case "settings":
             return Served(reader=KubernetesSettingReader(transport), writer=KubernetesSettingWriter(transport))
         case "nodes":
@@ -44,10 +48,16 @@ def serve(port: Port, settings: KubernetesSettings, context: AdapterContext) -> 
             )
 
 
+def probe(transport: Transport) -> str:
+    """Return that the API server answers and knows who we are. Raises Unreadable."""
+    resources = transport.get("/api/v1").get("resources") or []
+    return f"answers, and knows who asks ({len(resources)} resources in its core)"
+
+
 def _transport(settings: KubernetesSettings, context: AdapterContext) -> Transport:
     found = context.shared.get(TRANSPORT)
     if not isinstance(found, Transport):
-        found = context.shared[TRANSPORT] = connect(settings, context)
+        found = context.shared[TRANSPORT] = connect(settings, context, may_guess=context.looks_only)
     return found
 
 

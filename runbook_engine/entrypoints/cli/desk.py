@@ -8,7 +8,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TextIO
 
@@ -66,9 +66,9 @@ class Desk:
             environment=self.environment,
         )
 
-    def installation(self, arguments: Namespace) -> Installation:
-        """Return the whole installation. Raises InvalidRunbook with every error of every file."""
-        settings = self.settings(arguments)
+    def installation(self, arguments: Namespace, *, looks_only: bool = False) -> Installation:
+        """Return the whole installation, without hands if it only looks. Raises InvalidRunbook with every error."""
+        settings = replace(self.settings(arguments), looks_only=looks_only)
         refuse_special(settings.runbooks)
         return self.opens(settings, self.clock)
 

@@ -34,7 +34,10 @@ from runbook_engine.render.checkup import Finding, record_checkup, render_checku
 from runbook_engine.render.wording import age, count
 from runbook_engine.render.wording import clock as clock_time
 
-PORTS: tuple[Port, ...] = ("cluster", "flags", "metrics", "changes", "logs", "pause", "journal")
+PORTS: tuple[Port, ...] = (
+    *("cluster", "settings", "nodes", "jobs", "events", "changes", "logs"),
+    *("flags", "metrics", "pause", "journal"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +140,18 @@ def _adapters(patient: Patient) -> Iterator[Finding]:
 
 def _built(adapters: Adapters, port: Port, choice: AdapterChoice, where: str, name: str) -> Finding:
     try:
-        adapters.build(port, choice, where)
+        served = adapters.build(port, choice, where)
     except RunbookError as error:
         return Finding(name=name, health="broken", says=str(error), remedy=f"correct {where} in engine.yaml")
     place = f" for {choice.place}" if choice.place else ""
     sent = ", nothing was sent" if port == "receiver" else ""
-    return Finding(name=name, health="ok", says=f"{choice.adapter}{place}{sent}")
+    if served.probe is None:
+        return Finding(name=name, health="ok", says=f"{choice.adapter}{place}{sent}")
+    try:
+        answered = served.probe()
+    except RunbookError as error:
+        return Finding(name=name, health="broken", says=str(error), remedy=f"until {choice.place} answers, runs wait")
+    return Finding(name=name, health="ok", says=f"{choice.adapter}{place} {answered}")
 
 
 def _tokens(patient: Patient) -> Iterator[Finding]:

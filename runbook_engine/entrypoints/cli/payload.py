@@ -69,7 +69,7 @@ def _explain(arguments: Namespace, desk: Desk) -> int:
 
 
 def _plan(arguments: Namespace, desk: Desk) -> int:
-    engine = desk.installation(arguments).engine
+    engine = desk.installation(arguments, looks_only=True).engine
     request = read_delivery(arguments, engine.bundle.configuration, desk)
     proposed = propose(engine, engine.parse(request).alerts, desk.now())
     if arguments.format == "json":

@@ -62,7 +62,7 @@ def run(name: str, arguments: Namespace, desk: Desk) -> int:
         raise UsageError(BY_HAND)
     if by_hand and not arguments.reason and not arguments.dry_run:
         raise UsageError(BY_HAND)
-    installation = desk.installation(arguments)
+    installation = desk.installation(arguments, looks_only=arguments.dry_run)
     return _by_hand(installation, arguments, desk) if by_hand else _by_alert(installation, arguments, desk)
 
 
