@@ -15,6 +15,7 @@ from runbook_engine.model.runbook import Runbook
 
 MOST_CONFLICTS = 3
 LONGEST_BACKOFF = timedelta(minutes=5)
+SOON = timedelta(milliseconds=500)  # after which a change is looked at first
 LONGEST_WAIT = timedelta(hours=1)  # whatever the other side asks for
 
 
@@ -106,7 +107,8 @@ def observed(execution: Execution, event: Observed, runbook: Runbook) -> Executi
     effect = _newest(execution, event.step)
     match progress.status:
         case "progressing" if at < effect.deadline:
-            waiting = replace(effect, reason=progress.reason, not_before=min(at + progress.wait, effect.deadline))
+            wait = min(progress.wait, max(SOON, at - effect.begun_at))  # what is quick is seen quickly
+            waiting = replace(effect, reason=progress.reason, not_before=min(at + wait, effect.deadline))
             return _set(execution, event.step, waiting)
         case "progressing":
             reason = f"did not finish in time: {progress.reason}"
