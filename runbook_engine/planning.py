@@ -13,12 +13,11 @@ from typing import Any
 from runbook_engine.checks import Subject, judge_checks
 from runbook_engine.errors import (
     InvalidTarget,
-    NoAdapter,
     Permanent,
     Retryable,
     RunbookError,
-    TemplateError,
     Unhelpful,
+    UnknownAction,
     Unreadable,
 )
 from runbook_engine.guardrails import Case, judge, refusals
@@ -53,6 +52,10 @@ KEPT = "kept until a person undoes it"  # by hand: there is no alert whose resol
 StepEvent = Prepared | Skipped | Unchanged | PrepareFailed
 
 
+class _Objection(RunbookError):
+    """What an action sees in the world forbids its change."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
     """Everything that planning may look at. Nothing in it can write."""
@@ -69,7 +72,7 @@ def make_plan(execution: Execution, runbook: Runbook, sight: Sight, now: datetim
     """Return what the execution would do now, step by step, as if every step were needed."""
     subject = Subject.of(execution, execution.target, filler(execution, sight))
     required = tuple(_as_verdict(reading) for reading in judge_checks(runbook.require, subject, sight.world))
-    steps = tuple(_plan_step(execution, runbook, index, sight, now) for index in range(len(runbook.steps)))
+    steps = _plan_steps(execution, runbook, sight, now)
     first, later = _by_turn(steps, runbook)
     verification = judge_checks(runbook.verify, subject, sight.world)
     return Plan(
@@ -146,10 +149,12 @@ def prepare_step(execution: Execution, runbook: Runbook, index: int, sight: Sigh
     except Unhelpful as error:
         if _others_may_help(execution, runbook, index):
             return Unchanged(step=index, reason=str(error), at=now)
-        return PrepareFailed(step=index, reason=str(error), at=now)
+        return PrepareFailed(step=index, reason=str(error), objection=True, at=now)
     except (Unreadable, Retryable) as error:
         return PrepareFailed(step=index, reason=str(error), passing=True, at=now)
-    except (Permanent, InvalidTarget, TemplateError, NoAdapter, RunbookError) as error:
+    except _Objection as error:
+        return PrepareFailed(step=index, reason=str(error), objection=True, at=now)
+    except RunbookError as error:
         return PrepareFailed(step=index, reason=str(error), at=now)
     if change is None:
         return Unchanged(step=index, reason="already as wanted", at=now)
@@ -172,16 +177,39 @@ def _others_may_help(execution: Execution, runbook: Runbook, index: int) -> bool
 def foresee(execution: Execution, runbook: Runbook, index: int, sight: Sight, now: datetime) -> str:
     """Return which later step of a sequence could surely not be made, and why; empty when none is known.
 
-    Looked at before the first change: a node is not cordoned for a drain that is forbidden.
+    Looked at before the first change: a node is not cordoned for a drain that is forbidden. What a step in between may
+    mend is no obstacle: a release that is rolled back first may have its replicas ready for the restart after it.
     """
     untouched = not any(state.effects for state in execution.steps)
     if runbook.strategy != "sequence" or not untouched:
         return ""
     for later in range(index + 1, len(runbook.steps)):
         event = prepare_step(execution, runbook, later, sight, now)
-        if isinstance(event, PrepareFailed) and not event.passing:
+        if isinstance(event, PrepareFailed) and not event.passing and not _may_be_mended(event, runbook, index, sight):
             return f"{runbook.steps[later].name} could not follow: {event.reason}"
     return ""
+
+
+def _may_be_mended(failed: PrepareFailed, runbook: Runbook, first: int, sight: Sight) -> bool:
+    """Whether what forbids a step now may be gone when the steps from the first one on have been done.
+
+    Of an action that is foreseeable it stays, unless one of them changes something else than the step's own target.
+    """
+    step = runbook.steps[failed.step]
+    before = [(each, _spec_of(each, sight)) for each in runbook.steps[first : failed.step]]
+    changing = [(each, spec) for each, spec in before if spec is not None and not spec.message_only]
+    if not failed.objection or not changing:
+        return False
+    own = _spec_of(step, sight)
+    foreseeable = own is not None and own.foreseeable
+    return not foreseeable or any(each.target != step.target or not spec.target_kinds for each, spec in changing)
+
+
+def _spec_of(step: Step, sight: Sight) -> ActionSpec | None:
+    try:
+        return sight.registry.action(step.action)
+    except UnknownAction:
+        return None
 
 
 def judge_change(
@@ -229,9 +257,15 @@ def filler(execution: Execution, sight: Sight) -> Callable[[str], str]:
 def _by_turn(
     steps: tuple[PlannedStep, ...], runbook: Runbook
 ) -> tuple[tuple[PlannedStep, ...], tuple[PlannedStep, ...]]:
-    """Return the steps that decide whether the run can start, and those that may never have their turn."""
-    acting = tuple(step for step in steps if step.change is not None or step.error)
-    return (acting, ()) if runbook.strategy == "sequence" else (acting[:1], acting[1:])
+    """Return the steps that decide whether the run can start, and those of which nobody can tell yet."""
+    acting = tuple(step for step in steps if _acts(step))
+    if runbook.strategy == "sequence":
+        return tuple(step for step in acting if not step.mendable), tuple(step for step in acting if step.mendable)
+    return acting[:1], acting[1:]
+
+
+def _acts(step: PlannedStep) -> bool:
+    return step.change is not None or bool(step.error)
 
 
 def _group_to_come(execution: Execution, runbook: Runbook) -> tuple[str, ...]:
@@ -249,11 +283,22 @@ def _obstacles(steps: tuple[PlannedStep, ...], *, passing: bool) -> tuple[str, .
     for step in steps:
         refused = [no for no in refusals(step.verdicts) if no.guardrail != "mode"]
         said += [f"{step.name}: {no.says}" for no in refused if (no.until is not None) == passing]
-        said += [f"{step.name}: {step.error}"] if step.error and not passing else []
+        said += [f"{step.name}: {step.error}"] if step.error and step.passing == passing else []
     return tuple(said)
 
 
-def _plan_step(execution: Execution, runbook: Runbook, index: int, sight: Sight, now: datetime) -> PlannedStep:
+def _plan_steps(execution: Execution, runbook: Runbook, sight: Sight, now: datetime) -> tuple[PlannedStep, ...]:
+    planned: list[PlannedStep] = []
+    for index in range(len(runbook.steps)):
+        first = next((at for at, step in enumerate(planned) if _acts(step)), index)
+        planned.append(_plan_step(execution, runbook, index, first, sight, now))
+    return tuple(planned)
+
+
+def _plan_step(
+    execution: Execution, runbook: Runbook, index: int, first: int, sight: Sight, now: datetime
+) -> PlannedStep:
+    """Return what one step would do; `first` is the one that begins to act."""
     step = runbook.steps[index]
     approval = step.approval.by if step.approval is not None else ""
     undo = KEPT if execution.started_by and step.compensate.when == "resolved" else say_compensation(step.compensate)
@@ -265,7 +310,10 @@ def _plan_step(execution: Execution, runbook: Runbook, index: int, sight: Sight,
         case Unchanged():
             return PlannedStep(name=step.name, action=step.action, unchanged=event.reason)
         case PrepareFailed():
-            return PlannedStep(name=step.name, action=step.action, error=event.reason)
+            mendable = runbook.strategy == "sequence" and _may_be_mended(event, runbook, first, sight)
+            return PlannedStep(
+                name=step.name, action=step.action, error=event.reason, passing=event.passing, mendable=mendable
+            )
         case Prepared():
             judged = () if event.message_only else judge_change(event.change, execution, runbook, sight, now)
             return PlannedStep(
@@ -309,7 +357,11 @@ def _prepare_change(step: Step, spec: ActionSpec, execution: Execution, target: 
         kinds = ", ".join(spec.target_kinds)
         raise Permanent(f"action {spec.name} works on {kinds}, and the target is {target}")
     rendered = sight.templates.render_values(step.arguments, variables_of(execution))
-    return spec.prepare(parse_params(spec, rendered), target, sight.world)
+    params = parse_params(spec, rendered)
+    try:
+        return spec.prepare(params, target, sight.world)
+    except Permanent as error:
+        raise _Objection(str(error)) from error
 
 
 def parse_params(spec: ActionSpec, arguments: Mapping[str, Any]) -> Any:

@@ -10,15 +10,17 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Literal
 
+from msgspec.structs import replace
 from pydantic import Field
 
 from runbook_engine.actions.params import ActionParams, Seconds
-from runbook_engine.actions.readiness import first_short, ready_counts
+from runbook_engine.actions.readiness import first_short, ready_counts, workloads_of
 from runbook_engine.actions.wording import written
 from runbook_engine.errors import InvalidTarget, Permanent, Retryable
-from runbook_engine.model.eviction import name_of
+from runbook_engine.model.eviction import guarding, name_of
 from runbook_engine.model.looking import finding_pods, judging_pods, together
 from runbook_engine.model.node import Pod
+from runbook_engine.model.observation import Workload
 from runbook_engine.model.plan import Change, Outcome, Progress, Value
 from runbook_engine.model.quantity import duration_text, parse_duration
 from runbook_engine.model.target import Target
@@ -60,8 +62,7 @@ def prepare(params: DeletePodParams, target: Target, world: World) -> Change | N
     if objection:
         raise Permanent(f"cannot delete pod {name_of(pod)}: {objection}")
     _check_owner(pod, world)
-    if params.mode == "delete":
-        _check_budgets(pod)
+    _check_budgets(pod, evict=params.mode == "evict")
     grace = {} if params.grace_period is None else {"gracePeriod": duration_text(params.grace_period)}
     return Change(
         target=pod.target,
@@ -88,16 +89,42 @@ def apply(change: Change, key: str, effects: Effects) -> Outcome:
 
 def observe(change: Change, receipt: Mapping[str, Value], world: World) -> Progress:
     """Look whether the pod is gone, and whether its workload has as many replicas ready as before."""
-    pod = _find(change.target, world)
+    pod = _find(replace(change.target, uid=""), world)  # whoever bears the name now
     if pod is not None and pod.target.uid == change.before:
         if pod.deleted_at is None and not receipt:
             return Progress.absent(f"pod {name_of(pod)} has not been asked to go")
         held = f", held by {', '.join(pod.finalizers)}" if pod.finalizers else ""
         return Progress.progressing(f"pod {name_of(pod)} is terminating{held}", LOOK_AGAIN)
-    short = first_short(change.guard, change.target.place, world)
+    short = _not_back(change, pod, world) or first_short(change.guard, change.target.place, world)
     if short:
         return Progress.progressing(f"{change.target} is gone; {short}", LOOK_AGAIN)
     return Progress.done(f"{change.target} is gone, and its workload has no fewer replicas ready than before")
+
+
+def _not_back(change: Change, successor: Pod | None, world: World) -> str:
+    """Return why the ready count of a StatefulSet cannot be believed yet; empty = it can.
+
+    It counts the pod that has gone until its controller looks again, and that is after the pod has gone.
+    """
+    _, dash, ordinal = change.target.name.rpartition("-")
+    for owner in workloads_of(change.guard, change.target.place):
+        if owner.kind != "statefulset" or not dash or not ordinal.isdecimal():
+            continue
+        workload = _glance(owner, world)
+        if workload is None:
+            continue
+        if successor is None and int(ordinal) < workload.replicas:
+            return f"{owner} has not made it anew yet"
+        if successor is not None and not successor.ready and workload.ready >= workload.replicas:
+            return f"the pod that {owner} has made anew is not ready yet"
+    return ""
+
+
+def _glance(target: Target, world: World) -> Workload | None:
+    try:
+        return world.cluster.glance(target)
+    except InvalidTarget:
+        return None
 
 
 def _choose(params: DeletePodParams, target: Target, world: World) -> Pod | None:
@@ -136,9 +163,14 @@ def _check_owner(pod: Pod, world: World) -> None:
         )
 
 
-def _check_budgets(pod: Pod) -> None:
-    """A deletion is not stopped by a budget that has nothing left, so it is stopped here. Raises Retryable."""
-    for budget in pod.budgets:
+def _check_budgets(pod: Pod, *, evict: bool) -> None:
+    """A budget that has nothing left is waited for: a deletion would go past it, an eviction soon be given up.
+
+    Of a budget that has not been counted yet an eviction asks the server. Raises Retryable.
+    """
+    guard = guarding(pod)
+    asked = (guard,) if guard is not None and guard.observed else ()
+    for budget in asked if evict else pod.budgets:
         if budget.allowed < 1 or not budget.observed:
             left = f"{budget.healthy} healthy, needs {budget.wanted}" if budget.observed else "not counted yet"
             raise Retryable(f"cannot delete pod {name_of(pod)}: disruption budget {budget.name} allows none: {left}")

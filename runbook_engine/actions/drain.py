@@ -184,6 +184,7 @@ ACTION = ActionSpec(
     observe=observe,
     repeat="declarative",
     reversible=False,
+    foreseeable=True,  # a cordon moves no pod
     time_limit=timedelta(minutes=25),  # 15m for the pods to leave, 10m for their workloads to be ready again
     permissions=together(NODE_LOOKS, ("core/pods/eviction:create",), judging_pods("node")),
     target_kinds=("node",),

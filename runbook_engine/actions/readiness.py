@@ -29,6 +29,11 @@ def ready_counts(pods: Iterable[Pod], world: World) -> Mapping[str, Value]:
     return counts
 
 
+def workloads_of(guard: Mapping[str, Value], place: str) -> tuple[Target, ...]:
+    """Return the workloads whose ready replicas were counted."""
+    return tuple(Target(*_read(key, place)) for key in guard if key.startswith(READY))
+
+
 def first_short(guard: Mapping[str, Value], place: str, world: World) -> str:
     """Return which workload has fewer ready than before, as a sentence; empty when every one has them again."""
     for key, before in guard.items():

@@ -24,6 +24,7 @@ from runbook_engine.model.target import Target
 from runbook_engine.ports import ActionSpec, Effects, World
 
 SCALED = ("deployment", "statefulset")
+MINIMUM = "minReplicas"
 AUTOSCALERS = (
     "autoscaling/horizontalpodautoscalers:patch",
     "keda.sh/scaledobjects:patch",
@@ -81,7 +82,8 @@ def apply(change: Change, key: str, effects: Effects) -> Outcome:
     if not isinstance(change.after, int) or not isinstance(change.before, int):
         return Outcome.failed(f"cannot scale {change.target}: {change.before} and {change.after} are not both counts")
     try:
-        return written(effects.cluster.scale(change.target, change.after, expected=change.before))
+        minimum = change.field == MINIMUM
+        return written(effects.cluster.scale(change.target, change.after, expected=change.before, minimum=minimum))
     except Conflict as error:
         return Outcome.conflict(str(error))
 
@@ -118,7 +120,7 @@ def _minimum_change(params: ScaleParams, workload: Workload, autoscaler: Autosca
     _refuse_beyond_quota(workload, after)
     return Change(
         target=workload.target,
-        field="minReplicas",
+        field=MINIMUM,
         before=autoscaler.minimum,
         after=after,
         guard={IN_EFFECT: workload.replicas},

@@ -87,9 +87,9 @@ class RoutedClusterWriter:
 
     places: Places[ClusterWriter]
 
-    def scale(self, target: Target, replicas: int, *, expected: int) -> Mapping[str, Value]:
-        """Set the number of replicas."""
-        return self.places.at(target.place).scale(target, replicas, expected=expected)
+    def scale(self, target: Target, replicas: int, *, expected: int, minimum: bool = False) -> Mapping[str, Value]:
+        """Set the number of replicas, or its autoscaler's minimum."""
+        return self.places.at(target.place).scale(target, replicas, expected=expected, minimum=minimum)
 
     def restart(self, target: Target, mark: str) -> Mapping[str, Value]:
         """Replace every replica."""

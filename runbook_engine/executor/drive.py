@@ -14,13 +14,13 @@ from runbook_engine.errors import StaleVersion
 from runbook_engine.executor.decisions import Decision, decide
 from runbook_engine.executor.effects import apply_resumed, begin
 from runbook_engine.executor.looks import Look, look
-from runbook_engine.executor.placing import await_group, resolve
+from runbook_engine.executor.placing import await_group, leave_group, resolve
 from runbook_engine.executor.telling import tell
 from runbook_engine.executor.tools import Tools
 from runbook_engine.executor.turn import Turn
 from runbook_engine.machine import next_move
 from runbook_engine.machine.events import Signalled
-from runbook_engine.machine.moves import Apply, AwaitGroup, Begin, Move, Notify, Pause, Resolve
+from runbook_engine.machine.moves import Apply, AwaitGroup, Begin, LeaveGroup, Move, Notify, Pause, Resolve
 from runbook_engine.model.directive import Approve, Directive, Done, Next, Wait
 from runbook_engine.model.execution import Execution
 
@@ -67,6 +67,8 @@ def _perform(turn: Turn, move: Move, now: datetime) -> None:
             resolve(turn, now)
         case AwaitGroup():
             await_group(turn, now)
+        case LeaveGroup():
+            leave_group(turn, move.reason, now)
         case Begin():
             begin(turn, move, now)
         case Apply():

@@ -10,15 +10,20 @@ from __future__ import annotations
 from datetime import datetime
 
 from runbook_engine.executor.turn import Turn
-from runbook_engine.machine.events import Merged, Resolved
-from runbook_engine.machine.grouping import Gathered, judge_group
+from runbook_engine.machine.events import Finished, Merged, Resolved
+from runbook_engine.machine.grouping import Answer, Gathered, judge_group, judge_leaving
 from runbook_engine.machine.signals import joined_signal
+from runbook_engine.model.group import Group
+from runbook_engine.model.runbook import GroupRule
 from runbook_engine.planning import look_up
 
 
 def resolve(turn: Turn, now: datetime) -> None:
     """Ask the cluster what the run acts on, and take it; or join the execution that has it. Raises StaleVersion."""
     event = look_up(turn.execution, turn.runbook, turn.tools.sight, turn.tools.now())
+    if isinstance(event, Finished) and turn.execution.group_id:
+        leave_group(turn, event.reason, now)
+        return
     if not isinstance(event, Resolved):
         turn.happen(event)
         return
@@ -37,15 +42,31 @@ def resolve(turn: Turn, now: datetime) -> None:
 
 def await_group(turn: Turn, now: datetime) -> None:
     """Ask the group whether this run may act now; the first to ask decides for all. Raises StaleVersion."""
-    rule = turn.runbook.group
-    assert rule is not None, "only a runbook with a rule for groups opens runs in one"
     gathered = _gathered(turn, turn.execution.group_id)
     before = _gathered(turn, gathered.group.after) if gathered.group.after else None
-    answer, decided = judge_group(turn.execution, gathered, before, rule, now)
+    answer, decided = judge_group(turn.execution, gathered, before, _rule(turn), now)
+    _store(turn, answer, decided, now)
+
+
+def leave_group(turn: Turn, reason: str, now: datetime) -> None:
+    """End a run before its turn; the group knows whether people have heard enough of such. Raises StaleVersion."""
+    group = turn.tools.journal.group(turn.execution.group_id)
+    answer, told = judge_leaving(turn.execution, group, _rule(turn), reason, now)
+    _store(turn, answer, told, now)
+
+
+def _store(turn: Turn, answer: Answer, group: Group | None, now: datetime) -> None:
+    """Let a group's answer happen, in one commit with what it changes in the group."""
     turn.happen(answer)
-    if decided is not None:
-        turn.commit(now, group=decided)
+    if group is not None:
+        turn.commit(now, group=group)
         turn.tools.checkpoint("group decided")
+
+
+def _rule(turn: Turn) -> GroupRule:
+    rule = turn.runbook.group
+    assert rule is not None, "only a runbook with a rule for groups opens runs in one"
+    return rule
 
 
 def _gathered(turn: Turn, group_id: str) -> Gathered:

@@ -15,22 +15,24 @@ from runbook_engine.model.target import WORKLOAD_KINDS, Target
 
 def one_execution(case: Case) -> Verdict:
     """One execution at a time changes a target."""
-    key = case.change.target.key
-    holder = case.ledger.lock_holder(key)
-    if holder is None or holder == case.execution.id:
-        return Verdict(guardrail="lock", ok=True, says="nobody else is changing it")
-    says = f"execution {holder} is changing {case.change.target}"
-    return Verdict(guardrail="lock", ok=False, says=says, until=case.now + LOOK_AGAIN)
+    for target in _claimed(case):
+        holder = case.ledger.lock_holder(target.key)
+        if holder is not None and holder != case.execution.id:
+            says = f"execution {holder} is changing {target}"
+            return Verdict(guardrail="lock", ok=False, says=says, until=case.now + LOOK_AGAIN)
+    return Verdict(guardrail="lock", ok=True, says="nobody else is changing it")
 
 
 def cooldown(case: Case) -> Verdict:
     """A target that was just changed is left alone."""
     period = case.runbook.guardrails.cooldown
-    last = case.ledger.last_change(case.change.target.key)
-    if last is None or last.execution_id == case.execution.id:
+    lasts = [(target, case.ledger.last_change(target.key)) for target in _claimed(case)]
+    others = [(last, target) for target, last in lasts if last is not None and last.execution_id != case.execution.id]
+    if not others:
         return Verdict(guardrail="cooldown", ok=True, says="no change by another run")
+    last, target = max(others, key=lambda other: other[0].at)
     age = case.now - last.at
-    says = f"last change of {case.change.target} {say_duration(age)} ago by execution {last.execution_id}"
+    says = f"last change of {target} {say_duration(age)} ago by execution {last.execution_id}"
     if age >= period:
         return Verdict(guardrail="cooldown", ok=True, says=says)
     says = f"{says}, cooldown {say_duration(period)}"
@@ -53,8 +55,10 @@ def budget(case: Case) -> Verdict:
 
 def claims_of(case: Case) -> tuple[Claim, ...]:
     """Return what the commit of this change's intent must hold, keyed by the change's own target."""
-    key, rules = case.change.target.key, case.runbook.guardrails
-    claims: list[Claim] = [Lock(key), Cooldown(key, rules.cooldown)]
+    rules = case.runbook.guardrails
+    claims: list[Claim] = []
+    for target in _claimed(case):
+        claims += [Lock(target.key), Cooldown(target.key, rules.cooldown)]
     if rules.budget is not None:
         claims.append(Budget(budget_key(case), rules.budget.window, rules.budget.changes))
     return tuple(claims)
@@ -70,7 +74,7 @@ def budget_key(case: Case) -> str:
     rule = case.runbook.guardrails.budget
     per = rule.per if rule is not None else "target"
     if per == "target":
-        return f"target:{case.change.target.key}"
+        return f"target:{_claimed(case)[-1].key}"
     if per == "fleet":
         return "fleet"
     workload_target = _workload_target(case)
@@ -81,6 +85,15 @@ def budget_key(case: Case) -> str:
     if not name:
         raise Unreadable(f"{workload_target} has no {per}")
     return f"{per}:{workload_target.place}/{name}"
+
+
+def _claimed(case: Case) -> tuple[Target, ...]:
+    """Return what a change counts for: its target; of a pod also the workload that the run works on.
+
+    The pod that comes after it bears another name, so that a claim on the pod alone would hold nobody back.
+    """
+    target, run = case.change.target, case.execution.target
+    return (target, run) if target.kind == "pod" and run.kind in WORKLOAD_KINDS else (target,)
 
 
 def _workload_target(case: Case) -> Target | None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from runbook_engine.intake.draft import Draft
-from runbook_engine.model.group import Group
+from runbook_engine.model.group import BUSY, Group
 from runbook_engine.model.runbook import GroupRule, Runbook
 from runbook_engine.ports import Journal
 
@@ -21,13 +21,15 @@ def find_group(runbook: Runbook, draft: Draft, journal: Journal, now: datetime) 
     """Return the group of a run that opens now, drafted to be stored with it, so that its decision meets it.
 
     It is a new one unless nothing is decided about the newest yet, however late that is, so that a storm that goes on
-    is counted whole; or the newest was held or stopped, and its alerts are not over.
+    is counted whole; or the newest was held or stopped, and its alerts are not over. One whose runs have all ended
+    before anything had to be decided is over as well: what it counted is no part of the next storm.
     """
     rule = runbook.group
     if rule is None:
         return None
-    newest = draft.groups.get(runbook.name) or journal.newest_group(runbook.name)
-    if newest is None or not _goes_on(newest, draft, journal):
+    drafted = draft.groups.get(runbook.name)
+    newest = drafted or journal.newest_group(runbook.name)
+    if newest is None or not (_goes_on(newest, draft, journal, now) or (drafted and newest.state == "gathering")):
         newest = _next_group(runbook, rule, newest, now)
     draft.groups[runbook.name] = newest
     return newest
@@ -41,9 +43,11 @@ def told_again(group: Group, draft: Draft, now: datetime) -> bool:
     return True
 
 
-def _goes_on(newest: Group, draft: Draft, journal: Journal) -> bool:
+def _goes_on(newest: Group, draft: Draft, journal: Journal, now: datetime) -> bool:
     """Whether a run that opens now still belongs to the newest group."""
-    return newest.state == "gathering" or (newest.refused and _still_fires(newest, draft, journal))
+    if newest.state == "gathering":
+        return now < newest.closes_at or any(part.state in BUSY for part in journal.parts(newest.id))
+    return newest.refused and _still_fires(newest, draft, journal)
 
 
 def _next_group(runbook: Runbook, rule: GroupRule, newest: Group | None, now: datetime) -> Group:

@@ -117,11 +117,12 @@ class Prepared(_Event, frozen=True, kw_only=True):
 
 
 class PrepareFailed(_Event, frozen=True, kw_only=True):
-    """A step cannot be prepared, now (`passing`) or ever."""
+    """A step cannot be prepared, now (`passing`) or ever. An `objection` is what the action saw in the world."""
 
     step: int
     reason: str
     passing: bool = False
+    objection: bool = False
 
 
 class Asked(_Event, frozen=True, kw_only=True):

@@ -44,6 +44,19 @@ def judge_group(
     return answer, None if decided == group else decided
 
 
+def judge_leaving(
+    execution: Execution, group: Group, rule: GroupRule, reason: str, now: datetime
+) -> tuple[TurnedAway, Group | None]:
+    """Return how a run ends that cannot wait for its turn, and the group as it is to be stored if it tells of that.
+
+    As many tell as may act: of a storm whose pods are gone, or whose cluster cannot be read, people hear only so often.
+    """
+    known = (group.refused and group.told_at is not None) or group.told_alone >= rule.max_targets
+    if known or not _may_tell(execution):
+        return TurnedAway(reason=reason, tells=False, at=now), None
+    return TurnedAway(reason=reason, tells=True, at=now), replace(group, told_alone=group.told_alone + 1)
+
+
 def _wait_for_others(gathered: Gathered, before: Gathered | None, rule: GroupRule) -> str:
     """Return what the group as a whole must wait for; empty = nothing.
 

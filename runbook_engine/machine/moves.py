@@ -18,6 +18,12 @@ class AwaitGroup(msgspec.Struct, frozen=True):
     """Ask whether the group lets this run act now."""
 
 
+class LeaveGroup(msgspec.Struct, frozen=True):
+    """End before the group has let it act, and ask whether somebody must still hear of that."""
+
+    reason: str
+
+
 class Require(msgspec.Struct, frozen=True):
     """Judge the runbook's `require` checks."""
 
@@ -104,6 +110,7 @@ class Close(msgspec.Struct, frozen=True):
 Move = (
     Resolve
     | AwaitGroup
+    | LeaveGroup
     | Require
     | Collect
     | ReadBaseline

@@ -20,6 +20,7 @@ from runbook_engine.machine.moves import (
     Collect,
     Finish,
     Lapse,
+    LeaveGroup,
     Move,
     Notify,
     Observe,
@@ -77,7 +78,8 @@ def _before_the_end(execution: Execution, runbook: Runbook, now: datetime) -> Mo
     if execution.all_resolved:
         return _resolved(execution)
     if now >= execution.deadline_at and execution.approval is None:
-        return _deadline(execution, runbook)
+        end = _deadline(execution, runbook)
+        return LeaveGroup(end.reason) if execution.group_id and execution.stage in ("resolve", "group") else end
     if execution.approval is not None:
         if now >= execution.approval.until:
             return Lapse()

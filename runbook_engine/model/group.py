@@ -31,6 +31,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     state: GroupState = "gathering"
     reason: str = ""  # why it is held or stopped
     told_at: datetime | None = None  # when people were last told of that
+    told_alone: int = 0  # runs that ended before their turn, and told of it themselves
     order: tuple[str, ...] = ()  # the executions that may act, in the order of the batches
     after: str = ""  # the runbook's group before it, which must be through first
     version: int = 0

@@ -137,6 +137,8 @@ class PlannedStep(msgspec.Struct, frozen=True, kw_only=True):
     skipped: str = ""
     unchanged: str = ""
     error: str = ""
+    passing: bool = False  # the error may pass by itself, and is waited for
+    mendable: bool = False  # a step before it may mend what the error is about
     approval: str = ""  # who must say yes
     undo: str = ""  # when it is undone, as a sentence
 

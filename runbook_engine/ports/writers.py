@@ -24,8 +24,11 @@ class ClusterWriter(Protocol):
     workload or revision is Permanent.
     """
 
-    def scale(self, target: Target, replicas: int, *, expected: int) -> Mapping[str, Value]:
-        """Set the number of replicas (of an autoscaled workload: its autoscaler's minimum), if it is `expected`."""
+    def scale(self, target: Target, replicas: int, *, expected: int, minimum: bool = False) -> Mapping[str, Value]:
+        """Set the number of replicas, or with `minimum` the minimum of the autoscaler that sets it, if `expected`.
+
+        Which of the two was judged, so an autoscaler that has come or gone since is a Conflict.
+        """
         ...
 
     def restart(self, target: Target, mark: str) -> Mapping[str, Value]:

@@ -165,10 +165,10 @@ class SimulatedCluster:
         """Return the workload as it is now: here a look costs nothing."""
         return self.workload(target)
 
-    def scale(self, target: Target, replicas: int, *, expected: int) -> Mapping[str, Value]:
+    def scale(self, target: Target, replicas: int, *, expected: int, minimum: bool = False) -> Mapping[str, Value]:
         """Set the replicas, or the minimum of the autoscaler that sets them."""
         return self._faults.touch(
-            "cluster.scale", str(target), replicas, lambda: self._scale(target, replicas, expected)
+            "cluster.scale", str(target), replicas, lambda: self._scale(target, replicas, expected, minimum)
         )
 
     def restart(self, target: Target, mark: str) -> Mapping[str, Value]:
@@ -181,12 +181,16 @@ class SimulatedCluster:
             "cluster.rollback", str(target), revision, lambda: self._rollback(target, revision, expected)
         )
 
-    def _scale(self, target: Target, replicas: int, expected: int) -> Mapping[str, Value]:
+    def _scale(self, target: Target, replicas: int, expected: int, minimum: bool) -> Mapping[str, Value]:
         workload = self.owned(target)
-        scaler = workload.autoscaler
+        scaler = workload.autoscaler if minimum else None
+        if minimum and scaler is None:
+            raise Conflict(f"no autoscaler sets the replicas of {target} any more: nothing was scaled")
         live = workload.replicas if scaler is None else scaler.minimum
         if live == replicas:
             return _unchanged(workload)
+        if workload.autoscaler is not None and scaler is None:
+            raise Conflict(f"{workload.autoscaler.name} sets the replicas of {target} now: nothing was scaled")
         if live != expected:
             raise Conflict(f"{target} has {live} replicas, not {expected}: nothing was scaled")
         workload.begin(self._clock.now(), replace=False, remedy="scale")

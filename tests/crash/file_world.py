@@ -130,7 +130,7 @@ class FileCluster:
             restarted_at=found["restarted_at"],
         )
 
-    def scale(self, target: Target, replicas: int, *, expected: int) -> Mapping[str, Value]:
+    def scale(self, target: Target, replicas: int, *, expected: int, minimum: bool = False) -> Mapping[str, Value]:
         """Set the replicas."""
         if self._case.no_scaling:
             raise Permanent("quota exceeded")

@@ -42,6 +42,7 @@ from runbook_engine.machine.moves import (
     AwaitGroup,
     Begin,
     Collect,
+    LeaveGroup,
     Move,
     Notify,
     Observe,
@@ -187,6 +188,8 @@ class Fate:
                 queued, refused = Queued(reason="its turn", at=at), self.choose(True, False)
                 away = TurnedAway(reason="too many", tells=refused, at=at)
                 return admitted if quiet else self.choose(admitted, admitted, queued, queued, away)
+            case LeaveGroup(reason):
+                return TurnedAway(reason=reason, tells=True if quiet else self.choose(True, False), at=at)
             case Require():
                 return Required(readings=readings, at=at)
             case Collect():

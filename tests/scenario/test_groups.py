@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from runbook_engine.errors import Permanent, Unreadable
+from runbook_engine.errors import InvalidTarget, Permanent, RunbookError, Unreadable
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.group import Group
 from runbook_engine.model.guardrail import Guardrails
@@ -173,6 +173,30 @@ def test_a_target_whose_alert_has_resolved_still_counts() -> None:
     fleet.run(5 * MINUTE)
 
     assert ({"blocked": 2, "cancelled": 1}, []) == (fleet.ends(), fleet.restarted())
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        pytest.param(InvalidTarget("no such pod"), "no such pod", id="the pods are gone"),
+        pytest.param(
+            Unreadable("the API server does not answer"),
+            "the deadline of 40m has passed, waiting for the API server does not answer",
+            id="the cluster cannot be read",
+        ),
+    ],
+)
+def test_people_hear_only_so_often_of_a_storm_that_nobody_can_place(trouble: RunbookError, reason: str) -> None:
+    """Forty runs end, each on record; as many tell of it as might have acted, and not forty."""
+    fleet = Fleet()
+    fleet.pods.fails = trouble
+
+    fleet.storm(*(f"{name}-a" for name in NAMES))
+    fleet.run(42 * MINUTE, step=30 * SECOND)
+
+    assert [f"blocked: {reason}"] * RULE.max_targets == fleet.pages()
+    assert {"blocked": 40} == fleet.ends()
+    assert {reason} == {execution.reason for execution in fleet.all().values()}
 
 
 def test_a_group_waits_until_it_is_known_what_its_alerts_are_about() -> None:
@@ -368,6 +392,25 @@ def test_a_new_group_opens_when_the_alerts_of_the_held_one_are_over() -> None:
     fleet.run(2 * MINUTE)
 
     assert ["app-09"] == fleet.restarted()
+
+
+def test_a_group_whose_alerts_all_resolved_in_time_is_no_part_of_the_next_storm() -> None:
+    """Nothing had to be decided about it; a day later one alert is one alert, and waits for others of its own."""
+    fleet = Fleet()
+    fleet.storm("app-01-a", "app-02-a", "app-03-a")
+    fleet.run(10 * SECOND)
+    fleet.storm("app-01-a", "app-02-a", "app-03-a", status="resolved")
+    fleet.run(5 * MINUTE)
+
+    fleet.simulated.push(24 * HOUR)
+    fleet.storm("app-09-a")
+    fleet.run(50 * SECOND)
+    early = fleet.restarted()
+    fleet.run(5 * MINUTE)
+
+    assert [] == early
+    assert ["app-09"] == fleet.restarted()
+    assert "succeeded" == fleet.all()["app-09"].status
 
 
 def test_the_next_group_waits_until_the_one_before_is_through() -> None:

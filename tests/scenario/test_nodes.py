@@ -57,7 +57,8 @@ class NodeRig(Rig):
             simulated.add_pod("apps", f"shop-{number}", NODE, self.shop)
         simulated.protect("keep-web", self.web, wanted)
         simulated.add_pod("kube-system", "agent", NODE, AGENT)
-        super().__init__(drained(**changes), settings=configuration(targets=("node=*",)), world=simulated)
+        settings = configuration(targets=("node=*", "deployment=apps/lone"))
+        super().__init__(drained(**changes), settings=settings, world=simulated)
 
     @property
     def evicted(self) -> list[str]:
@@ -182,6 +183,27 @@ def test_a_pod_that_forbids_the_drain_is_told_by_the_plan_and_leaves_the_node_as
     assert f"stop-new-pods: move-pods-away could not follow: {says}" == rig.execution().reason
     assert ([], False) == (rig.evicted, rig.cordoned)
     assert () == rig.simulated.effects_made
+
+
+def test_a_drain_is_not_refused_for_a_budget_that_a_step_before_it_makes_possible() -> None:
+    """One replica can never be spared; of two, one can."""
+    more = Step(
+        name="one-more",
+        action="scale",
+        arguments={"to": 2},
+        target=TargetTemplate(kind="deployment", name="lone", namespace="apps"),
+        compensate=Compensate(when="never"),
+    )
+    rig = NodeRig(steps=(more, CORDON, DRAIN))
+    lone = rig.simulated.deploy("apps", "lone", replicas=1)
+    rig.simulated.add_pod("apps", "lone-0", NODE, lone)
+    rig.simulated.protect("keep-lone", lone, 1)
+
+    rig.fire()
+    rig.run(5 * MINUTE)
+
+    assert ("succeeded", "none") == rig.end
+    assert ["agent"] == rig.left
 
 
 def test_a_pod_that_comes_in_the_middle_and_forbids_it_ends_the_drain_and_undoes_the_cordon() -> None:

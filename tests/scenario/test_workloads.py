@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from runbook_engine.model.guardrail import Guardrails
@@ -212,3 +213,21 @@ def test_a_rollback_goes_on_while_replicas_are_in_its_way() -> None:
     assert stubborn.calls == [2, 2, 2]
     assert engine.execution().status == "succeeded"
     assert len(simulated.effects_made) == 1
+
+
+def test_a_raised_minimum_whose_autoscaler_somebody_removed_is_not_undone_on_the_count() -> None:
+    """They have pinned the replicas by hand, at what our minimum had made of them."""
+    simulated = world(autoscaler=Autoscaler(kind="HorizontalPodAutoscaler", name="checkout", minimum=4, maximum=20))
+    raise_it = msgspec.structs.replace(SCALE, arguments={"by": "50%", "autoscaler": "minReplicas"})
+    engine = rig(raise_it, simulated=simulated)
+    engine.errors(lambda seen: 0.001 if seen.seen(CHECKOUT).replicas > 4 else 0.12)
+    engine.fire()
+    engine.run(2 * MINUTE)
+    state = simulated.cluster.state(CHECKOUT)
+    state.autoscaler, state.replicas = None, 6
+
+    engine.resolve()
+    engine.run(35 * MINUTE, step=10 * SECOND)
+
+    assert ("succeeded", "superseded") == (engine.execution().status, engine.execution().compensation)
+    assert 6 == simulated.seen(CHECKOUT).replicas

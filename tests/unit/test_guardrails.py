@@ -334,6 +334,36 @@ def test_claims_are_keyed_by_the_changes_own_target() -> None:
     assert (Lock(key), Cooldown(key, 30 * MINUTE), Budget("service:local/checkout", HOUR, 5)) == claims
 
 
+def test_a_pod_of_the_runs_workload_counts_for_the_workload_too() -> None:
+    """The next pod bears another name: keyed by the pod alone, no cooldown and no budget would ever say no."""
+    pod = Change(target=Target("pod", "local", "apps", "checkout-x1", "u1"), field="pod", before="u1", after=None)
+    rules = replace(RULES, budget=BudgetRule(changes=5, per="target", window=HOUR))
+    judged, _ = case(change=pod, rules=rules)
+
+    claims = claims_of(judged)
+
+    keys = ("local/pod/apps/checkout-x1", "local/deployment/apps/checkout")
+    held = tuple(claim for key in keys for claim in (Lock(key), Cooldown(key, 30 * MINUTE)))
+    assert (*held, Budget(f"target:{keys[1]}", HOUR, 5)) == claims
+
+
+@pytest.mark.parametrize("judge_claim", [one_execution, cooldown], ids=["lock", "cooldown"])
+def test_a_pod_is_left_alone_when_its_workload_is(judge_claim: Callable[[Case], Verdict]) -> None:
+    """Whoever changes the workload, or just did, is not joined by somebody who takes its pods away."""
+    pod = Change(target=Target("pod", "local", "apps", "checkout-x1", "u1"), field="pod", before="u1", after=None)
+    judged, rig = case(change=pod)
+    workload = rig.target().key
+    books = Books()
+    books.lock_holder = lambda key: "e2" if key == workload else None  # type: ignore[method-assign]
+    last = LastChange(execution_id="e2", at=rig.now - MINUTE)
+    books.last_change = lambda key: last if key == workload else None  # type: ignore[method-assign]
+
+    verdict = judge_claim(replaced(judged, ledger=books))
+
+    assert not verdict.ok
+    assert "apps/deployment/checkout" in verdict.says
+
+
 def test_an_undo_obeys_the_kill_switch_and_the_lock_only() -> None:
     """Cooldown, budget, freeze and deadline do not hold back an undo."""
     judged, rig = case(books=Books(count=99, last=LastChange(execution_id="e2", at=rig_now())), age=2 * HOUR)

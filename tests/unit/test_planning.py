@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.guardrail import Guardrails
-from runbook_engine.model.observation import Pause
+from runbook_engine.model.observation import Pause, Revision
 from runbook_engine.model.plan import Plan
+from runbook_engine.model.runbook import ModeRule, Step
 from runbook_engine.model.target import TargetTemplate
 from tests.scenario.rig import DEGRADE, FLAG, MINUTE, SCALE, VERIFY, Rig, configuration, runbook
 
@@ -208,3 +209,60 @@ def test_a_step_that_has_nothing_to_change_says_so() -> None:
     plan = fire_and_plan(rig)
 
     assert ("already as wanted", (), ()) == (plan.steps[0].unchanged, plan.changes, plan.blocked)
+
+
+RESTART = Step(name="restart", action="restart", arguments={"whenReady": "70%"})
+ROLL_BACK = Step(name="roll-back", action="rollback", arguments={"to": "previous"})
+
+
+def broken_release(**changes: object) -> Rig:
+    """Return a rig whose release is broken: one of four replicas is ready, and a rollback mends that."""
+    book = runbook(strategy="sequence", verify=(), steps=(ROLL_BACK, RESTART), **changes)
+    rig = Rig(book)
+    state = rig.simulated.cluster.state(rig.target())
+    state.broken, state.mended_by = 3, frozenset(("rollback",))
+    state.revision, state.revisions = 2, (Revision(number=2), Revision(number=1, healthy=True))
+    return rig
+
+
+def test_a_sequence_is_not_refused_for_what_an_earlier_step_mends() -> None:
+    """The restart wants most replicas ready, and has them once the release is rolled back."""
+    rig = broken_release()
+
+    plan = fire_and_plan(rig)
+    rig.run(5 * MINUTE)
+
+    assert (1, ()) == (len(plan.changes), plan.blocked)
+    assert "restart: cannot restart apps/deployment/checkout: 1 of 4 replicas are ready" in plan.later[0]
+    assert ("succeeded", ["changed", "changed"]) == (
+        rig.execution().status,
+        [step.progress for step in rig.execution().steps],
+    )
+
+
+def test_a_sequence_whose_first_step_is_forbidden_is_refused() -> None:
+    """Nothing comes before it that could mend that."""
+    rig = Rig(runbook(strategy="sequence", verify=(), steps=(RESTART, SCALE)))
+    rig.simulated.cluster.state(rig.target()).broken = 3
+
+    plan = fire_and_plan(rig)
+
+    assert 1 == len(plan.blocked)
+    assert plan.blocked[0].startswith("restart: cannot restart apps/deployment/checkout: 1 of 4 replicas are ready")
+
+
+def test_a_run_that_asks_first_waits_for_what_passes_by_itself() -> None:
+    """A rollout in progress ends no run that would act at once, nor one that asks before."""
+    rig = Rig(
+        runbook(
+            strategy="sequence", verify=(), steps=(replace(RESTART, arguments={}),), mode=(ModeRule(mode="approve"),)
+        )
+    )
+    rig.simulated.cluster.restart(rig.target(), "somebody's")
+
+    plan = fire_and_plan(rig)
+    rig.run(2 * MINUTE)
+
+    says = "cannot restart apps/deployment/checkout: a rollout is in progress (wait until it has ended)"
+    assert ((), (f"restart: {says}",)) == (plan.blocked, plan.waiting)
+    assert "awaiting_approval" == rig.execution().status

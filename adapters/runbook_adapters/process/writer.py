@@ -36,8 +36,10 @@ class ProcessWriter:
         self._root = root
         self._clock = clock
 
-    def scale(self, target: Target, replicas: int, *, expected: int) -> Mapping[str, Value]:
-        """Set the number of workers, if it still is `expected`."""
+    def scale(self, target: Target, replicas: int, *, expected: int, minimum: bool = False) -> Mapping[str, Value]:
+        """Set the number of workers, if it still is `expected`. No autoscaler sets it here."""
+        if minimum:
+            raise Conflict(f"no autoscaler sets the replicas of {target}; nothing was changed")
         if replicas < 1:
             raise Permanent(f"{target} cannot run {replicas} workers: a gunicorn master keeps at least one")
 

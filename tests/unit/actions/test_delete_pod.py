@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 from pydantic import ValidationError
 
@@ -159,22 +160,31 @@ def test_prepare_allows_a_pod_that_does_not_serve_however_few_do() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "refused"),
-    [pytest.param("delete", True, id="deleting goes past it"), pytest.param("evict", False, id="evicting obeys it")],
+    "mode",
+    [
+        pytest.param("delete", id="the server asks no budget before a deletion"),
+        pytest.param("evict", id="the server would refuse, and three tries are over in seconds"),
+    ],
 )
-def test_prepare_is_put_off_when_deleting_would_go_past_a_budget(mode: str, refused: bool) -> None:
-    """The server asks no budget before a deletion, so we do."""
+def test_prepare_is_put_off_when_a_budget_has_nothing_left(mode: str) -> None:
+    """It is waited for while there is time."""
     cluster = Cluster()
     cluster.simulated.protect("keep-web", cluster.web, 4)
 
-    if refused:
-        with pytest.raises(Retryable) as caught:
-            cluster.prepare(cluster.pods[0].target, mode=mode)
-        assert str(caught.value) == (
-            "cannot delete pod apps/web-0: disruption budget keep-web allows none: 4 healthy, needs 4"
-        )
-    else:
-        assert cluster.prepare(cluster.pods[0].target, mode=mode) is not None
+    with pytest.raises(Retryable) as caught:
+        cluster.prepare(cluster.pods[0].target, mode=mode)
+
+    assert str(caught.value) == (
+        "cannot delete pod apps/web-0: disruption budget keep-web allows none: 4 healthy, needs 4"
+    )
+
+
+def test_prepare_evicts_what_is_not_ready_when_its_budget_does_not_need_it() -> None:
+    """Three of four are healthy, and three are wanted: the fourth, which crashes, takes from nobody."""
+    cluster = Cluster(ready=3)
+    cluster.simulated.protect("keep-web", cluster.web, 3)
+
+    assert cluster.prepare(cluster.web, waiting="CrashLoopBackOff") is not None
 
 
 def test_eviction_is_put_off_when_the_budget_says_no() -> None:
@@ -223,6 +233,52 @@ def test_successor_of_the_same_name_is_left_alone() -> None:
     assert again == Outcome.noop("apps/pod/store-0 is gone already")
     assert simulated.nodes.pod(pod).deleted_at is None
     assert ACTION.observe(change, {"asked": True}, simulated.world).status == "done"
+
+
+def test_observe_does_not_believe_a_statefulset_that_has_not_looked_again() -> None:
+    """Its status counts the pod that has gone as ready until its controller makes another one and counts anew."""
+    simulated = SimulatedWorld()
+    node = simulated.add_node("worker-1")
+    store = simulated.deploy("apps", "store", replicas=2, kind="statefulset")
+    pods = [simulated.add_pod("apps", f"store-{number}", node, store) for number in range(2)]
+    change = ACTION.prepare(DeletePodParams(), pods[1].target, simulated.world)
+    assert change is not None
+    receipt = ACTION.apply(change, "key", simulated.effects).receipt
+    stale = simulated.cluster.state(store)
+    stale.away = lambda now: 0
+
+    simulated.nodes.fleet.pods.pop(pods[1].target.key)  # gone, and nobody has looked since
+    vanished = ACTION.observe(change, receipt, simulated.world)
+    successor = simulated.add_pod("apps", "store-1", node, store, ready=False)
+    successor.target = msgspec.structs.replace(successor.target, uid="another")
+    stale.away = lambda now: 0
+    made = ACTION.observe(change, receipt, simulated.world)
+    successor.ready = True
+    ready = ACTION.observe(change, receipt, simulated.world)
+
+    assert [vanished, made, ready] == [
+        Progress.progressing("apps/pod/store-1 is gone; apps/statefulset/store has not made it anew yet", 2 * SECOND),
+        Progress.progressing(
+            "apps/pod/store-1 is gone; the pod that apps/statefulset/store has made anew is not ready yet", 2 * SECOND
+        ),
+        Progress.done("apps/pod/store-1 is gone, and its workload has no fewer replicas ready than before"),
+    ]
+
+
+def test_observe_waits_for_no_pod_that_is_not_wanted_any_more() -> None:
+    """Somebody has scaled the StatefulSet down meanwhile: its highest pod does not come back."""
+    simulated = SimulatedWorld()
+    node = simulated.add_node("worker-1")
+    store = simulated.deploy("apps", "store", replicas=2, kind="statefulset")
+    pod = simulated.add_pod("apps", "store-1", node, store)
+    change = ACTION.prepare(DeletePodParams(), pod.target, simulated.world)
+    assert change is not None
+    receipt = ACTION.apply(change, "key", simulated.effects).receipt
+
+    simulated.nodes.fleet.pods.pop(pod.target.key)
+    simulated.cluster.state(store).replicas = 1
+
+    assert ACTION.observe(change, receipt, simulated.world).status == "done"
 
 
 def test_observe_says_each_stage_when_time_passes() -> None:
