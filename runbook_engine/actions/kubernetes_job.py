@@ -14,7 +14,7 @@ from datetime import timedelta
 from pydantic import Field
 
 from runbook_engine.actions.params import ActionParams
-from runbook_engine.errors import Permanent
+from runbook_engine.errors import Conflict, Permanent
 from runbook_engine.model.configuration import JobTemplate
 from runbook_engine.model.plan import Change, Outcome, Progress, Value
 from runbook_engine.model.target import Target
@@ -54,7 +54,10 @@ def apply(change: Change, key: str, effects: Effects) -> Outcome:
         name.partition(":")[2]: str(value) for name, value in change.arguments.items() if name.startswith("argument:")
     }
     job = Target("job", change.target.place, change.target.namespace, job_name(change.target.name, key))
-    receipt = effects.jobs.start(job, change.target.name, arguments)
+    try:
+        receipt = effects.jobs.start(job, change.target.name, arguments, digest=str(change.after))
+    except Conflict as error:
+        return Outcome.conflict(str(error))
     # That it is there already means that an earlier call of ours started it: never that there is nothing to do.
     return Outcome(status="done", receipt={**receipt, "job": job.name})
 

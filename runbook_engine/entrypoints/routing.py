@@ -205,9 +205,9 @@ class RoutedJobWriter:
 
     places: Places[JobWriter]
 
-    def start(self, target: Target, template: str, arguments: Mapping[str, str]) -> Mapping[str, Value]:
+    def start(self, target: Target, template: str, arguments: Mapping[str, str], *, digest: str) -> Mapping[str, Value]:
         """Start a job."""
-        return self.places.at(target.place).start(target, template, arguments)
+        return self.places.at(target.place).start(target, template, arguments, digest=digest)
 
 
 @dataclass(frozen=True, slots=True)

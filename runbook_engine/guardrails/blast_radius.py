@@ -15,6 +15,7 @@ from runbook_engine.model.node import Node
 from runbook_engine.model.plan import Change
 
 OUTAGE = 0.55  # the share of a zone's nodes above which Kubernetes itself stops evicting
+LEAST_LOST = 2  # one bad node is one bad node, in a zone that has no other too
 CONTROL_PLANE = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 MOST_NAMED = 5
 
@@ -53,7 +54,7 @@ def _judge_node(case: Case, rules: BlastRadius) -> Iterator[tuple[bool, str]]:
         yield False, f"{node.target} is protected by its label {kept[0]}"
     zone = [other for other in nodes if not node.zone or other.zone == node.zone]
     lost = [other for other in zone if not other.ready]
-    if len(lost) > OUTAGE * len(zone):
+    if len(lost) >= LEAST_LOST and len(lost) > OUTAGE * len(zone):
         where = f"zone {node.zone}" if node.zone else node.target.place
         yield False, f"{len(lost)} of {len(zone)} nodes of {where} are not ready: that is an outage, not one bad node"
     if not _leaves_service(case.change):

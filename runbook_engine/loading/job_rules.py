@@ -30,6 +30,8 @@ def check_jobs(findings: Findings) -> None:
         for kind, index, container in containers:
             _check_container(findings, (*path, "spec", "template", "spec", kind, index), container)
         _check_pod(findings, (*path, "spec"), spec, pod)
+        if as_map(as_map(job).get("effect")).get("repeat") == "token":
+            _check_memory(findings, (*path, "spec"), spec)
         _check_time(findings, path, as_map(job).get("timeLimit"))
 
 
@@ -61,6 +63,10 @@ def _check_pod(findings: Findings, path: Path, spec: Mapping[str, Any], pod: Map
     if pod and pod.get("restartPolicy") not in ("Never", "OnFailure"):
         message = 'a job needs "restartPolicy: Never" or "restartPolicy: OnFailure"'
         findings.error(inner, "job-restart", message, "Never runs it once; OnFailure may run it again")
+
+
+def _check_memory(findings: Findings, path: Path, spec: Mapping[str, Any]) -> None:
+    """What is to run once for each run must be remembered by the cluster for as long as a crash may take."""
     seconds = spec.get("ttlSecondsAfterFinished")
     if isinstance(seconds, int) and seconds < LONGEST.total_seconds() * 2:
         message = "a job that is removed this soon after its end could be started a second time after a crash"

@@ -85,8 +85,11 @@ class NodeWriter(Protocol):
 class JobWriter(Protocol):
     """Starts jobs."""
 
-    def start(self, target: Target, template: str, arguments: Mapping[str, str]) -> Mapping[str, Value]:
-        """Start the job of that name from a pinned template; one that exists already is left alone."""
+    def start(self, target: Target, template: str, arguments: Mapping[str, str], *, digest: str) -> Mapping[str, Value]:
+        """Start the job of that name from a pinned template; one that exists already is left alone.
+
+        Raises Conflict when the template is not the one with that digest any more: nobody has approved what it is now.
+        """
         ...
 
 

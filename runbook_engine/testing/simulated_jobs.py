@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from runbook_engine.errors import InvalidTarget
+from runbook_engine.errors import Conflict, InvalidTarget
 from runbook_engine.model.configuration import JobTemplate
 from runbook_engine.model.observation import Job
 from runbook_engine.model.plan import Value
@@ -65,12 +65,15 @@ class SimulatedJobs:
         end = self.ends.get(started.template, "succeeded")
         return Job(target=target, status=end, reason="" if end == "succeeded" else "it was told to fail")
 
-    def start(self, target: Target, template: str, arguments: Mapping[str, str]) -> Mapping[str, Value]:
+    def start(self, target: Target, template: str, arguments: Mapping[str, str], *, digest: str) -> Mapping[str, Value]:
         """Start a job; one that is there already is left alone."""
-        return self._faults.touch("jobs.start", str(target), template, lambda: self._start(target, template, arguments))
+        return self._faults.touch(
+            "jobs.start", str(target), template, lambda: self._start(target, template, arguments, digest)
+        )
 
-    def _start(self, target: Target, template: str, arguments: Mapping[str, str]) -> Mapping[str, Value]:
-        self.template(template)
+    def _start(self, target: Target, template: str, arguments: Mapping[str, str], digest: str) -> Mapping[str, Value]:
+        if self.template(template).digest != digest:
+            raise Conflict(f"job {template} is another one now than the one that was approved")
         if target.key in self._started:
             return {"unchanged": True}
         self._started[target.key] = _Started(self._clock.now(), template, dict(arguments))

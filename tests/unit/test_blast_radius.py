@@ -168,6 +168,14 @@ def test_no_node_is_touched_when_most_of_its_zone_is_lost(
         assert "3 of 5 nodes of zone a are not ready: that is an outage, not one bad node" == verdict.says
 
 
+def test_one_bad_node_is_no_outage_when_it_is_alone_in_its_zone() -> None:
+    """A zone with one node would never let it be cordoned otherwise, and it is cordoned because it is bad."""
+    judged, rig = case(CORDON)
+    edit(rig, 1, zone="lonely", ready=False)
+
+    assert blast_radius(judged).ok
+
+
 def test_the_cluster_is_one_zone_when_zones_are_not_known() -> None:
     """Three of ten are not most."""
     judged, rig = case(CORDON)

@@ -12,16 +12,24 @@ from typing import Any
 
 import msgspec
 
-from runbook_adapters.kubernetes.calls import path_of
+from runbook_adapters.kubernetes.looking import before_touching
+from runbook_adapters.kubernetes.objects import (
+    annotations_of,
+    condition_of,
+    count_of,
+    labels_of,
+    path_to,
+    uid_of,
+)
 from runbook_adapters.kubernetes.problems import AlreadyExists, NotFound
-from runbook_adapters.kubernetes.transport import Transport
-from runbook_engine.errors import Conflict, InvalidTarget, Permanent
+from runbook_adapters.kubernetes.transport import Items, Json, Transport
+from runbook_adapters.kubernetes.wording import one_line
+from runbook_engine.errors import Conflict, InvalidTarget
 from runbook_engine.model.configuration import JobTemplate
 from runbook_engine.model.observation import Job
 from runbook_engine.model.plan import Value
 from runbook_engine.model.target import Target
 
-BATCH = "apis/batch/v1"
 TEMPLATE = "runbook-engine/job"  # the label that names the template
 ARGUMENTS = "runbook-engine/arguments"  # the annotation that keeps what it was told
 
@@ -40,20 +48,19 @@ class KubernetesJobReader:
     def job(self, target: Target) -> Job | None:
         """Return a job, None when there is none. Raises Unreadable."""
         try:
-            found = self._transport.get(path_of(BATCH, target.namespace, "jobs", target.name))
-        except NotFound:
+            found = self._transport.get(_path(target))
+        except NotFound as problem:
+            if not problem.served:
+                raise
             return None
-        live = msgspec.structs.replace(target, uid=str(found["metadata"]["uid"]))
-        status = found.get("status", {})
-        for condition in status.get("conditions", ()):
-            if condition.get("status") != "True":
-                continue
+        live = msgspec.structs.replace(target, uid=uid_of(found))
+        for condition in _true_conditions(found):
             if condition.get("type") in ("Complete", "SuccessCriteriaMet"):
                 return Job(target=live, status="succeeded")
             if condition.get("type") in ("Failed", "FailureTarget"):
                 told = ": ".join(filter(None, (condition.get("reason"), condition.get("message"))))
-                return Job(target=live, status="failed", reason=told)
-        return Job(target=live, status="running", reason=_counts(target, status))
+                return Job(target=live, status="failed", reason=one_line(told))
+        return Job(target=live, status="running", reason=_progress(found, target.name))
 
 
 class KubernetesJobWriter:
@@ -63,26 +70,27 @@ class KubernetesJobWriter:
         self._transport = transport
         self._templates = {template.name: template for template in templates}
 
-    def start(self, target: Target, template: str, arguments: Mapping[str, str]) -> Mapping[str, Value]:
+    def start(self, target: Target, template: str, arguments: Mapping[str, str], *, digest: str) -> Mapping[str, Value]:
         """Start the job of that name; one that was started from the same template with the same arguments is ours.
 
-        Raises Conflict when another job bears the name, Retryable, Permanent, EffectUnknown.
+        Raises Conflict when another job has the name or the template has changed, Retryable, Permanent, EffectUnknown.
         """
-        try:
+        with before_touching():
             wanted = _known(template, self._templates)
-        except InvalidTarget as error:
-            raise Permanent(str(error)) from error
+            if wanted.digest != digest:
+                raise Conflict(f"job {template} of engine.yaml is another one now than the one that was approved")
+            _, where = _path(target), path_to("job", target.namespace)
         try:
-            self._transport.post(path_of(BATCH, target.namespace, "jobs"), job_manifest(target, wanted, arguments))
+            self._transport.post(where, job_manifest(target, wanted, arguments))
         except AlreadyExists:
             self._check_ours(target, template, arguments)
             return {"unchanged": True}
         return {}
 
     def _check_ours(self, target: Target, template: str, arguments: Mapping[str, str]) -> None:
-        metadata = self._transport.get(path_of(BATCH, target.namespace, "jobs", target.name))["metadata"]
-        labels, annotations = metadata.get("labels", {}), metadata.get("annotations", {})
-        if labels.get(TEMPLATE) != template or annotations.get(ARGUMENTS) != _written(arguments):
+        with before_touching():
+            found = self._transport.get(_path(target))
+        if labels_of(found).get(TEMPLATE) != template or annotations_of(found).get(ARGUMENTS) != _written(arguments):
             raise Conflict(f"{target} exists, and is another job: it was not started by this run (remove it)")
 
 
@@ -90,13 +98,13 @@ def job_manifest(target: Target, template: JobTemplate, arguments: Mapping[str, 
     """Return the job that is sent: the pinned spec, bounded in time, with the arguments in its environment."""
     spec: dict[str, Any] = json.loads(template.spec)
     limit = int(template.time_limit.total_seconds())
-    spec["activeDeadlineSeconds"] = min(limit, int(spec.get("activeDeadlineSeconds", limit)))
-    spec.setdefault("backoffLimit", 0)
+    spec["activeDeadlineSeconds"] = min(limit, int(spec.get("activeDeadlineSeconds") or limit))
+    spec["backoffLimit"] = spec.get("backoffLimit") or 0
     pod = spec["template"]["spec"]
-    values = [{"name": f"RUNBOOK_{name.upper()}", "value": value} for name, value in sorted(arguments.items())]
+    values = [{"name": f"RUNBOOK_{name.upper()}", "value": _literal(text)} for name, text in sorted(arguments.items())]
     ours = {value["name"] for value in values}
-    for container in (*pod.get("initContainers", ()), *pod["containers"]):
-        kept = [entry for entry in container.get("env", ()) if entry.get("name") not in ours]
+    for container in (*(pod.get("initContainers") or ()), *pod["containers"]):
+        kept = [entry for entry in container.get("env") or () if entry.get("name") not in ours]
         container["env"] = [*kept, *values]
     return {
         "apiVersion": "batch/v1",
@@ -111,13 +119,32 @@ def job_manifest(target: Target, template: JobTemplate, arguments: Mapping[str, 
     }
 
 
+def _path(target: Target) -> str:
+    if target.kind != "job" or not target.namespace or not target.name:
+        raise InvalidTarget(f"{target} is no job of a cluster (name a namespace and a job)")
+    return path_to("job", target.namespace, target.name)
+
+
 def _written(arguments: Mapping[str, str]) -> str:
     return json.dumps(dict(arguments), sort_keys=True)
 
 
-def _counts(target: Target, status: Mapping[str, Any]) -> str:
-    active, failed = status.get("active", 0), status.get("failed", 0)
-    return f"job {target.name} is running: {active} pods at work, {failed} failed"
+def _literal(text: str) -> str:
+    """Return a value that the kubelet hands over as it is: it expands $(NAME), from secrets too, and $$ is a $."""
+    return text.replace("$", "$$")
+
+
+def _true_conditions(job: Json) -> Items:
+    conditions = (job.get("status") or {}).get("conditions") or []
+    return [condition for condition in conditions if condition.get("status") == "True"]
+
+
+def _progress(job: Json, name: str) -> str:
+    if condition_of(job, "Suspended").get("status") == "True":
+        return f"job {name} is suspended: nothing of it runs"
+    status = job.get("status") or {}
+    active, failed = count_of(status, "active"), count_of(status, "failed")
+    return f"job {name} is running: {active} pods at work, {failed} failed"
 
 
 def _known(name: str, templates: Mapping[str, JobTemplate]) -> JobTemplate:

@@ -66,20 +66,20 @@ def released(fake: FakeCluster, kind: str) -> None:
 def broken(fake: FakeCluster) -> None:
     """A statefulset whose second release crashes, so that its pod is in the way."""
     web(fake, "statefulset")
-    template = {"spec": {"containers": [{"name": "app", "image": "registry.example/app:crash"}]}}
+    template = {"spec": {"containers": [{"name": "app", "image": "registry.example/app:bad-pull"}]}}
     fake.patch("statefulsets", "web", {"spec": {"template": template}}, namespace="shop")
-    fake.wait(lambda: _is_waiting(fake), what="a pod that crashes")
+    fake.wait(lambda: _is_waiting(fake), what="a pod that cannot start")
 
 
 def _is_waiting(fake: FakeCluster) -> bool:
     statuses = [one for pod in fake.pods("app=web", "shop") for one in pod["status"].get("containerStatuses", [])]
-    return any("waiting" in one.get("state", {}) for one in statuses)
+    return any(one.get("state", {}).get("waiting", {}).get("reason") == "ImagePullBackOff" for one in statuses)
 
 
-def crashing(fake: FakeCluster) -> None:
-    """A deployment whose pods crash."""
-    fake.deployment("web", namespace="shop", replicas=1, image="registry.example/app:crash")
-    fake.wait(lambda: _is_waiting(fake), what="a pod that crashes")
+def unable_to_start(fake: FakeCluster) -> None:
+    """A deployment whose pods never start, so that what they wait for does not change."""
+    fake.deployment("web", namespace="shop", replicas=1, image="registry.example/app:bad-pull")
+    fake.wait(lambda: _is_waiting(fake), what="a pod that cannot start")
 
 
 def full_node(fake: FakeCluster) -> None:
@@ -100,6 +100,16 @@ def ours(fake: FakeCluster) -> None:
     client(fake).writer.cordon(NODE_A)
 
 
+def in_turn(*parts: Arrange) -> Arrange:
+    """Return one arrangement of several."""
+
+    def arrange(fake: FakeCluster) -> None:
+        for part in parts:
+            part(fake)
+
+    return arrange
+
+
 def one(action: str, *, settings: str = "{}", compensate: str = "never", target: str = "deployment: web") -> str:
     """Return a runbook with one step."""
     return f"""\
@@ -110,7 +120,7 @@ steps:
 
 
 RESTART_TOO = "  - {name: again, action: restart, compensate: never}\n"
-LATER = "{when: resolved, holdFor: 1m}"
+LATER = "{when: resolved, holdFor: 10s}"
 SCALE = one("scale", settings="{by: 50%, upTo: 9}", compensate=LATER)
 SCALE_MINIMUM = one("scale", settings="{by: 50%, upTo: 9, autoscaler: minReplicas}", compensate=LATER)
 JOBS = """\
@@ -137,7 +147,7 @@ CASES = {
     "degrade configMap": Case(
         runbook=one("degrade", settings="{configMap: flags, key: mode, value: lite}", compensate=LATER),
         targets=("deployment=shop/web", "configmap=shop/flags"),
-        arrange=lambda fake: (web(fake), fake.configmap("flags", {"mode": "full"}, "shop")),
+        arrange=in_turn(web, lambda fake: fake.configmap("flags", {"mode": "full"}, "shop")),
         undone=True,
         idle=IN_TROUBLE,
     ),
@@ -145,14 +155,16 @@ CASES = {
     "scale with an HPA": Case(
         runbook=SCALE_MINIMUM,
         targets=("deployment=shop/web",),
-        arrange=lambda fake: (web(fake), fake.hpa("web", low=3, namespace="shop"), fake.recommend("web", 3, "shop")),
+        arrange=in_turn(
+            web, lambda fake: fake.hpa("web", low=3, namespace="shop"), lambda fake: fake.recommend("web", 3, "shop")
+        ),
         undone=True,
         idle=IN_TROUBLE | NOT_BY_COUNT | {("scaledobjects", "patch")},
     ),
     "scale with KEDA": Case(
         runbook=SCALE_MINIMUM,
         targets=("deployment=shop/web",),
-        arrange=lambda fake: (web(fake), fake.scaledobject("web", low=3, namespace="shop")),
+        arrange=in_turn(web, lambda fake: fake.scaledobject("web", low=3, namespace="shop")),
         undone=True,
         idle=IN_TROUBLE | NOT_BY_COUNT | {("horizontalpodautoscalers", "patch")},
     ),
@@ -203,9 +215,9 @@ steps:
         idle=IN_TROUBLE | REVISIONS_IN_TROUBLE,
     ),
     "deletePod of a workload": Case(
-        runbook=one("deletePod", settings="{waiting: CrashLoopBackOff}"),
+        runbook=one("deletePod", settings="{waiting: ImagePullBackOff}"),
         targets=("deployment=shop/web", "pod=shop/*"),
-        arrange=crashing,
+        arrange=unable_to_start,
     ),
     "deletePod of one pod": Case(
         runbook=one("deletePod", settings="{mode: delete}", target="pod: '{{ alert.labels.pod }}'"),
@@ -218,7 +230,7 @@ steps:
         runbook=one("kubernetesJob", settings="{job: dump}"),
         targets=("deployment=shop/web", "job=ops/*"),
         more=JOBS,
-        arrange=lambda fake: (web(fake), fake.namespace("ops")),
+        arrange=in_turn(web, lambda fake: fake.namespace("ops")),
     ),
 }
 
@@ -316,7 +328,10 @@ def installed(case: Case, fake: FakeCluster, folder: Path, **changes: object) ->
 def labels_of(case: Case, fake: FakeCluster) -> dict[str, str]:
     """Return the labels of the alert: FIRST is the first pod, ADDRESS what it can be scraped at."""
     pods = sorted(fake.pods("app=web", "shop"), key=lambda pod: str(pod["metadata"]["name"]))
-    known = {"FIRST": lambda: pods[0]["metadata"]["name"], "ADDRESS": lambda: f"{pods[0]['status']['podIP']}:9100"}
+    known: dict[str, Callable[[], str]] = {
+        "FIRST": lambda: pods[0]["metadata"]["name"],
+        "ADDRESS": lambda: f"{pods[0]['status']['podIP']}:9100",
+    }
     return {name: known[value]() for name, value in case.labels.items()}
 
 
