@@ -186,9 +186,13 @@ def _query(
 
 def _judge_ready(check: ReadyCheck, subject: Subject, world: World) -> Reading:
     workload = world.cluster.workload(subject.target)
-    ok = workload.replicas > 0 and workload.ready >= check.share * workload.replicas
-    says = f"{subject.target} has {workload.ready} of {workload.replicas} ready, wanted {check.share:.0%}"
-    return Reading(ok=ok, says=says, value=workload.ready)
+    ready = workload.ready
+    old = ""
+    if workload.rollout != "complete" and not workload.manual_updates and workload.updated < ready:
+        ready, old = workload.updated, f" of the newest release ({workload.ready} with the older one)"
+    ok = workload.replicas > 0 and ready >= check.share * workload.replicas
+    says = f"{subject.target} has {ready} of {workload.replicas} ready{old}, wanted {check.share:.0%}"
+    return Reading(ok=ok, says=says, value=ready)
 
 
 def _judge_changed(check: ChangedWithinCheck, subject: Subject, world: World) -> Reading:

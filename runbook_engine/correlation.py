@@ -27,6 +27,7 @@ INCIDENT_LABELS = (
     ("cluster", "namespace", "deployment"),
     ("cluster", "namespace", "statefulset"),
     ("cluster", "namespace", "daemonset"),
+    ("cluster", "node"),
 )
 
 

@@ -201,12 +201,25 @@ def _cluster(
         if len(configuration.clusters) > 1:
             known = ", ".join(configuration.clusters)
             raise InvalidTarget(f"invalid_target: the target names no cluster, and there are several: {known}")
-        return configuration.clusters[0] if configuration.clusters else "local"
+        return _the_only_cluster(variables, configuration)
     cluster = templates.render(template.cluster, variables)
     if cluster not in (configuration.clusters or ("local",)):
         known = ", ".join(configuration.clusters or ("local",))
         raise InvalidTarget(f"invalid_target: unknown cluster {cluster[:80]!r}; engine.yaml names {known}")
     return cluster
+
+
+def _the_only_cluster(variables: Mapping[str, Any], configuration: Configuration) -> str:
+    """Return the one cluster there is; an alert of another one is none of its business. Raises InvalidTarget."""
+    if not configuration.clusters:
+        return "local"
+    only, told = configuration.clusters[0], variables["alert"]["labels"].get("cluster", "")
+    if told and told != only:
+        raise InvalidTarget(
+            f"invalid_target: the alert is about cluster {told[:80]!r}, and engine.yaml names {only} alone "
+            "(name the cluster under clusters as its alerts do)"
+        )
+    return only
 
 
 def _place_of_none(

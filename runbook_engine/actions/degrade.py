@@ -84,7 +84,7 @@ def _of_environment(params: DegradeParams, target: Target, world: World) -> Chan
     if target.kind not in WORKLOAD_KINDS:
         kinds = ", ".join(WORKLOADS)
         raise Permanent(f"degrade with env works on {kinds}, and the target is {target} (give the step another one)")
-    workload = world.cluster.glance(target)
+    workload = world.cluster.workload(target)
     key = f"env:{params.container or ''}/{params.env}"
     setting = world.settings.setting(workload.target, key)
     if setting.text != params.value:
@@ -97,6 +97,11 @@ def _refuse_rollout(name: str, workload: Workload) -> None:
     refusal = f"cannot set {name} of {workload.target}"
     if workload.paused:
         raise Permanent(f"{refusal}: its rollouts are paused (resume them first)")
+    if workload.quota_left == 0:
+        raise Permanent(
+            f"{refusal}: the quota of namespace {workload.target.namespace} admits no pod more, and a rollout needs "
+            "one (raise the quota, or shed a feature by a ConfigMap or a parameter)"
+        )
     if workload.manual_updates:
         raise Permanent(f"{refusal}: it is updated by hand, so nothing would roll (set it in a release instead)")
     if workload.rollout == "progressing":

@@ -77,6 +77,8 @@ class DegradeParams(ActionParams):
             raise ValueError("`container` belongs to `env` (remove it)")
         if self.env is not None and self.value.startswith(ENTRY):
             raise ValueError(f"an environment value cannot begin with {ENTRY!r} (write another one)")
+        if self.env is not None and "$(" in self.value:
+            raise ValueError("an environment value cannot hold `$(`: Kubernetes would put another value in its place")
         return self
 
 

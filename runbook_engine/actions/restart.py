@@ -40,7 +40,7 @@ class RestartParams(ActionParams):
 
 def prepare(params: RestartParams, target: Target, world: World) -> Change | None:
     """Return the change of the mark, or None when nothing runs that could be restarted."""
-    workload = world.cluster.glance(target)
+    workload = world.cluster.workload(target)
     if workload.replicas == 0:
         return None
     _refuse(params, workload)
@@ -63,6 +63,11 @@ def _refuse(params: RestartParams, workload: Workload) -> None:
         raise Permanent(f"{refusal}: it is updated by hand, so nothing would roll (use deletePod on its pods)")
     if workload.rollout == "progressing":
         raise Retryable(f"{refusal}: a rollout is in progress (wait until it has ended)")
+    if workload.quota_left == 0:
+        raise Permanent(
+            f"{refusal}: the quota of namespace {workload.target.namespace} admits no pod more, and a rolling restart "
+            "needs one (raise the quota)"
+        )
     if workload.downtime:
         raise Permanent(
             f"{refusal}: its rollouts take every replica away before a new one is there "

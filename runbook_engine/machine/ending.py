@@ -12,7 +12,7 @@ from runbook_engine.machine.notices import announce, tell_owner
 from runbook_engine.model.execution import Execution, FinalStatus, StepProgress, StepState, Unwind
 from runbook_engine.model.runbook import Runbook
 
-UndoScope = Literal["nothing", "failure", "all"]
+UndoScope = Literal["nothing", "failure", "unfinished", "all"]
 
 
 def conclude(
@@ -23,7 +23,7 @@ def conclude(
     doubt = [step.name for step in steps if step.progress == "unknown"]
     if doubt and status != "unknown":
         status, reason = "unknown", f"{reason}; it is not known whether {doubt[0]} happened"
-    scope: UndoScope = "nothing" if status in ("succeeded", "unknown") and undo != "all" else undo
+    scope = scope_of(status, undo)
     stopped = replace(
         execution,
         steps=steps,
@@ -38,6 +38,13 @@ def conclude(
     if active_step(stopped) is not None or unwinding_step(stopped, runbook) is not None:
         return stopped
     return close(stopped, runbook, at)
+
+
+def scope_of(status: FinalStatus, undo: UndoScope) -> Literal["nothing", "failure", "all"]:
+    """Return what an end undoes: of a sequence that was left unfinished, what is undone when a run fails."""
+    if undo == "unfinished":
+        return "failure"
+    return "nothing" if status in ("succeeded", "unknown") and undo != "all" else undo
 
 
 def close(execution: Execution, runbook: Runbook, at: datetime) -> Execution:

@@ -227,7 +227,7 @@ class Finished(_Event, frozen=True, kw_only=True):
 
     status: FinalStatus
     reason: str
-    undo: Literal["nothing", "failure", "all"] = "failure"
+    undo: Literal["nothing", "failure", "unfinished", "all"] = "failure"
 
 
 class Closed(_Event, frozen=True, kw_only=True):

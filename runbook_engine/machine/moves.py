@@ -100,7 +100,7 @@ class Finish(msgspec.Struct, frozen=True):
 
     status: FinalStatus
     reason: str
-    undo: Literal["nothing", "failure", "all"] = "failure"
+    undo: Literal["nothing", "failure", "unfinished", "all"] = "failure"
 
 
 class Close(msgspec.Struct, frozen=True):

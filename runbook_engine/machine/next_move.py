@@ -56,7 +56,7 @@ def next_move(execution: Execution, runbook: Runbook, now: datetime) -> Move | P
 def _next_work(execution: Execution, runbook: Runbook, now: datetime) -> Move | Pause:
     in_flight = active_step(execution)
     if in_flight is not None:
-        return _not_wanted_now(execution, in_flight) or _effect_move(execution, in_flight, now)
+        return _not_wanted_now(execution, runbook, in_flight) or _effect_move(execution, in_flight, now)
     if execution.verification is not None:
         not_before = execution.verification.not_before
         if execution.stage == "steps" and now >= execution.deadline_at:
@@ -76,7 +76,7 @@ def _next_work(execution: Execution, runbook: Runbook, now: datetime) -> Move | 
 
 def _before_the_end(execution: Execution, runbook: Runbook, now: datetime) -> Move | Pause:
     if execution.all_resolved:
-        return _resolved(execution)
+        return _resolved(execution, runbook)
     if now >= execution.deadline_at and execution.approval is None:
         end = _deadline(execution, runbook)
         return LeaveGroup(end.reason) if execution.group_id and execution.stage in ("resolve", "group") else end
@@ -87,13 +87,17 @@ def _before_the_end(execution: Execution, runbook: Runbook, now: datetime) -> Mo
     return _when_allowed(execution, now, _stage_move(execution, runbook))
 
 
-def _resolved(execution: Execution) -> Finish:
+def _resolved(execution: Execution, runbook: Runbook) -> Finish:
+    """Return the end of a run that nobody needs any more; a sequence that is left in the middle leaves nothing half."""
+    if execution.changed and runbook.strategy == "sequence" and execution.step < len(execution.steps):
+        left = execution.steps[execution.step].name
+        return Finish("succeeded", f"every alert resolved before {left} was done", "unfinished")
     if execution.changed:
         return Finish("succeeded", "every alert resolved")
     return Finish("cancelled", "every alert resolved before anything was changed")
 
 
-def _not_wanted_now(execution: Execution, index: int) -> Finish | None:
+def _not_wanted_now(execution: Execution, runbook: Runbook, index: int) -> Finish | None:
     """Return the end of a run whose change waits for another try, and is not wanted any more."""
     effect = execution.steps[index].effect
     if effect is None or effect.status != "retrying" or effect.direction != "do":
@@ -102,7 +106,7 @@ def _not_wanted_now(execution: Execution, index: int) -> Finish | None:
         return Finish(execution.unwind.status, execution.unwind.reason, execution.unwind.scope)
     if effect.written or effect.doubtful:
         return None
-    return _resolved(execution) if execution.all_resolved else None
+    return _resolved(execution, runbook) if execution.all_resolved else None
 
 
 def _stage_move(execution: Execution, runbook: Runbook) -> Move:

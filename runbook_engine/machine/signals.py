@@ -8,7 +8,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from runbook_engine.machine.compensation import active_step, unwinding_step
-from runbook_engine.machine.ending import UndoScope, close, conclude, given_up, hand_over
+from runbook_engine.machine.ending import UndoScope, close, conclude, given_up, hand_over, scope_of
 from runbook_engine.machine.notices import tell_owner
 from runbook_engine.model.execution import (
     Approved,
@@ -129,9 +129,9 @@ def _stopped(execution: Execution, signal: Signal, runbook: Runbook, status: Fin
     return stopped
 
 
-def _redecided(execution: Execution, status: FinalStatus, reason: str, scope: UndoScope) -> Execution:
+def _redecided(execution: Execution, status: FinalStatus, reason: str, undo: UndoScope) -> Execution:
     """Let a person's word about the undoing, or that they have it, count over an end that was decided before."""
-    unwind = execution.unwind
+    unwind, scope = execution.unwind, scope_of(status, undo)
     if unwind is None:
         return execution
     if status == "handed_over" and unwind.status != "unknown":

@@ -115,6 +115,7 @@ class Correlation(msgspec.Struct, frozen=True, kw_only=True):
         ("cluster", "namespace", "deployment"),
         ("cluster", "namespace", "statefulset"),
         ("cluster", "namespace", "daemonset"),
+        ("cluster", "node"),
         ("service",),
     )
     window: timedelta = timedelta(minutes=30)

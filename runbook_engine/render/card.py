@@ -54,7 +54,9 @@ def needs_person(card: Card) -> bool:
 def render_card(card: Card, now: datetime) -> Lines:
     """Return one card: the question, the figures, the reason, what was done, and the answers."""
     execution, runbook = card.execution.execution, card.execution.runbook
-    rows: list[tuple[str, list[Piece]]] = [("Now", _now(look, execution, now)) for look in _readable(card)]
+    run = f"{execution.runbook} on {execution.target}, execution {execution.id[:8]}"
+    rows: list[tuple[str, list[Piece]]] = [("Run", [run])]
+    rows += [("Now", _now(look, execution, now)) for look in _readable(card)]
     if card.why:
         rows.append(("Why?", [card.why]))
     rows += [("Did", pieces) for pieces in _did(execution)]
@@ -81,7 +83,7 @@ def _headline(card: Card, now: datetime) -> Line:
     since = execution.alert.starts_at or incident.opened_at
     state = f"firing {age(since, now)}" if incident.open_alerts else "not firing"
     by_hand = f"started by {execution.started_by}" if execution.started_by else state
-    return line(*pieces, "   ", Span(" · ".join((place, incident.title, by_hand)), "strong"), hang=6)
+    return line(*pieces, "   ", Span(" · ".join((place, execution.alert.name, by_hand)), "strong"), hang=6)
 
 
 def _readable(card: Card) -> list[Look]:

@@ -209,7 +209,9 @@ def test_an_input_without_a_good_value_is_refused(
 )
 def test_a_target_is_absolute(template: TargetTemplate, configuration: Configuration, target: Target) -> None:
     """Nothing is left to guess."""
-    assert target == resolve(template, configuration, app="checkout", cluster="stage")
+    told = {"cluster": "stage"} if configuration == TWO else {}
+
+    assert target == resolve(template, configuration, app="checkout", **told)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +248,7 @@ def test_a_target_that_is_not_sure_is_refused(
 ) -> None:
     """An empty part is an error, never `all`."""
     with pytest.raises(InvalidTarget) as caught:
-        resolve(template, configuration, cluster="evil", empty="")
+        resolve(template, configuration, empty="", **({} if configuration == ONE else {"cluster": "evil"}))
 
     assert says == str(caught.value)
 
@@ -299,3 +301,18 @@ def test_a_sender_may_ask_for_its_own(scope: str, says: str) -> None:
     target = Target("deployment", "local", "apps", "a")
 
     assert says == scope_refusal(Configuration(scopes=scopes), scope, runbook="checkout-slow", target=target)
+
+
+@pytest.mark.parametrize("kind", ["deployment", "node", "none"])
+def test_an_alert_of_another_cluster_is_refused_when_there_is_only_one(kind: str) -> None:
+    """Two clusters may have a node of one name, and only one of them is the sick one."""
+    template = TargetTemplate(kind, "worker-1", "apps" if kind == "deployment" else "")
+
+    with pytest.raises(InvalidTarget) as caught:
+        resolve(template, ONE, cluster="prod-us")
+
+    assert str(caught.value) == (
+        "invalid_target: the alert is about cluster 'prod-us', and engine.yaml names local alone "
+        "(name the cluster under clusters as its alerts do)"
+    )
+    assert resolve(template, ONE, cluster="local").place == "local"

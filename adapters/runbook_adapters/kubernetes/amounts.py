@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from typing import Literal
 
 from runbook_adapters.kubernetes.transport import Json
 from runbook_engine.errors import Unreadable
@@ -13,6 +14,7 @@ COUNTED = ("cpu", "memory")  # besides pods, of which each is one
 PODS = "pods"
 
 Amounts = Mapping[str, Fraction]
+Side = Literal["requests", "limits"]
 
 _QUANTITY = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:[eE]([+-]?[0-9]{1,3})|([numkMGTPE]|[KMGTPE]i)?)")
 _SUFFIXES: Mapping[str, Fraction] = {
@@ -44,9 +46,14 @@ def allocatable(node: Json) -> dict[str, Fraction]:
 def asked_by(pod: Json) -> dict[str, Fraction]:
     """Return what a pod takes: its containers together, or its largest start-up if that is more; and its overhead."""
     spec = pod.get("spec") or {}
-    whole, overhead = _requests(spec), spec.get("overhead") or {}
-    asked = {name: parse_amount(whole[name]) if name in whole else _at_most(spec, name) for name in COUNTED}
-    return {PODS: Fraction(1), **{name: asked[name] + parse_amount(overhead.get(name, 0)) for name in COUNTED}}
+    return {PODS: Fraction(1), **{name: needed_by(spec, name) for name in COUNTED}}
+
+
+def needed_by(spec: Json, name: str, side: Side = "requests") -> Fraction:
+    """Return what the pods of a spec ask for, or are limited to, of one resource."""
+    whole, overhead = _resources(spec, side), parse_amount((spec.get("overhead") or {}).get(name, 0))
+    asked = parse_amount(whole[name]) if name in whole else _at_most(spec, name, side)
+    return asked + overhead if asked or side == "requests" else asked  # an overhead is no limit by itself
 
 
 def total(amounts: Iterable[Amounts]) -> dict[str, Fraction]:
@@ -58,19 +65,25 @@ def total(amounts: Iterable[Amounts]) -> dict[str, Fraction]:
     return found
 
 
-def _at_most(spec: Json, name: str) -> Fraction:
+def _at_most(spec: Json, name: str, side: Side) -> Fraction:
     """Return the most that the containers take at any time: sidecars start before and stay, the others come and go."""
     beside, peak = Fraction(0), Fraction(0)
     for container in spec.get("initContainers") or []:
-        wanted = parse_amount(_requests(container).get(name, 0))
+        wanted = _wanted(container, name, side)
         if container.get("restartPolicy") == "Always":
             beside += wanted
             peak = max(peak, beside)
         else:
             peak = max(peak, beside + wanted)
-    together = sum((parse_amount(_requests(each).get(name, 0)) for each in spec.get("containers") or []), beside)
+    together = sum((_wanted(each, name, side) for each in spec.get("containers") or []), beside)
     return max(peak, together)
 
 
-def _requests(part: Json) -> Json:
-    return (part.get("resources") or {}).get("requests") or {}
+def _wanted(container: Json, name: str, side: Side) -> Fraction:
+    """Return what one container asks for: as much as its limit when it only has that. A template does not say so."""
+    limit = _resources(container, "limits").get(name, 0)
+    return parse_amount(_resources(container, side).get(name, limit))
+
+
+def _resources(part: Json, side: Side) -> Json:
+    return (part.get("resources") or {}).get(side) or {}

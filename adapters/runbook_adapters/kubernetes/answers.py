@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 
@@ -37,10 +38,10 @@ from runbook_adapters.kubernetes.problems import (
     WebhookDown,
     WriteConflict,
 )
+from runbook_adapters.kubernetes.wording import one_line
 
 LONGEST_WAIT = timedelta(minutes=15)  # whatever the server asks for
 BUDGET_REPAIR = timedelta(seconds=30)  # a budget with impossible numbers is put right by its controller
-MOST_CHARACTERS = 600
 
 _USER = re.compile(r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) (?:resource|path) "(?P<resource>[^"]*)"')
 _DENIED = re.compile(r"denied (?:the )?request")
@@ -90,6 +91,15 @@ def said_of(status: int, headers: Mapping[str, str], body: bytes, *, secret: str
         _line(details.kind, secret),
         is_status=True,
     )
+
+
+def decoded(content: bytes) -> dict[str, Any] | None:
+    """Return the JSON object of a body, None when it is none. This raises nothing."""
+    try:
+        found = msgspec.json.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def problem_of(call: Call, said: Said) -> ApiProblem:
@@ -182,7 +192,8 @@ def _unprocessable(call: Call, said: Said) -> ApiProblem:
 
 def _wait(text: str) -> timedelta | None:
     asked = text.strip()
-    return min(timedelta(seconds=int(asked)), LONGEST_WAIT) if asked.isdigit() and len(asked) < 9 else None
+    plain = asked.isascii() and asked.isdigit() and len(asked) < 9
+    return min(timedelta(seconds=int(asked)), LONGEST_WAIT) if plain else None
 
 
 def _line(text: str | None, secret: str) -> str:
@@ -191,5 +202,4 @@ def _line(text: str | None, secret: str) -> str:
     for part in secret.split():
         if len(part) > len("Bearer"):
             kept = kept.replace(part, "***")
-    printable = "".join(character if character.isprintable() else " " for character in kept)
-    return " ".join(printable.split())[:MOST_CHARACTERS]
+    return one_line(kept)

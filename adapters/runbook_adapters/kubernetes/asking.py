@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from runbook_adapters.kubernetes.objects import is_deleting, path_to, uid_of
+from runbook_adapters.kubernetes.objects import is_deleting, pod_path, uid_of
 from runbook_adapters.kubernetes.problems import (
     ApiProblem,
     Blocked,
@@ -49,7 +49,7 @@ GONE = Answer(verb="gone")
 def still_there(transport: Transport, pod: Target) -> Json | None:
     """Return the very pod, None when it is gone or a namesake has taken its place. Raises Unreadable."""
     try:
-        found = transport.get(path_to("pod", pod.namespace, pod.name))
+        found = transport.get(pod_path(pod))
     except NotFound as problem:
         if not problem.served:
             raise
@@ -61,7 +61,7 @@ def ask_to_leave(transport: Transport, pod: Target, grace: timedelta | None) -> 
     """Evict one pod, whose uid is known. Raises Permanent when we may not evict anything at all."""
     who = f"pod {pod.namespace}/{pod.name}"
     try:
-        transport.post(path_to("pod", pod.namespace, pod.name, "eviction"), eviction_of(pod, grace))
+        transport.post(pod_path(pod, "eviction"), eviction_of(pod, grace))
     except NotFound as problem:
         if not problem.served:
             raise

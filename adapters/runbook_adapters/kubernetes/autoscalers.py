@@ -12,6 +12,7 @@ from runbook_adapters.kubernetes.gitops import gitops_owner
 from runbook_adapters.kubernetes.objects import KINDS, annotations_of, controller_of, count_of, name_of, path_to, uid_of
 from runbook_adapters.kubernetes.problems import NotFound, RbacForbidden
 from runbook_adapters.kubernetes.transport import Items, Json, Transport
+from runbook_adapters.kubernetes.wording import SHORT, one_line
 from runbook_engine.errors import Unreadable
 from runbook_engine.model.observation import Autoscaler
 from runbook_engine.model.target import Target
@@ -102,7 +103,8 @@ def paused_because(found: Found, replicas: int) -> str:
     if found.kind == "scaledobject":
         annotations = annotations_of(found.scaler)
         if KEDA_PAUSED_REPLICAS in annotations:
-            return f"{found} is paused at {annotations[KEDA_PAUSED_REPLICAS]} replicas ({KEDA_PAUSED_REPLICAS})"
+            at = one_line(annotations[KEDA_PAUSED_REPLICAS], SHORT)
+            return f"{found} is paused at {at} replicas ({KEDA_PAUSED_REPLICAS})"
         if annotations.get(KEDA_PAUSED, "false") != "false":
             return f"{found} is paused ({KEDA_PAUSED})"
         return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from runbook_adapters.kubernetes.objects import condition_of, count_of, labels_of, matches, metadata_of, name_of
 from runbook_adapters.kubernetes.transport import Items, Json
+from runbook_adapters.kubernetes.wording import one_line
 from runbook_engine.model.node import DisruptionBudget
 
 
@@ -25,6 +26,6 @@ def budget_of(obj: Json) -> DisruptionBudget:
         wanted=count_of(status, "desiredHealthy"),
         expected=count_of(status, "expectedPods"),
         observed=count_of(status, "observedGeneration") >= count_of(metadata_of(obj), "generation"),
-        problem=(condition.get("message") or "its controller cannot count its pods") if failed else "",
+        problem=one_line(condition.get("message") or "its controller cannot count its pods") if failed else "",
         frees_unready=(obj.get("spec") or {}).get("unhealthyPodEvictionPolicy") == "AlwaysAllow",
     )

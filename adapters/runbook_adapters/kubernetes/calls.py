@@ -67,6 +67,14 @@ def checked_path(path: str) -> str:
     return path
 
 
+def change_of(verb: str, path: str) -> Call:
+    """Return what a path names, to be changed. Raises InvalidTarget for a whole collection, except to create in it."""
+    call = call_of(verb, path)
+    if verb != "create" and not call.name:
+        raise InvalidTarget(f"cannot {call}: no object is named, and all of them never are")
+    return call
+
+
 def call_of(verb: str, path: str) -> Call:
     """Return what a path names."""
     parts = path.strip("/").split("/")

@@ -22,6 +22,7 @@ from runbook_adapters.kubernetes.releases import said_difference
 from runbook_adapters.kubernetes.revisions import Kept, history_of
 from runbook_adapters.kubernetes.templates import RESTARTED_AT, is_same_release, restarted_at, template_of
 from runbook_adapters.kubernetes.transport import FIELD_MANAGER, Json, Transport
+from runbook_adapters.kubernetes.wording import one_line
 from runbook_engine.errors import InvalidTarget, Unreadable
 from runbook_engine.model.observation import ChangeEvent
 from runbook_engine.model.target import Target
@@ -85,7 +86,7 @@ def _difference(before: Kept | None, release: Kept) -> str:
     if before is None:
         return release.summary or "released"
     said = said_difference(before.template, release.template) or "released"
-    return f"{said} ({release.cause})" if release.cause else said
+    return f"{said} ({one_line(release.cause)})" if release.cause else said
 
 
 def _who_released(workload: Json, at: datetime, before: Kept | None, release: Kept) -> str:
@@ -108,7 +109,7 @@ def _writes(found: Json, since: datetime) -> Iterable[ChangeEvent]:
             continue
         fields = _fields(entry.get("fieldsV1") or {})
         if fields:
-            yield ChangeEvent(at=at, who=who, what=f"wrote {', '.join(fields)}", ours=who == FIELD_MANAGER)
+            yield ChangeEvent(at=at, who=who, what=one_line(f"wrote {', '.join(fields)}"), ours=who == FIELD_MANAGER)
 
 
 def _fields(tree: Mapping[str, object]) -> Sequence[str]:

@@ -12,6 +12,7 @@ from runbook_adapters.kubernetes.node_facts import cordoner_of, is_cordoned
 from runbook_adapters.kubernetes.objects import managers_of, path_to, uid_of
 from runbook_adapters.kubernetes.problems import LostAnswer, NotFound, PatchTestFailed
 from runbook_adapters.kubernetes.transport import FIELD_MANAGER, Items, Json, Transport
+from runbook_adapters.kubernetes.writes import compare_and_set
 from runbook_engine.errors import Conflict, Permanent, Unreadable
 from runbook_engine.model.plan import Value
 from runbook_engine.model.target import Target
@@ -21,6 +22,15 @@ FIELD = "/spec/unschedulable"
 
 def cordon_node(transport: Transport, target: Target) -> Mapping[str, Value]:
     """Keep new pods off a node. Raises Conflict, Retryable, Permanent, EffectUnknown."""
+    return compare_and_set(lambda: _cordon(transport, target))
+
+
+def uncordon_node(transport: Transport, target: Target) -> Mapping[str, Value]:
+    """Let pods onto a node again, if the cordon is still ours. Raises Conflict, Retryable, Permanent, EffectUnknown."""
+    return compare_and_set(lambda: _uncordon(transport, target))
+
+
+def _cordon(transport: Transport, target: Target) -> Mapping[str, Value]:
     node = existing_node(transport, target)
     if is_cordoned(node):
         return _receipt(node, changed=False)
@@ -28,8 +38,7 @@ def cordon_node(transport: Transport, target: Target) -> Mapping[str, Value]:
     return _receipt(now, changed=sent and FIELD_MANAGER in _cordoners(now))  # else somebody was faster
 
 
-def uncordon_node(transport: Transport, target: Target) -> Mapping[str, Value]:
-    """Let pods onto a node again, if the cordon is still ours. Raises Conflict, Retryable, Permanent, EffectUnknown."""
+def _uncordon(transport: Transport, target: Target) -> Mapping[str, Value]:
     node = existing_node(transport, target)
     if not is_cordoned(node):
         return _receipt(node, changed=False)

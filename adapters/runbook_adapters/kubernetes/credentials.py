@@ -46,6 +46,16 @@ def bearer(token: str) -> str:
     """Return the header of a token. Raises NoCredential when no header can hold it."""
     if not token:
         raise NoCredential("the token is empty")
+    return f"Bearer {_plain(token)}"
+
+
+def checked_header(text: str) -> str:
+    """Return a whole header, without what an editor put at its end. Raises NoCredential as `bearer` does."""
+    scheme, _, credential = text.strip().partition(" ")
+    return f"{scheme} {_plain(credential)}" if scheme else ""
+
+
+def _plain(token: str) -> str:
     if not (token.isascii() and token.isprintable()) or " " in token:
         raise NoCredential("the token holds a line break or another character that no header can hold")
-    return f"Bearer {token}"
+    return token

@@ -25,6 +25,7 @@ from runbook_adapters.kubernetes.revisions import numbered
 from runbook_adapters.kubernetes.rollout import is_observed
 from runbook_adapters.kubernetes.templates import images_of, template_of
 from runbook_adapters.kubernetes.transport import FIELD_MANAGER, Json
+from runbook_adapters.kubernetes.wording import one_line
 from runbook_engine.model.observation import ChangeEvent
 
 SOMEBODY = "somebody"
@@ -86,7 +87,7 @@ def creation_of(workload: Json, now: datetime) -> ChangeEvent:
     """Return the change that a new workload is."""
     at = parse_time(metadata_of(workload).get("creationTimestamp")) or now
     who = _name_of(managers_of(workload, TEMPLATE))
-    what = f"created with image {', '.join(images_of(template_of(workload)))}"
+    what = one_line(f"created with image {', '.join(images_of(template_of(workload)))}")
     return ChangeEvent(at=at, who=who, what=what, ours=who == FIELD_MANAGER)
 
 
@@ -115,7 +116,7 @@ def failure_of(workload: Json) -> Failure | None:
         return None
     if progressing.get("status") != "False":
         return None
-    reason = str(progressing.get("message") or "it did not progress in time")
+    reason = one_line(progressing.get("message") or "it did not progress in time")
     return Failure(reason, parse_time(progressing.get("lastUpdateTime")))
 
 

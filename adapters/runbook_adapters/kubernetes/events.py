@@ -9,11 +9,13 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
+from runbook_adapters.kubernetes.calls import is_name
 from runbook_adapters.kubernetes.objects import KINDS, WORKLOADS, metadata_of, name_of, parse_time, path_to, uid_of
 from runbook_adapters.kubernetes.problems import NotFound
 from runbook_adapters.kubernetes.reader import get_workload
 from runbook_adapters.kubernetes.revisions import replica_sets
 from runbook_adapters.kubernetes.transport import Json, Transport
+from runbook_adapters.kubernetes.wording import SHORT, one_line
 from runbook_engine.errors import InvalidTarget, Unreadable
 from runbook_engine.model.observation import ClusterEvent
 from runbook_engine.model.target import Target
@@ -37,14 +39,18 @@ class KubernetesEventReader:
             items = self._about(target)
         except (InvalidTarget, NotFound) as error:
             raise Unreadable(f"the events of {target} cannot be read: {error}") from error
-        found = [event for item in items if (event := _event(item)) is not None and event.at >= since]
+        found = [event for item in items if (event := event_of(item)) is not None and event.at >= since]
         return tuple(sorted(found, key=lambda event: event.at, reverse=True)[:MOST_EVENTS])
 
     def _about(self, target: Target) -> list[Json]:
         if target.kind in WORKLOADS:
             concerns = self._concerns(target)
-            items, _ = self._transport.list(path_to("event", target.namespace))
-            return [item for item in items if concerns(item.get("involvedObject") or {})]
+            path = path_to("event", target.namespace)
+            return self._transport.list(
+                path, keep=lambda item: item if concerns(item.get("involvedObject") or {}) else None
+            )[0]
+        if not is_name(target.name):
+            raise InvalidTarget(f"{target.name!r} is no name that an object can have")
         selector = f"involvedObject.kind={KINDS[target.kind].kind},involvedObject.name={target.name}"
         items, _ = self._transport.list(path_to("event", target.namespace), {"fieldSelector": selector})
         return items
@@ -66,7 +72,8 @@ class KubernetesEventReader:
         return concerns
 
 
-def _event(item: Json) -> ClusterEvent | None:
+def event_of(item: Json) -> ClusterEvent | None:
+    """Return what an event says happened, None when it does not say when."""
     series = item.get("series") or {}
     times = (series.get("lastObservedTime"), item.get("lastTimestamp"), item.get("eventTime"))
     at = next((found for text in times if (found := parse_time(text)) is not None), None)
@@ -77,8 +84,8 @@ def _event(item: Json) -> ClusterEvent | None:
     return ClusterEvent(
         at=at,
         about=f"{str(involved.get('kind') or 'object').lower()}/{involved.get('name') or ''}",
-        reason=str(item.get("reason") or ""),
-        message=str(item.get("message") or ""),
+        reason=one_line(item.get("reason") or "", SHORT),
+        message=one_line(item.get("message") or ""),
         count=int(series.get("count") or item.get("count") or 1),
         warning=item.get("type") == "Warning",
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from runbook_adapters.kubernetes.objects import annotations_of, labels_of, managers_of
 from runbook_adapters.kubernetes.transport import Json
+from runbook_adapters.kubernetes.wording import SHORT, one_line
 
 TRACKING = "argocd.argoproj.io/tracking-id"
 ARGO_LABELS = ("argocd.argoproj.io/instance", "app.kubernetes.io/instance")
@@ -20,7 +21,7 @@ def gitops_owner(obj: Json, field: str = "spec") -> str:
     """Return what owns an object in git, as in Argo CD application web; empty when nobody is known to."""
     labels, annotations = labels_of(obj), annotations_of(obj)
     if TRACKING in annotations:
-        return f"Argo CD application {annotations[TRACKING].partition(':')[0]}"
+        return f"Argo CD application {one_line(annotations[TRACKING].partition(':')[0], SHORT)}"
     if "kustomize.toolkit.fluxcd.io/name" in labels:
         return f"Flux kustomization {labels['kustomize.toolkit.fluxcd.io/name']}"
     if "helm.toolkit.fluxcd.io/name" in labels:

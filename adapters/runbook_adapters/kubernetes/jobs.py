@@ -32,6 +32,7 @@ from runbook_engine.model.target import Target
 
 TEMPLATE = "runbook-engine/job"  # the label that names the template
 ARGUMENTS = "runbook-engine/arguments"  # the annotation that keeps what it was told
+_CHANGED = "job {} of engine.yaml is another one now than the one that was approved"
 
 
 class KubernetesJobReader:
@@ -47,11 +48,8 @@ class KubernetesJobReader:
 
     def job(self, target: Target) -> Job | None:
         """Return a job, None when there is none. Raises Unreadable."""
-        try:
-            found = self._transport.get(_path(target))
-        except NotFound as problem:
-            if not problem.served:
-                raise
+        found = _job(self._transport, target)
+        if found is None:
             return None
         live = msgspec.structs.replace(target, uid=uid_of(found))
         for condition in _true_conditions(found):
@@ -76,22 +74,27 @@ class KubernetesJobWriter:
         Raises Conflict when another job has the name or the template has changed, Retryable, Permanent, EffectUnknown.
         """
         with before_touching():
-            wanted = _known(template, self._templates)
-            if wanted.digest != digest:
-                raise Conflict(f"job {template} of engine.yaml is another one now than the one that was approved")
-            _, where = _path(target), path_to("job", target.namespace)
+            wanted, path = _known(template, self._templates), _path(target)
+        if wanted.digest != digest:
+            # An earlier call may have started it, while the template still was the one that was approved.
+            return self._started(target, template, arguments, _CHANGED.format(template))
         try:
-            self._transport.post(where, job_manifest(target, wanted, arguments))
+            self._transport.post(path.rpartition("/")[0], job_manifest(target, wanted, arguments))
         except AlreadyExists:
-            self._check_ours(target, template, arguments)
-            return {"unchanged": True}
+            return self._started(target, template, arguments, f"{target} was there and is gone")
         return {}
 
-    def _check_ours(self, target: Target, template: str, arguments: Mapping[str, str]) -> None:
+    def _started(
+        self, target: Target, template: str, arguments: Mapping[str, str], otherwise: str
+    ) -> Mapping[str, Value]:
+        """Return that our job is there already. Raises Conflict when it is not, or not ours."""
         with before_touching():
-            found = self._transport.get(_path(target))
+            found = _job(self._transport, target)
+        if found is None:
+            raise Conflict(otherwise)
         if labels_of(found).get(TEMPLATE) != template or annotations_of(found).get(ARGUMENTS) != _written(arguments):
             raise Conflict(f"{target} exists, and is another job: it was not started by this run (remove it)")
+        return {"unchanged": True}
 
 
 def job_manifest(target: Target, template: JobTemplate, arguments: Mapping[str, str]) -> dict[str, Any]:
@@ -117,6 +120,15 @@ def job_manifest(target: Target, template: JobTemplate, arguments: Mapping[str, 
         },
         "spec": spec,
     }
+
+
+def _job(transport: Transport, target: Target) -> Json | None:
+    try:
+        return transport.get(_path(target))
+    except NotFound as problem:
+        if not problem.served:
+            raise
+        return None
 
 
 def _path(target: Target) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from runbook_adapters.kubernetes.credentials import Credentials, NoCredential
+from runbook_adapters.kubernetes.credentials import Credentials, NoCredential, checked_header
 from runbook_engine.errors import NoAdapter
 
 _NOT_OURS = {
@@ -53,7 +53,7 @@ class PersonToken:
                 self._loaded = self._again()
             elif self._loaded.refresh_api_key_hook is not None:
                 self._loaded.refresh_api_key_hook(self._loaded)
-            return str(self._loaded.api_key.get("authorization", ""))
+            return checked_header(str(self._loaded.api_key.get("authorization", "")))
 
     def refresh(self) -> None:
         """Read the file, or run the plugin, before the next request."""

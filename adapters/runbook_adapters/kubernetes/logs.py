@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from runbook_adapters.kubernetes.objects import WORKLOADS, metadata_of, name_of, owned_by, path_to, uid_of
-from runbook_adapters.kubernetes.problems import NotFound, Rejected
+from runbook_adapters.kubernetes.problems import NotFound, Rejected, Unavailable
 from runbook_adapters.kubernetes.reader import get_workload
 from runbook_adapters.kubernetes.revisions import is_ready, pods_of, replica_sets
 from runbook_adapters.kubernetes.transport import Items, Json, Transport
@@ -28,21 +28,31 @@ class KubernetesLogReader:
         """Return the last lines of each container; `previous`: of the containers before, where one was restarted."""
         wanted = max(1, min(lines, MOST_LINES))
         pods = sorted(_pods(self._transport, target), key=_affected)[:MOST_PODS]
+        silent: set[str] = set()
         return tuple(
-            self._excerpt(pod, container, wanted, previous)
+            self._excerpt(pod, container, wanted, previous, silent)
             for pod in pods
             for container in _containers(pod, restarted=previous)
         )
 
-    def _excerpt(self, pod: Json, container: str, lines: int, previous: bool) -> LogExcerpt:
+    def _excerpt(self, pod: Json, container: str, lines: int, previous: bool, silent: set[str]) -> LogExcerpt:
+        told = self._told(pod, container, lines, previous, silent)
+        return LogExcerpt(name=f"{name_of(pod)}/{container}", lines=told, previous=previous)
+
+    def _told(self, pod: Json, container: str, lines: int, previous: bool, silent: set[str]) -> tuple[str, ...]:
+        """A log comes from the node itself, so of a node that is `silent` no second one is waited for."""
+        node = (pod.get("spec") or {}).get("nodeName") or ""
+        if node in silent:
+            return (f"[no log: node {node} does not answer]",)
         path = path_to("pod", metadata_of(pod).get("namespace", ""), name_of(pod), "log")
         query = {"container": container, "tailLines": str(lines), **({"previous": "true"} if previous else {})}
-        name = f"{name_of(pod)}/{container}"
         try:
-            text = self._transport.text(path, query)
+            return _newest(self._transport.text(path, query), lines)
         except (NotFound, Rejected) as error:
-            return LogExcerpt(name=name, lines=(f"[no log: {error.message}]",), previous=previous)
-        return LogExcerpt(name=name, lines=_newest(text, lines), previous=previous)
+            return (f"[no log: {error.message}]",)
+        except Unavailable as error:
+            silent |= {node} - {""}
+            return (f"[no log: {error.message}]",)
 
 
 def _pods(transport: Transport, target: Target) -> Items:
@@ -80,8 +90,16 @@ def _affected(pod: Json) -> tuple[bool, int, str]:
 def _containers(pod: Json, *, restarted: bool) -> Iterable[str]:
     if restarted:
         return [str(status.get("name")) for status in _statuses(pod) if int(status.get("restartCount") or 0) > 0]
-    return [str(container.get("name")) for container in (pod.get("spec") or {}).get("containers") or []]
+    spec = pod.get("spec") or {}
+    unwell = {status.get("name") for status in _statuses(pod) if not status.get("ready")}
+    before = [each for each in spec.get("initContainers") or [] if _is_sidecar(each) or each.get("name") in unwell]
+    return [str(container.get("name")) for container in [*before, *(spec.get("containers") or [])]]
+
+
+def _is_sidecar(container: Json) -> bool:
+    return bool(container.get("restartPolicy") == "Always")
 
 
 def _statuses(pod: Json) -> Items:
-    return (pod.get("status") or {}).get("containerStatuses") or []
+    status = pod.get("status") or {}
+    return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]

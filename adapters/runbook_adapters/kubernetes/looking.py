@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from runbook_adapters.kubernetes.problems import ApiProblem, NotFound, RbacForbidden, Rejected, TokenRefused
-from runbook_engine.errors import Permanent, Retryable, Unreadable
+from runbook_engine.errors import InvalidTarget, Permanent, Retryable, Unreadable
 
 
 @contextmanager
@@ -14,6 +14,8 @@ def before_touching() -> Iterator[None]:
     """Turn what a look raises into what a change may raise: nothing has been sent yet."""
     try:
         yield
+    except InvalidTarget as error:
+        raise Permanent(str(error)) from error
     except Unreadable as error:
         if isinstance(error, NotFound | RbacForbidden | Rejected | TokenRefused):
             raise Permanent(str(error)) from error

@@ -16,6 +16,7 @@ from runbook_adapters.kubernetes.objects import (
 )
 from runbook_adapters.kubernetes.pods import NOWHERE, Ourselves
 from runbook_adapters.kubernetes.transport import Json
+from runbook_adapters.kubernetes.wording import one_line
 from runbook_engine.model.node import Node
 from runbook_engine.model.target import Target
 
@@ -57,6 +58,12 @@ def node_of(obj: Json, place: str, ourselves: Ourselves = NOWHERE) -> Node:
     )
 
 
+def without_images(node: Json) -> Json:
+    """Return a node without the list of what it has pulled, which is most of what it weighs."""
+    status = node.get("status") or {}
+    return {**node, "status": {key: value for key, value in status.items() if key != "images"}}
+
+
 def node_target(obj: Json, place: str) -> Target:
     """Return a node as a target, with its uid."""
     return Target("node", place, "", name_of(obj), uid_of(obj))
@@ -76,7 +83,7 @@ def _why_not_ready(ready: Json) -> str:
     if not ready:
         return "its kubelet has never said that it is ready"
     told = ": ".join(part for part in (ready.get("reason") or "", ready.get("message") or "") if part)
-    return f"Ready is {ready.get('status')}" + (f": {told}" if told else "")
+    return f"Ready is {ready.get('status')}" + (f": {one_line(told)}" if told else "")
 
 
 def _pressures(obj: Json) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from runbook_adapters.kubernetes.headroom import read_headroom
-from runbook_adapters.kubernetes.node_facts import node_of, node_target
+from runbook_adapters.kubernetes.node_facts import node_of, node_target, without_images
 from runbook_adapters.kubernetes.objects import WORKLOADS, controller_of, name_of, path_to, uid_of
 from runbook_adapters.kubernetes.pods import NOWHERE, Ourselves
 from runbook_adapters.kubernetes.roster import Roster, found
@@ -35,7 +35,7 @@ class KubernetesNodeReader:
 
     def nodes(self, place: str) -> tuple[Node, ...]:
         """Return every node of the cluster. Raises Unreadable."""
-        listed, _ = self._transport.list(path_to("node"))
+        listed, _ = self._transport.list(path_to("node"), keep=without_images)
         return tuple(node_of(node, self._place, self._ourselves) for node in listed)
 
     def pods(self, target: Target) -> tuple[Pod, ...]:
@@ -95,7 +95,7 @@ class KubernetesNodeReader:
     def _node_at(self, instance: str) -> Target:
         """Return the node that has the address, or that runs the one pod that has it."""
         host = host_of(instance)
-        nodes, _ = self._transport.list(path_to("node"))
+        nodes, _ = self._transport.list(path_to("node"), keep=without_images)
         having = [node for node in nodes if _has(node, host)]
         address = _address(host)
         if not having and address is not None:

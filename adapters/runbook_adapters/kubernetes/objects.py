@@ -12,6 +12,7 @@ import msgspec
 
 from runbook_adapters.kubernetes.calls import path_of
 from runbook_adapters.kubernetes.transport import Items, Json
+from runbook_adapters.kubernetes.wording import SHORT, one_line
 from runbook_engine.errors import InvalidTarget
 from runbook_engine.model.node import Owner
 from runbook_engine.model.target import Target
@@ -64,6 +65,13 @@ def workload_path(target: Target, subresource: str = "") -> str:
             f"{target} is no workload of a cluster (name a namespace and a deployment, statefulset or daemonset)"
         )
     return path_to(target.kind, target.namespace, target.name, subresource)
+
+
+def pod_path(target: Target, subresource: str = "") -> str:
+    """Return the path of a target that must be a pod with a name. Raises InvalidTarget."""
+    if target.kind != "pod" or not target.namespace or not target.name:
+        raise InvalidTarget(f"{target} is no pod of a cluster (name a namespace and a pod)")
+    return path_to("pod", target.namespace, target.name, subresource)
 
 
 def metadata_of(obj: Json) -> Json:
@@ -201,7 +209,7 @@ def service_of(obj: Json) -> str:
 
 
 def _reason(obj: Json) -> str:
-    reason = " ".join(annotations_of(obj)[IGNORE].split())
+    reason = one_line(annotations_of(obj)[IGNORE], SHORT)
     return f": {reason}" if reason else ""
 
 

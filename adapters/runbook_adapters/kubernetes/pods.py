@@ -18,6 +18,7 @@ from runbook_adapters.kubernetes.objects import (
     uid_of,
 )
 from runbook_adapters.kubernetes.transport import Json
+from runbook_adapters.kubernetes.wording import SHORT, one_line
 from runbook_engine.model.node import Phase, Pod
 from runbook_engine.model.target import Target
 
@@ -124,7 +125,7 @@ def _waiting(obj: Json) -> str:
     if placed.get("status") == "False":
         reasons.append(placed.get("reason") or "")
     serious = [reason for reason in reasons if reason and reason not in STARTING]
-    return next(iter(serious + [reason for reason in reasons if reason]), "")
+    return one_line(next(iter(serious + [reason for reason in reasons if reason]), ""), SHORT)
 
 
 def _containers(status: Mapping[str, Any]) -> list[Json]:

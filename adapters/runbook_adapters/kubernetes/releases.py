@@ -11,6 +11,7 @@ from typing import Any
 
 from runbook_adapters.kubernetes.templates import is_same_release, restarted_at
 from runbook_adapters.kubernetes.transport import Json
+from runbook_adapters.kubernetes.wording import one_line
 
 TOLD_APART = ("name", "image", "env", "envFrom")
 LONGEST = 500
@@ -23,7 +24,7 @@ def said_difference(before: Json, after: Json) -> str:
     if is_same_release(before, after):
         return "restarted" if restarted_at(before) != restarted_at(after) else "marked"
     said = "; ".join(_parts(before, after)) or "pod template changed"
-    return said if len(said) <= LONGEST else f"{said[: LONGEST - 3]}..."
+    return one_line(said, LONGEST)
 
 
 def _parts(before: Json, after: Json) -> Iterator[str]:

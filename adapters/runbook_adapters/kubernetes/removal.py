@@ -9,7 +9,7 @@ import msgspec
 
 from runbook_adapters.kubernetes.asking import ask_to_leave, deletion_of, still_there
 from runbook_adapters.kubernetes.looking import before_touching
-from runbook_adapters.kubernetes.objects import controller_of, is_deleting, path_to, uid_of
+from runbook_adapters.kubernetes.objects import controller_of, is_deleting, pod_path, uid_of
 from runbook_adapters.kubernetes.pods import OURS, Ourselves
 from runbook_adapters.kubernetes.problems import LostAnswer, NotFound, WriteConflict
 from runbook_adapters.kubernetes.transport import Json, Transport
@@ -62,7 +62,7 @@ def _evicted(transport: Transport, pod: Target, grace: timedelta | None) -> Mapp
 def _deleted(transport: Transport, pod: Target, grace: timedelta | None) -> Mapping[str, Value]:
     options = {"apiVersion": "v1", "kind": "DeleteOptions", **deletion_of(pod, grace)}
     try:
-        transport.delete(path_to("pod", pod.namespace, pod.name), options)
+        transport.delete(pod_path(pod), options)
     except NotFound as problem:
         if not problem.served:
             raise

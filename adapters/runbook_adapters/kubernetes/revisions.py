@@ -24,6 +24,7 @@ from runbook_adapters.kubernetes.objects import (
 )
 from runbook_adapters.kubernetes.templates import POD_HASH, images_of, is_same_release, is_same_template, template_of
 from runbook_adapters.kubernetes.transport import Items, Json, Transport
+from runbook_adapters.kubernetes.wording import one_line
 from runbook_engine.model.observation import Revision
 
 REVISION = "deployment.kubernetes.io/revision"
@@ -168,9 +169,9 @@ def _of_replica_set(item: Json, number: int) -> Kept:
         number=number,
         template=template,
         hash=labels_of(item).get(POD_HASH, ""),
-        formerly=tuple(sorted(int(text) for text in former if text.strip().isdigit())),
+        formerly=tuple(sorted(int(text) for text in former if text.isascii() and text.strip().isdigit())),
         released_at=parse_time(metadata_of(item).get("creationTimestamp")),
-        summary=cause or ", ".join(images_of(template)),
+        summary=one_line(cause or ", ".join(images_of(template))),
         available=int((item.get("status") or {}).get("availableReplicas") or 0),
         cause=cause,
     )
@@ -186,7 +187,7 @@ def _of_controller_revision(item: Json, returned: Mapping[str, Sequence[int]], a
         hash=_controller_hash(item),
         formerly=tuple(former for former in returned.get(name_of(item), ()) if former != number),
         released_at=parse_time(metadata_of(item).get("creationTimestamp")),
-        summary=cause or ", ".join(images_of(template)),
+        summary=one_line(cause or ", ".join(images_of(template))),
         available=available,
         patch=patch,
         cause=cause,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from runbook_adapters.kubernetes.looking import before_touching
 from runbook_adapters.kubernetes.objects import (
     annotations_of,
     count_of,
@@ -37,7 +38,7 @@ from runbook_adapters.kubernetes.revisions import (
 from runbook_adapters.kubernetes.rollout import failure_mark, has_manual_updates, is_observed, partition_of
 from runbook_adapters.kubernetes.templates import raw_template
 from runbook_adapters.kubernetes.transport import Items, Json, Transport
-from runbook_adapters.kubernetes.writes import before_writing, check_same, pointer, set_annotation, unmoved
+from runbook_adapters.kubernetes.writes import check_same, pointer, set_annotation, unmoved
 from runbook_engine.errors import Conflict, Permanent, Unreadable
 from runbook_engine.model.plan import Value
 from runbook_engine.model.target import Target
@@ -47,7 +48,7 @@ Receipt = Mapping[str, Value]
 
 def rollback(transport: Transport, target: Target, revision: int, *, expected: int) -> Receipt:
     """Put the template of a revision back if the live one is that of `expected`; then clear one pod in its way."""
-    with before_writing():
+    with before_touching():
         workload = get_workload(transport, target)
         check_same(target, workload)
         history = history_of(transport, target.kind, workload)
@@ -116,7 +117,7 @@ def _cleared(transport: Transport, target: Target, workload: Json, current: Kept
         "failureMark": failure_mark(workload),
         "revision": current.number,
     }
-    with before_writing():
+    with before_touching():
         stuck = _stuck(transport, workload, current) if target.kind == "statefulset" else []
     if not stuck:
         return {**receipt, "unchanged": True}
@@ -152,7 +153,7 @@ def _stuck(transport: Transport, workload: Json, wanted: Kept) -> Items:
 def _take_away(transport: Transport, pod: Json) -> None:
     path = path_to("pod", metadata_of(pod).get("namespace", ""), name_of(pod))
     try:
-        transport.delete(path, {"preconditions": {"uid": uid_of(pod)}})
+        transport.delete(path, {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid_of(pod)}})
     except (NotFound, WriteConflict):
         return  # it is gone, or another one has its name already
 

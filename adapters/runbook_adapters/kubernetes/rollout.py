@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from runbook_adapters.kubernetes.objects import condition_of, count_of, metadata_of, parse_time
 from runbook_adapters.kubernetes.transport import Json
+from runbook_adapters.kubernetes.wording import one_line
 
 PATIENCE_WITH_PODS = timedelta(seconds=15)  # for pods that cannot be created, and before pods are looked at
 
@@ -107,10 +108,10 @@ def _deployment(workload: Json, now: datetime) -> Standing:
     if spec.get("paused"):
         return replace(seen, rollout="complete" if moved else "progressing", reason="its rollouts are paused")
     if _is_timed_out(progressing):
-        reason = str(progressing.get("message") or "it has exceeded its progress deadline")
+        reason = one_line(progressing.get("message") or "it has exceeded its progress deadline")
         return replace(seen, rollout="failed", reason=reason, mark=failure_mark(workload))
     if failure.get("status") == "True" and _lasts(failure.get("lastTransitionTime"), now):
-        reason = f"pods cannot be created: {failure.get('message') or failure.get('reason')}"
+        reason = f"pods cannot be created: {one_line(failure.get('message') or failure.get('reason'))}"
         return replace(seen, rollout="failed", reason=reason, mark=failure_mark(workload))
     if moved and progressing.get("reason") in (None, "NewReplicaSetAvailable"):
         return _complete(seen)  # it had rolled out, and pods fell ill since: no rollout, whatever else it is
@@ -169,7 +170,7 @@ def _share(value: object, whole: int, *, up: bool) -> int:
     if isinstance(value, int):
         return value
     text = str(value)
-    if not text.endswith("%") or not text[:-1].isdigit():
+    if not text.endswith("%") or not text[:-1].isdecimal():
         return 0
     exact = int(text[:-1]) * whole / 100
     return math.ceil(exact) if up else math.floor(exact)

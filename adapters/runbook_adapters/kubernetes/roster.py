@@ -9,6 +9,7 @@ from runbook_adapters.kubernetes.objects import (
     ignored_because,
     owned_by,
     path_to,
+    pod_path,
     selector_of,
     uid_of,
     workload_path,
@@ -64,9 +65,7 @@ class Roster:
 
     def raw(self, target: Target) -> Json:
         """Return one pod as the API sent it. Raises InvalidTarget when there is none, or another by now; Unreadable."""
-        if target.kind != "pod" or not target.namespace or not target.name:
-            raise InvalidTarget(f"{target} is no pod of a cluster (name a namespace and a pod)")
-        pod = found(self._transport, path_to("pod", target.namespace, target.name), target, self._place)
+        pod = found(self._transport, pod_path(target), target, self._place)
         if target.uid and target.uid != uid_of(pod):
             raise InvalidTarget(f"{target} in cluster {self._place} has been replaced by another of the same name")
         return pod

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runbook_adapters.kubernetes.autoscalers import Found, SeveralAutoscalers, find_autoscaler, paused_because
+from runbook_adapters.kubernetes.looking import before_touching
 from runbook_adapters.kubernetes.objects import (
     count_of,
     metadata_of,
@@ -21,7 +22,7 @@ from runbook_adapters.kubernetes.reader import get_workload
 from runbook_adapters.kubernetes.rollout import failure_mark
 from runbook_adapters.kubernetes.transport import Json, Transport
 from runbook_adapters.kubernetes.trouble import standing_with_pods
-from runbook_adapters.kubernetes.writes import before_writing, check_same
+from runbook_adapters.kubernetes.writes import check_same
 from runbook_engine.errors import Conflict, InvalidTarget, Permanent, Unreadable
 from runbook_engine.model.plan import Value
 from runbook_engine.model.target import Target
@@ -30,17 +31,22 @@ from runbook_engine.ports import Clock
 Receipt = Mapping[str, Value]
 
 
-def scale(transport: Transport, target: Target, replicas: int, *, expected: int, clock: Clock) -> Receipt:
-    """Set the count, or the autoscaler's minimum, if it is `expected`."""
+def scale(
+    transport: Transport, target: Target, replicas: int, *, expected: int, minimum: bool = False, clock: Clock
+) -> Receipt:
+    """Set the count, or the minimum of the autoscaler that sets it, if it is `expected`."""
     if target.kind == "daemonset":
         raise Permanent(f"cannot scale {target}: a daemonset has a pod on every node that fits (add or remove nodes)")
-    with before_writing():
+    with before_touching():
         workload = get_workload(transport, target)
         check_same(target, workload)
         autoscaler = _autoscaler(transport, target)
     live = count_of(workload.get("spec") or {}, "replicas")
-    if autoscaler is None:
+    if not minimum:
+        _refuse_autoscaled(target, autoscaler, live, replicas)
         changed = _set_count(transport, target, workload, replicas, expected)
+    elif autoscaler is None:
+        raise Conflict(f"no autoscaler sets the replicas of {target} any more; nothing was changed")
     elif live == 0:
         raise Permanent(
             f"cannot scale {target}: {paused_because(autoscaler, 0) or 'it is scaled to 0'} (start it by hand)"
@@ -57,6 +63,12 @@ def _autoscaler(transport: Transport, target: Target) -> Found | None:
         return find_autoscaler(transport, target)
     except SeveralAutoscalers as error:
         raise Permanent(str(error)) from error
+
+
+def _refuse_autoscaled(target: Target, autoscaler: Found | None, live: int, replicas: int) -> None:
+    """Raise when an autoscaler has come since: it would set another count, and its minimum is not ours to write."""
+    if autoscaler is not None and live != replicas:
+        raise Conflict(f"{autoscaler} sets the replicas of {target} now; nothing was changed")
 
 
 def _set_count(transport: Transport, target: Target, workload: Json, replicas: int, expected: int) -> bool:

@@ -8,12 +8,13 @@ import msgspec
 
 from runbook_adapters.kubernetes.entries import DataKey, EnvironmentKey, find_entry, parse_key, patch_of
 from runbook_adapters.kubernetes.gitops import gitops_owner
+from runbook_adapters.kubernetes.looking import before_touching
 from runbook_adapters.kubernetes.objects import ignored_because, metadata_of, path_to, uid_of, workload_path
 from runbook_adapters.kubernetes.problems import NotFound
 from runbook_adapters.kubernetes.reader import get_workload
 from runbook_adapters.kubernetes.transport import Json, Transport
 from runbook_adapters.kubernetes.writer import check_rolls, receipt_of
-from runbook_adapters.kubernetes.writes import before_writing, check_same, compare_and_set, pointer, unmoved
+from runbook_adapters.kubernetes.writes import check_same, compare_and_set, pointer, unmoved
 from runbook_engine.errors import Conflict, InvalidTarget, Permanent
 from runbook_engine.model.observation import Setting
 from runbook_engine.model.plan import Value
@@ -52,7 +53,7 @@ class KubernetesSettingWriter:
         return compare_and_set(lambda: self._write(target, key, text, expected))
 
     def _write(self, target: Target, key: str, text: str | None, expected: str | None) -> Mapping[str, Value]:
-        with before_writing():
+        with before_touching():
             parsed = parse_key(target, key)
             found = _holder(self._transport, target)
             check_same(target, found)
@@ -69,7 +70,7 @@ class KubernetesSettingWriter:
 
     def _write_entry(self, target: Target, workload: Json, key: EnvironmentKey, text: str | None) -> Json:
         check_rolls(target, workload, f"cannot set {key.name} of {target}")
-        with before_writing():
+        with before_touching():
             operations = patch_of(find_entry(target, workload, key), text)
         return self._transport.patch(workload_path(target), [*unmoved(workload), *operations], kind="json")
 

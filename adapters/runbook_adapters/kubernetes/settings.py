@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from runbook_adapters.kubernetes.calls import is_name
 from runbook_engine.errors import NoAdapter
 from runbook_engine.model.configuration import SecretReference
 from runbook_engine.ports import AdapterContext
@@ -131,6 +132,12 @@ def _check(settings: KubernetesSettings) -> None:
             "adapter kubernetes: auth eks needs caData or caFile",
             "set caData to certificateAuthority.data of the cluster",
         )
+    for namespace in settings.namespaces:
+        if not is_name(namespace):
+            raise NoAdapter(
+                f"adapter kubernetes: namespaces names {namespace!r}, which no namespace can be called",
+                "name namespaces one by one, or leave it out to watch all",
+            )
     if settings.max_response < 1:
         raise NoAdapter("adapter kubernetes: maxResponse is a number of bytes above 0", "leave it out for 32 MiB")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runbook_adapters.kubernetes.budgets import covering
+from runbook_adapters.kubernetes.calls import is_name
 from runbook_adapters.kubernetes.objects import count_of, metadata_of, path_to
 from runbook_adapters.kubernetes.problems import NotFound, RbacForbidden
 from runbook_adapters.kubernetes.transport import Items, Json, Transport
@@ -29,12 +30,12 @@ class Surroundings:
         return self._object(path_to("namespace", "", namespace_of(pod)))
 
     def has_daemon_set(self, namespace: str, owner: Owner) -> bool:
-        """Whether a DaemonSet of the owner's name exists."""
-        return self._object(path_to("daemonset", namespace, owner.name)) is not None
+        """Whether a DaemonSet of the owner's name exists. Whoever makes a pod may write any name into it."""
+        return is_name(owner.name) and self._object(path_to("daemonset", namespace, owner.name)) is not None
 
     def replicas_meant(self, namespace: str, owner: Owner) -> int:
         """Return how many pods an owner is meant to have, 0 when that cannot be told."""
-        if owner.kind not in ("ReplicaSet", "StatefulSet"):
+        if owner.kind not in ("ReplicaSet", "StatefulSet") or not is_name(owner.name):
             return 0
         try:
             owning = self._object(path_to(owner.kind.lower(), namespace, owner.name))

@@ -17,8 +17,8 @@ from urllib.parse import quote, urlencode
 import msgspec
 import tenacity
 
-from runbook_adapters.kubernetes.answers import problem_of, said_of
-from runbook_adapters.kubernetes.calls import Call, call_of, checked_path
+from runbook_adapters.kubernetes.answers import decoded, problem_of, said_of
+from runbook_adapters.kubernetes.calls import Call, call_of, change_of, checked_path
 from runbook_adapters.kubernetes.credentials import Credentials, NoCredential
 from runbook_adapters.kubernetes.problems import (
     ApiProblem,
@@ -38,6 +38,7 @@ from runbook_engine.ports import Clock
 Json: TypeAlias = dict[str, Any]
 Items: TypeAlias = list[Json]
 Query: TypeAlias = Mapping[str, str]
+Keep: TypeAlias = Callable[[Json], Json | None]
 Got = TypeVar("Got")
 PatchKind = Literal["json", "merge", "strategic"]
 
@@ -55,6 +56,10 @@ MOST_TRIES = 5
 MOST_TEXT = 1024 * 1024  # bytes of a log that are kept
 WATCH_TIME = 300  # seconds that a watch lasts unless the caller says otherwise
 PATIENCE = timedelta(seconds=5)
+
+
+def _whole(item: Json) -> Json:
+    return item
 
 
 class _Request(msgspec.Struct, frozen=True):
@@ -92,11 +97,14 @@ class Transport:
         """Return one object. Raises NotFound, RbacForbidden and other Unreadable problems."""
         return self._object_of(self._reading("get", path, query))
 
-    def list(self, path: str, query: Query | None = None) -> tuple[Items, str]:
-        """Return every object of a collection, page by page, and the collection's resource version."""
+    def list(self, path: str, query: Query | None = None, *, keep: Keep = _whole) -> tuple[Items, str]:
+        """Return every object of a collection, page by page, and the collection's resource version.
+
+        `keep` returns what is held of each object, None for nothing: thousands of whole ones need a lot of memory.
+        """
         for _ in range(MOST_RESTARTS):
             try:
-                return self._pages(path, query or {})
+                return self._pages(path, query or {}, keep)
             except Expired:
                 continue  # from the start: what is continued is too old
         said = Said(message=f"it changes faster than it can be read, {MOST_RESTARTS} times over")
@@ -146,7 +154,7 @@ class Transport:
             except Broken as broken:
                 raise Unavailable(request.call, Said(message=str(broken))) from broken
 
-    def _pages(self, path: str, query: Query) -> tuple[Items, str]:
+    def _pages(self, path: str, query: Query, keep: Keep) -> tuple[Items, str]:
         found: Items = []
         version, more = "", ""
         for _ in range(MOST_PAGES):
@@ -156,7 +164,7 @@ class Transport:
             meta, items = page.get("metadata"), page.get("items")
             if not isinstance(meta, dict) or not isinstance(items, list | None):
                 raise Unavailable(request.call, Said(message="the answer is not a list of Kubernetes objects"))
-            found += items or []
+            found += [kept for item in items or [] if (kept := keep(item)) is not None]
             version = version or str(meta.get("resourceVersion", ""))
             more = str(meta.get("continue") or "")
             if not more:
@@ -164,7 +172,7 @@ class Transport:
         raise Unavailable(call_of("list", path), Said(message=f"it has more than {MOST_PAGES} pages"))
 
     def _event(self, call: Call, line: bytes) -> Json:
-        event = _decoded(line)
+        event = decoded(line)
         told = event.get("object") if event is not None else None
         if event is None or not isinstance(told, dict):
             raise Unavailable(call, Said(message="the answer is not a watch of Kubernetes objects"))
@@ -188,7 +196,7 @@ class Transport:
         headers = {"Accept": "application/json", "Content-Type": content_type}
         content = None if body is None else msgspec.json.encode(body)
         where = _asked(path, fields)
-        request = _Request(call_of(verb, path), METHODS[verb], where, self._wire.times.write, headers, content)
+        request = _Request(change_of(verb, path), METHODS[verb], where, self._wire.times.write, headers, content)
         return self._object_of(request)
 
     def _object_of(self, request: _Request) -> Json:
@@ -225,7 +233,7 @@ class Transport:
         """Send once, and return the object of the answer."""
         with self._opened(request) as opened:
             try:
-                found = _decoded(opened.body())
+                found = decoded(opened.body())
             except Broken as broken:
                 raise _lost(request.call, Said(message=str(broken)), broken.remedy) from broken
         if found is None:
@@ -271,14 +279,6 @@ def _harmless(error: BaseException) -> bool:
     if isinstance(error, NotSentOnRead):
         return isinstance(error.__cause__, Broken)
     return isinstance(error, Throttled | Unavailable)
-
-
-def _decoded(content: bytes) -> Json | None:
-    try:
-        found = msgspec.json.decode(content)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _lost(call: Call, said: Said, remedy: str = "") -> ApiProblem:

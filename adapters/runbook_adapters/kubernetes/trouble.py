@@ -33,6 +33,7 @@ from runbook_adapters.kubernetes.revisions import (
 )
 from runbook_adapters.kubernetes.rollout import Standing, standing_of
 from runbook_adapters.kubernetes.transport import Items, Json, Transport
+from runbook_adapters.kubernetes.wording import one_line
 
 WAITING = frozenset(
     {
@@ -96,7 +97,7 @@ def failing(pod: Json, now: datetime) -> str:
         waiting = (container.get("state") or {}).get("waiting") or {}
         why = str(waiting.get("reason") or "")
         if why in WAITING and now - _settled_at(pod, now) > LONGEST_WAIT:
-            said = f": {waiting['message']}" if waiting.get("message") else ""
+            said = f": {one_line(waiting['message'])}" if waiting.get("message") else ""
             return f"container {name} of pod {name_of(pod)} waits in {why}{said}"
         if restarts >= MOST_RESTARTS and not container.get("ready"):
             return f"container {name} of pod {name_of(pod)} has been restarted {restarts} times"
@@ -106,7 +107,7 @@ def failing(pod: Json, now: datetime) -> str:
 def _homelessness(homeless: Items) -> str:
     if not homeless:
         return ""
-    said = condition_of(homeless[0], "PodScheduled").get("message") or "no node takes it"
+    said = one_line(condition_of(homeless[0], "PodScheduled").get("message") or "no node takes it")
     return f"no room for {len(homeless)} of its pods: {said}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from runbook_adapters.kubernetes.looking import before_touching
 from runbook_adapters.kubernetes.objects import count_of, metadata_of, workload_path
 from runbook_adapters.kubernetes.reader import get_workload
 from runbook_adapters.kubernetes.rollbacks import rollback
@@ -12,7 +13,6 @@ from runbook_adapters.kubernetes.scaling import scale
 from runbook_adapters.kubernetes.templates import RESTARTED_AT, restarted_at, template_of
 from runbook_adapters.kubernetes.transport import Json, Transport
 from runbook_adapters.kubernetes.writes import (
-    before_writing,
     check_same,
     compare_and_set,
     set_annotation,
@@ -31,9 +31,11 @@ class KubernetesWriter:
         self._transport = transport
         self._clock = clock
 
-    def scale(self, target: Target, replicas: int, *, expected: int) -> Mapping[str, Value]:
-        """Set the count (of an autoscaled workload: its autoscaler's minimum), if it is `expected`."""
-        return compare_and_set(lambda: scale(self._transport, target, replicas, expected=expected, clock=self._clock))
+    def scale(self, target: Target, replicas: int, *, expected: int, minimum: bool = False) -> Mapping[str, Value]:
+        """Set the count, or with `minimum` that of the autoscaler that sets the count, if it is `expected`."""
+        return compare_and_set(
+            lambda: scale(self._transport, target, replicas, expected=expected, minimum=minimum, clock=self._clock)
+        )
 
     def restart(self, target: Target, mark: str) -> Mapping[str, Value]:
         """Replace every pod, rolling; the same mark again does nothing."""
@@ -44,7 +46,7 @@ class KubernetesWriter:
         return compare_and_set(lambda: rollback(self._transport, target, revision, expected=expected))
 
     def _restart(self, target: Target, mark: str) -> Mapping[str, Value]:
-        with before_writing():
+        with before_touching():
             workload = get_workload(self._transport, target)
             check_same(target, workload)
         if restarted_at(template_of(workload)) == mark:

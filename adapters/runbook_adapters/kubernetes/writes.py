@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from runbook_adapters.kubernetes.looking import before_touching
 from runbook_adapters.kubernetes.objects import metadata_of, uid_of
 from runbook_adapters.kubernetes.problems import PatchTestFailed, WriteConflict
 from runbook_adapters.kubernetes.transport import Json
-from runbook_engine.errors import Conflict, InvalidTarget, Permanent
+from runbook_engine.errors import Conflict
 from runbook_engine.model.target import Target
 
 MOST_ATTEMPTS = 5
 Done = TypeVar("Done")
-
-
-@contextmanager
-def before_writing() -> Iterator[None]:
-    """Turn what a look raises into what a writer raises: nothing has been sent yet."""
-    try:
-        with before_touching():
-            yield
-    except InvalidTarget as error:
-        raise Permanent(str(error)) from error
 
 
 def compare_and_set(attempt: Callable[[], Done]) -> Done:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from runbook_adapters.kubernetes import ADAPTER, KubernetesSettings
@@ -59,6 +60,17 @@ def test_port_is_refused_when_a_cluster_has_none(tmp_path: Path) -> None:
     assert str(refused.value) == (
         "kubernetes does not serve journal (it serves cluster, settings, nodes, jobs, events, changes and logs)"
     )
+
+
+@pytest.mark.parametrize("namespace", ["", "*", "Shop", "a/b"])
+def test_watching_is_refused_when_a_namespace_has_no_such_name(tmp_path: Path, namespace: str) -> None:
+    """The sentence names the setting."""
+    chosen = msgspec.structs.replace(settings("http://localhost:1"), namespaces=("shop", namespace))
+
+    with pytest.raises(NoAdapter) as refused:
+        ADAPTER.build("changes", chosen, context(tmp_path, lambda reference: "x"))
+
+    assert f"namespaces names {namespace!r}, which no namespace can be called" in str(refused.value)
 
 
 def test_workload_is_read_when_the_adapter_was_chosen(cluster: Bed, fake, tmp_path: Path) -> None:

@@ -117,6 +117,44 @@ def test_log_says_why_when_there_is_none(cluster: Bed, fake) -> None:
     assert (f'[no log: container "app" in pod "{name}" is waiting to start]',) == log.lines
 
 
+def test_logs_of_other_nodes_are_told_when_one_kubelet_is_silent(cluster: Bed, fake) -> None:
+    """Of a node that is lost one log is waited for, and those of the others are the evidence."""
+    rig = two_releases(cluster, "daemonset")
+    pods = {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in cluster.live_pods("web")}
+    silent = min(pods)
+    fake.faults.html("GET", f"/pods/{silent}/log", times=99)
+
+    found = KubernetesLogReader(cluster.transport).logs(rig.target, 3)
+
+    assert set(pods) == {log.name.partition("/")[0] for log in found}
+    (lost,) = [log for log in found if log.name == f"{silent}/app"]
+    assert ("[no log: <html><body>Bad Gateway</body></html>]",) == lost.lines
+
+
+def test_logs_of_one_node_are_asked_once_when_its_kubelet_is_silent(cluster: Bed, fake) -> None:
+    """Each further wait would take time from the others."""
+    cluster.deployment("web", replicas=1, sidecars=[{"name": "beside", "image": OLD}])
+    cluster.settle("deployment", "web")
+    (pod,) = cluster.live_pods("web")
+    fault = fake.faults.timeout("GET", "/log", times=99)
+
+    found = KubernetesLogReader(cluster.transport).logs(cluster.target("deployment", "web"), 3)
+
+    assert fault.seen <= 5
+    assert [f"[no log: node {pod['spec']['nodeName']} does not answer]"] == list(found[1].lines)
+
+
+def test_log_of_what_prepares_a_pod_is_told_when_that_fails(cluster: Bed, fake) -> None:
+    """A pod that never gets to its containers says why in the log of what comes before; a sidecar stays."""
+    before = [{"name": "migrate", "image": OLD}, {"name": "proxy", "image": OLD, "restartPolicy": "Always"}]
+    cluster.deployment("web", replicas=1, initContainers=before)
+    cluster.settle("deployment", "web")
+
+    found = KubernetesLogReader(cluster.transport).logs(cluster.target("deployment", "web"), 3)
+
+    assert {"app", "proxy"} == {log.name.partition("/")[2] for log in found}
+
+
 def test_logs_before_a_restart_are_empty_when_nothing_restarted(cluster: Bed) -> None:
     """Only containers that were restarted have a log from before."""
     rig = two_releases(cluster, "deployment")

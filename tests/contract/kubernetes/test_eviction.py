@@ -553,6 +553,22 @@ def test_a_pod_waits_when_its_namespace_is_being_deleted(cluster: FakeCluster) -
     assert (batch.evicted, batch.left) == ((), 1)
 
 
+def test_a_drain_goes_on_when_an_owner_has_a_name_that_nothing_can_have(cluster: FakeCluster) -> None:
+    """Whoever may create a pod may write any owner into it; none of that name exists, and no path is made of it."""
+    fill(cluster)
+    cluster.pause_controller("garbage")
+    cluster.pod("web-0", node="node-a")
+    owner = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "../../x", "uid": "u", "controller": True}
+    cluster.patch("pods", "web-0", {"metadata": {"ownerReferences": [owner]}})
+
+    batch = evicted_once(cluster)
+
+    assert batch.blocked == (
+        "pod default/web-0 is left over from DaemonSet ../../x, which is gone: nothing brings it back "
+        "(set unmanagedPods: evict to lose it)",
+    )
+
+
 def test_a_cordon_of_others_is_left_to_them(cluster: FakeCluster) -> None:
     """Case 18: the drain goes on, and our undo does not lift it."""
     fill(cluster, lambda: cluster.statefulset("web", replicas=1))
@@ -585,6 +601,22 @@ def test_a_cordon_that_others_renewed_is_left_to_them(cluster: FakeCluster) -> N
         one.writer.uncordon(NODE_A)
 
     assert one.reader.node(NODE_A).cordoned
+
+
+@pytest.mark.parametrize("verb", ["cordon", "uncordon"])
+def test_a_cordon_is_tried_again_when_the_node_is_busy(cluster: FakeCluster, verb: str) -> None:
+    """A kubelet writes the status of its node all the time, and a server that loses that race says 409."""
+    fill(cluster)
+    one = client(cluster)
+    if verb == "uncordon":
+        one.writer.cordon(NODE_A)
+    says = 'Operation cannot be fulfilled on nodes "node-a": the object has been modified'
+    cluster.faults.denied("PATCH", "/nodes/node-a", says, code=409, times=3)
+
+    receipt = getattr(one.writer, verb)(NODE_A)
+
+    assert "unchanged" not in receipt
+    assert one.reader.node(NODE_A).cordoned is (verb == "cordon")
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["told", "its answer lost"])

@@ -29,6 +29,7 @@ class Rig:
     """One pinned job of a cluster, and what starts and reads it."""
 
     def __init__(self, bed: Bed) -> None:
+        self.bed = bed
         self.template = template(bed.namespace)
         self.reader = KubernetesJobReader(bed.transport, [self.template])
         self.writer = KubernetesJobWriter(bed.transport, [self.template])
@@ -97,6 +98,17 @@ def test_start_is_in_doubt_when_its_answer_is_lost(rig: Rig, fake: FakeCluster) 
         rig.start()
 
     assert rig.start() == {"unchanged": True}
+
+
+def test_job_that_was_started_is_found_when_its_template_has_changed_since(rig: Rig, fake: FakeCluster) -> None:
+    """A lost answer, and then another engine.yaml: the job that was approved runs, and saying no would hide it."""
+    approved = rig.template.digest
+    fake.faults.lost_after("POST", JOBS)
+    with pytest.raises(EffectUnknown):
+        rig.start()
+    rig.writer = KubernetesJobWriter(rig.bed.transport, [template(rig.bed.namespace, backoffLimit=3)])
+
+    assert rig.start(digest=approved) == {"unchanged": True}
 
 
 def test_start_is_refused_when_no_such_job_is_pinned(rig: Rig) -> None:

@@ -94,6 +94,34 @@ def test_token_file_is_read_again_when_it_was_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "header"),
+    [
+        pytest.param(f"{SECRET}\n", f"Bearer {SECRET}", id="a line break at its end"),
+        pytest.param(f"{SECRET}\r\n\r\n", f"Bearer {SECRET}", id="line breaks of another system"),
+    ],
+)
+def test_token_file_is_stripped_when_an_editor_ended_its_line(tmp_path: Path, content: str, header: str) -> None:
+    """As kubectl does; no header could hold it otherwise."""
+    (tmp_path / "token").write_text(content)
+
+    found = load_kubeconfig(written(tmp_path, user={"tokenFile": "token"}), "shop")
+
+    assert header == found.credentials.authorization(NOW)
+
+
+@pytest.mark.parametrize("content", [f"{SECRET}\nmore", f"{SECRET} \x7f"], ids=["two lines", "a control character"])
+def test_token_is_refused_when_no_header_can_hold_it(tmp_path: Path, content: str) -> None:
+    """The HTTP library's own error would show the token."""
+    (tmp_path / "token").write_text(content)
+    found = load_kubeconfig(written(tmp_path, user={"tokenFile": "token"}), "shop")
+
+    with pytest.raises(NoCredential) as refused:
+        found.credentials.authorization(NOW)
+
+    assert "the token holds a line break or another character that no header can hold" == str(refused.value)
+
+
+@pytest.mark.parametrize(
     ("expires", "headers"),
     [
         pytest.param("2999-01-01T00:00:00Z", ["Bearer token-0", "Bearer token-0"], id="as long as it lives"),

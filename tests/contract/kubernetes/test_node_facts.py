@@ -432,6 +432,24 @@ def test_headroom_is_there_when_the_sum_fits() -> None:
             id="the other takes only some",
         ),
         pytest.param(
+            [
+                raw_node("node-a", metadata={"labels": {"kubernetes.io/os": "linux"}}),
+                raw_node("node-b", metadata={"labels": {"kubernetes.io/os": "windows"}}),
+            ],
+            [],
+            "no other node takes its pods",
+            id="the other runs another system",
+        ),
+        pytest.param(
+            [
+                raw_node("node-a", metadata={"labels": {"kubernetes.io/arch": "amd64"}}),
+                raw_node("node-b", metadata={"labels": {"kubernetes.io/arch": "arm64"}}),
+            ],
+            [],
+            "no other node takes its pods",
+            id="the other is of another architecture",
+        ),
+        pytest.param(
             [raw_node("node-a"), raw_node("node-b")],
             [
                 raw_pod(

@@ -185,6 +185,24 @@ POD = {
 ENDING = {"spec": {**POD["spec"], "activeDeadlineSeconds": 60}}
 
 
+def asks(**requests: str) -> dict:
+    """Return the resources of a container that asks for so much."""
+    return {"requests": {name.replace("_", "."): amount for name, amount in requests.items()}}
+
+
+LIMITED = {
+    "spec": {"containers": [{"resources": asks(cpu="500m")}, {"resources": {"limits": {"cpu": "1500m"}}}]}
+}  # of a template the API does not write what a container asks for unsaid
+PREPARED = {
+    "spec": {
+        "initContainers": [{"restartPolicy": "Always", "resources": asks(cpu="1")}, {"resources": asks(cpu="2")}],
+        "containers": [{"resources": asks(cpu="1")}],
+    }
+}
+GPU = {"spec": {"containers": [{"resources": {"limits": {"nvidia.com/gpu": "1"}}}]}}
+WHOLE = {"spec": {"resources": asks(cpu="2"), "containers": [{"resources": asks(cpu="1")}]}}
+
+
 @pytest.mark.parametrize(
     ("quotas", "template", "left"),
     [
@@ -200,6 +218,10 @@ ENDING = {"spec": {**POD["spec"], "activeDeadlineSeconds": 60}}
         ([quota({"pods": "3"}, {}, scopes=["Terminating"])], POD, None),
         ([quota({"pods": "3"}, {}, scopes=["Terminating"])], ENDING, 3),
         ([quota({"pods": "3"}, {}, scopes=["BestEffort"])], POD, None),
+        ([quota({"requests.cpu": "4"}, {})], LIMITED, 2),
+        ([quota({"requests.cpu": "6"}, {})], PREPARED, 2),
+        ([quota({"requests.nvidia.com/gpu": "3"}, {"requests.nvidia.com/gpu": "2"})], GPU, 1),
+        ([quota({"cpu": "4"}, {})], WHOLE, 2),
         (
             [
                 quota(
@@ -227,6 +249,10 @@ ENDING = {"spec": {**POD["spec"], "activeDeadlineSeconds": 60}}
         "a scope that the pods are not in",
         "a scope that the pods are in",
         "only for pods that ask for nothing",
+        "a container that only has a limit asks for as much",
+        "a sidecar stays beside what prepares the pod",
+        "devices",
+        "asked for by the whole pod",
         "only for another priority",
     ],
 )

@@ -118,12 +118,12 @@ def test_minimum_is_raised_when_an_autoscaler_sets_the_count(rig: WorkloadRig, m
     hpa(rig.bed, minimum=minimum)
     expected = minimum or 1
 
-    receipt = rig.writer.scale(rig.target, 4, expected=expected)
+    receipt = rig.writer.scale(rig.target, 4, expected=expected, minimum=True)
 
     assert not receipt.get("unchanged")
     assert 4 == minimum_of(rig.bed)
     rig.bed.wait(lambda: count(rig.bed) == 4, "the autoscaler's raise")
-    rig.writer.scale(rig.target, expected, expected=4)
+    rig.writer.scale(rig.target, expected, expected=4, minimum=True)
     assert expected == minimum_of(rig.bed)
 
 
@@ -131,7 +131,7 @@ def test_minimum_is_left_alone_when_already_so(rig: WorkloadRig) -> None:
     """A repeat finds its own minimum, whatever was expected."""
     hpa(rig.bed, minimum=4)
 
-    assert rig.writer.scale(rig.target, 4, expected=2)["unchanged"] is True
+    assert rig.writer.scale(rig.target, 4, expected=2, minimum=True)["unchanged"] is True
 
 
 def test_minimum_conflicts_when_it_has_moved(rig: WorkloadRig) -> None:
@@ -139,7 +139,7 @@ def test_minimum_conflicts_when_it_has_moved(rig: WorkloadRig) -> None:
     hpa(rig.bed, minimum=3)
 
     with pytest.raises(Conflict) as conflict:
-        rig.writer.scale(rig.target, 5, expected=2)
+        rig.writer.scale(rig.target, 5, expected=2, minimum=True)
 
     assert 3 == minimum_of(rig.bed)
     assert str(conflict.value) == (
@@ -152,7 +152,7 @@ def test_minimum_is_refused_when_above_the_maximum(rig: WorkloadRig) -> None:
     hpa(rig.bed, maximum=5)
 
     with pytest.raises(Permanent) as refused:
-        rig.writer.scale(rig.target, 6, expected=2)
+        rig.writer.scale(rig.target, 6, expected=2, minimum=True)
 
     assert str(refused.value) == (
         "cannot raise the minimum of HorizontalPodAutoscaler web to 6: its maximum is 5 (raise that by hand)"
@@ -170,7 +170,7 @@ def test_autoscaler_is_paused_when_nothing_is_wanted(rig: WorkloadRig) -> None:
     assert seen is not None
     assert says == seen.paused
     with pytest.raises(Permanent) as refused:
-        rig.writer.scale(rig.target, 3, expected=2)
+        rig.writer.scale(rig.target, 3, expected=2, minimum=True)
     assert f"cannot scale {rig.target}: {says} (start it by hand)" == str(refused.value)
 
 
@@ -186,7 +186,7 @@ def test_workload_is_unreadable_when_two_autoscalers_set_its_count(rig: Workload
     with pytest.raises(Unreadable) as unread:
         rig.look()
     with pytest.raises(Permanent) as refused:
-        rig.writer.scale(rig.target, 4, expected=2)
+        rig.writer.scale(rig.target, 4, expected=2, minimum=True)
 
     assert (says, says) == (str(unread.value), str(refused.value))
 
@@ -219,7 +219,7 @@ def test_scaled_object_is_raised_when_keda_sets_the_count(rig: WorkloadRig, mini
     assert seen is not None
     assert ("ScaledObject", "web", before, 8) == (seen.kind, seen.name, seen.minimum, seen.maximum)
 
-    rig.writer.scale(rig.target, 4, expected=before)
+    rig.writer.scale(rig.target, 4, expected=before, minimum=True)
 
     assert 4 == rig.bed.client.get("scaledobject", "web")["spec"]["minReplicaCount"]
     rig.bed.wait(lambda: count(rig.bed) == 4, "KEDA's raise")
@@ -246,8 +246,28 @@ def test_scaled_object_is_refused_when_paused(rig: WorkloadRig, annotation: str,
     assert seen is not None
     assert says == seen.paused
     with pytest.raises(Permanent) as refused:
-        rig.writer.scale(rig.target, 4, expected=1)
+        rig.writer.scale(rig.target, 4, expected=1, minimum=True)
     assert f"cannot scale {rig.target}: {says} (resume it first)" == str(refused.value)
+
+
+@pytest.mark.parametrize("autoscaled", [False, True], ids=["its autoscaler is gone", "an autoscaler has come"])
+def test_scale_conflicts_when_another_thing_sets_the_count_than_was_planned_for(
+    rig: WorkloadRig, autoscaled: bool
+) -> None:
+    """Undoing our minimum must not scale what somebody has pinned by hand, nor our count lower somebody's minimum."""
+    if autoscaled:
+        hpa(rig.bed, minimum=2)
+
+    with pytest.raises(Conflict) as conflict:
+        rig.writer.scale(rig.target, 1, expected=2, minimum=not autoscaled)
+
+    assert 2 == count(rig.bed)
+    assert not autoscaled or minimum_of(rig.bed) == 2
+    assert str(conflict.value) == (
+        f"HorizontalPodAutoscaler web sets the replicas of {rig.target} now; nothing was changed"
+        if autoscaled
+        else f"no autoscaler sets the replicas of {rig.target} any more; nothing was changed"
+    )
 
 
 def test_statefulset_is_scaled_when_expected(cluster: Bed) -> None:

@@ -1215,10 +1215,15 @@ STATUSES = st.fixed_dictionaries(
 ).map(lambda document: json.dumps(document).encode())
 
 
-@given(st.integers(300, 599), st.binary(max_size=200) | STATUSES, st.sampled_from(["get", "patch", "create", "delete"]))
-def test_whatever_is_said_means_something(status: int, body: bytes, verb: str) -> None:
+@given(
+    st.integers(300, 599),
+    st.binary(max_size=200) | STATUSES,
+    st.sampled_from(["get", "patch", "create", "delete"]),
+    st.sampled_from(["soon", "\u00b2", "\u0663", "-1", "9" * 30, "7"]) | st.text(max_size=5),
+)
+def test_whatever_is_said_means_something(status: int, body: bytes, verb: str, after: str) -> None:
     """No body makes reading the answer raise anything but a problem of the right side, and of that side alone."""
-    problem = problem_of(call_of(verb, CHECKOUT), said_of(status, {"retry-after": "soon"}, body))
+    problem = problem_of(call_of(verb, CHECKOUT), said_of(status, {"retry-after": after}, body))
 
     sides = [kind for kind in (Unreadable, Conflict, Permanent, Retryable, EffectUnknown) if isinstance(problem, kind)]
     assert 1 == len(sides)

@@ -227,6 +227,7 @@ def test_the_first_screen_asks_with_everything_that_an_answer_takes() -> None:
     identity, plan = execution.id[:8], execution.approval.hash[:8]
     assert shown == (
         "NEEDS YOU by 09:12:00 UTC (9m)   apps · checkout · CheckoutHighErrorRate · firing 3m\n"
+        f"Run   checkout-high-error-rate on apps/deployment/checkout, execution {execution.id[:8]}\n"
         "Now   checkout:error_ratio 0.08 (goal below 0.02), was 0.12   █▇▅▃▁   data 20s old\n"
         "Why?  release 2 by ci/alice 08:56:00, 4m before the alert\n"
         'Did   09:00:00  /checkout/degraded_mode "false" -> "true"   0.12 -> 0.08, not fixed\n'
