@@ -42,8 +42,11 @@ def prepare(params: KubernetesJobParams, target: Target, world: World) -> Change
         target=Target("job", target.place, template.namespace, template.name),
         field="run",
         before=None,
-        after=template.digest,
-        arguments={"says": template.says, **{f"argument:{name}": value for name, value in params.arguments.items()}},
+        after=_shown(template, params.arguments),
+        arguments={
+            "digest": template.digest,
+            **{f"argument:{name}": value for name, value in params.arguments.items()},
+        },
         asks=template.approval,
     )
 
@@ -55,7 +58,7 @@ def apply(change: Change, key: str, effects: Effects) -> Outcome:
     }
     job = Target("job", change.target.place, change.target.namespace, job_name(change.target.name, key))
     try:
-        receipt = effects.jobs.start(job, change.target.name, arguments, digest=str(change.after))
+        receipt = effects.jobs.start(job, change.target.name, arguments, digest=str(change.arguments["digest"]))
     except Conflict as error:
         return Outcome.conflict(str(error))
     # That it is there already means that an earlier call of ours started it: never that there is nothing to do.
@@ -83,6 +86,12 @@ def job_name(template: str, key: str) -> str:
     """Return the name of the job that one effect starts: the same in every repeat of it."""
     token = hashlib.sha256(key.encode()).hexdigest()[:12]
     return f"{template[: LONGEST_NAME - len(token) - 1]}-{token}"
+
+
+def _shown(template: JobTemplate, arguments: Mapping[str, str]) -> str:
+    """Return what an approver reads: what the job does, in the words of whoever allowed it, and what it is told."""
+    told = ", ".join(f"{name}={value}" for name, value in sorted(arguments.items()))
+    return f"{template.says} ({told})" if told else template.says
 
 
 def _check_arguments(params: KubernetesJobParams, template: JobTemplate) -> None:

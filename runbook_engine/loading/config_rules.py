@@ -57,7 +57,9 @@ def check_against(findings: Findings, configuration: Configuration, catalogue: C
         if step.get("target") is not None:
             _check_cluster(findings, (*path, "target"), step["target"], configuration)
         spec = catalogue.actions.get(str(step.get("action")))
-        told = as_map(step.get("with")).get("receiver")
+        told, job = (as_map(step.get("with")).get(word) for word in ("receiver", "job"))
+        if step.get("action") == "kubernetesJob" and isinstance(job, str) and not is_template(job):
+            _check_known(findings, (*path, "with", "job"), "job", job, {each.name for each in configuration.jobs})
         if spec is not None and spec.message_only and isinstance(told, str) and not is_template(told):
             _check_known(findings, (*path, "with", "receiver"), "receiver", told, receivers)
 

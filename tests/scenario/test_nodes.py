@@ -319,6 +319,22 @@ def test_a_node_that_goes_away_in_the_middle_is_drained_and_a_person_hears() -> 
     assert 3 == rig.simulated.seen(rig.web).ready
 
 
+def test_a_cordon_is_lifted_when_the_alert_resolves_before_the_drain_began() -> None:
+    """A sequence that nobody needs any more leaves no node closed for ever, and says where it stopped."""
+    rig = NodeRig()
+    rig.fire()
+    while not rig.cordoned:
+        rig.engine.drive(rig.execution().id, rig.owner, rig.now, 5 * MINUTE)
+    rig.simulated.pauses.throw(Pause(until=rig.now + 5 * MINUTE, by="ann"))
+
+    rig.resolve()
+    rig.run(10 * MINUTE, step=10 * SECOND)
+
+    assert ("succeeded", "undone") == rig.end
+    assert "every alert resolved before move-pods-away was done" == rig.execution().reason
+    assert ([], False) == (rig.evicted, rig.cordoned)
+
+
 def test_a_yes_to_the_plan_holds_for_the_drain_although_the_cordon_came_in_between() -> None:
     """When the node was cordoned is no part of what was approved, so nobody is asked twice."""
     rig = NodeRig(mode=(ModeRule(mode="approve"),))

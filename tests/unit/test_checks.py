@@ -211,6 +211,22 @@ def test_every_other_kind_is_judged(check: Check, ok: bool | None, says: str) ->
     assert (ok, says) == (reading.ok, reading.says)
 
 
+def test_only_the_newest_release_counts_as_ready_while_it_rolls_out() -> None:
+    """A rollout that is stuck leaves the old replicas serving, and nothing of it is fixed."""
+    simulated = SimulatedWorld()
+    target = simulated.deploy("apps", "checkout", replicas=2)
+    simulated.cluster.state(target).stuck = "its image cannot be pulled"
+    simulated.release(target)
+    simulated.push(timedelta(minutes=10))
+
+    reading = judge_check(ReadyCheck(share=1.0), subject(), simulated.world)
+
+    assert (reading.ok, reading.says) == (
+        False,
+        "apps/deployment/checkout has 0 of 2 ready of the newest release (2 with the older one), wanted 100%",
+    )
+
+
 def test_a_workload_of_nothing_is_not_ready() -> None:
     """None of none is not all of them."""
     simulated = SimulatedWorld()

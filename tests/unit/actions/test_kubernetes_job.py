@@ -40,9 +40,10 @@ def test_prepare_binds_what_would_run_when_the_job_is_known(simulated: Simulated
     change = prepare(simulated, job="collect-heap", arguments=ARGUMENTS)
 
     assert change.target == Target("job", "local", "ops", "collect-heap")
-    assert (change.field, change.before, change.after, change.asks) == ("run", None, DUMP.digest, True)
+    shown = "writes a heap dump (pod=checkout-1, reason=out of memory)"
+    assert (change.field, change.before, change.after, change.asks) == ("run", None, shown, True)
     assert change.arguments == {
-        "says": "writes a heap dump",
+        "digest": DUMP.digest,
         "argument:pod": "checkout-1",
         "argument:reason": "out of memory",
     }

@@ -57,6 +57,21 @@ def test_prepare_returns_none_when_nothing_runs() -> None:
     assert prepare(simulated, target) is None
 
 
+def test_prepare_is_refused_when_the_quota_is_used_up() -> None:
+    """A rolling restart needs a pod more for a while; begun without, it hangs half way."""
+    simulated = SimulatedWorld()
+    target = simulated.deploy("apps", "checkout", replicas=2)
+    simulated.cluster.state(target).quota_left = 0
+
+    with pytest.raises(Permanent) as refused:
+        prepare(simulated, target)
+
+    assert str(refused.value) == (
+        "cannot restart apps/deployment/checkout: the quota of namespace apps admits no pod more, and a rolling "
+        "restart needs one (raise the quota)"
+    )
+
+
 def test_prepare_is_refused_when_paused() -> None:
     """A paused workload would not roll."""
     simulated = SimulatedWorld()
