@@ -93,6 +93,12 @@ def apply(change: Change, key: str, effects: Effects) -> Outcome:
     return Outcome.done("every pod has left", left=0)
 
 
+def rehearse(change: Change, effects: Effects) -> str:
+    """Ask without effect whether the pods would be let go: rights and admission rules are known to the server alone."""
+    rules = _rules(change.arguments, change.guard, ready=change.guard.get("nodeReady") is not False)
+    return _capped(effects.nodes.rehearse(change.target, rules))
+
+
 def observe(change: Change, receipt: Mapping[str, Value], world: World) -> Progress:
     """Look whether the node is empty, and whether every workload has as many replicas ready as before."""
     node = _drained_node(change, world)
@@ -182,6 +188,7 @@ ACTION = ActionSpec(
     prepare=prepare,
     apply=apply,
     observe=observe,
+    rehearse=rehearse,
     repeat="declarative",
     reversible=False,
     foreseeable=True,  # a cordon moves no pod

@@ -175,6 +175,10 @@ class RoutedNodeWriter:
         """Ask the next pods of a node to leave."""
         return self.places.at(target.place).evict(target, rules, limit=limit)
 
+    def rehearse(self, target: Target, rules: EvictionRules) -> tuple[str, ...]:
+        """Ask whether the pods of a node would be let go."""
+        return self.places.at(target.place).rehearse(target, rules)
+
     def remove(self, pod: Target, *, evict: bool, grace: timedelta | None = None) -> Mapping[str, Value]:
         """Evict or delete one pod."""
         return self.places.at(pod.place).remove(pod, evict=evict, grace=grace)

@@ -14,10 +14,21 @@ from msgspec.structs import replace
 from runbook_engine.errors import Conflict, EffectUnknown, Retryable, RunbookError, UnknownAction
 from runbook_engine.executor.decisions import question
 from runbook_engine.executor.looks import observe
+from runbook_engine.executor.rehearsal import rehearse
 from runbook_engine.executor.tools import Tools
 from runbook_engine.executor.turn import Turn
 from runbook_engine.guardrails import claims_of, judge, judge_undo, refusals, undo_claims, wait_for
-from runbook_engine.machine.events import Applied, ApplyPutOff, Asked, Blocked, Event, Intended, Prepared, PutOff
+from runbook_engine.machine.events import (
+    Applied,
+    ApplyPutOff,
+    Asked,
+    Blocked,
+    Event,
+    Intended,
+    Prepared,
+    PrepareFailed,
+    PutOff,
+)
 from runbook_engine.machine.moves import Begin
 from runbook_engine.machine.narration import show
 from runbook_engine.model.execution import Execution
@@ -41,6 +52,11 @@ def begin(turn: Turn, move: Begin, now: datetime) -> None:
         return
     if turn.tools.journal.signals(turn.execution.id, turn.execution.signals_consumed):
         return  # said while we looked: heard first
+    if move.direction == "do":
+        denial = rehearse(turn.execution, turn.runbook, move.step, change, turn.tools, now)
+        if denial:
+            turn.happen(PrepareFailed(step=move.step, reason=denial, at=now))
+            return
     turn.tools.checkpoint("before-intent")
     intent = Intended(
         step=move.step,

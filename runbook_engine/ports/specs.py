@@ -49,6 +49,7 @@ class ActionSpec:
     hands_over: bool = False
     foreseeable: bool = False
     needs: Callable[[Mapping[str, Any], str], tuple[str, ...]] | None = None  # None = `permissions` as they stand
+    rehearse: Callable[[Change, Effects], str] | None = None  # asks, without effect, whether it will be denied, and why
     limit: Callable[[Mapping[str, Any]], timedelta] | None = None  # None = `time_limit` as it stands
 
     def longest(self, arguments: Mapping[str, Any]) -> timedelta:

@@ -74,6 +74,13 @@ class NodeWriter(Protocol):
         """
         ...
 
+    def rehearse(self, target: Target, rules: EvictionRules) -> tuple[str, ...]:
+        """Ask without effect whether the pods of a node would be let go, one of each namespace; return what forbids it.
+
+        What passes by itself, such as a disruption budget that is used up, forbids nothing.
+        """
+        ...
+
     def remove(self, pod: Target, *, evict: bool, grace: timedelta | None = None) -> Mapping[str, Value]:
         """Evict one pod (so that disruption budgets hold), or delete it. One that is gone is left alone.
 

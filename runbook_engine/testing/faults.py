@@ -12,6 +12,7 @@ from runbook_engine.ports import Clock
 READS = (
     *("cluster.workload", "jobs.job", "flags.flag", "metrics.query", "metrics.history"),
     *("nodes.node", "nodes.nodes", "nodes.pods", "nodes.pod", "nodes.headroom", "nodes.workload_of", "nodes.node_of"),
+    "nodes.rehearse",
     *("changes.changes", "logs.logs", "pauses.pause", "settings.setting", "events.events"),
 )
 WRITES = (

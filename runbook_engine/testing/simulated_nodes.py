@@ -48,6 +48,7 @@ class SimulatedNodes:
         self._cluster = cluster
         self._changed = changed
         self.fleet = SimulatedFleet(self._workload)
+        self.denied: dict[str, str] = {}  # namespaces whose pods a rule lets not go, and why
 
     # --- arranging --------------------------------------------------------------------------------------------
 
@@ -176,6 +177,12 @@ class SimulatedNodes:
             waiting=delays(after, rules, now),
             warnings=remarks(pods, rules, now),
         )
+
+    def rehearse(self, target: Target, rules: EvictionRules) -> tuple[str, ...]:
+        """Ask whether the pods of a node would be let go; `denied` namespaces let none go."""
+        self._faults.look("nodes.rehearse")
+        namespaces = {pod.target.namespace for pod in to_go(self.seen_on(target), rules, self._now)}
+        return tuple(f"pods of {name} are not let go: {why}" for name, why in self.denied.items() if name in namespaces)
 
     def remove(self, pod: Target, *, evict: bool, grace: timedelta | None = None) -> Mapping[str, Value]:
         """Evict one pod, or delete it."""

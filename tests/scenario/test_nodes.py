@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from runbook_engine.errors import EffectUnknown, Unreadable
+from runbook_engine.errors import EffectUnknown, Retryable, Unreadable
 from runbook_engine.model.check import EvictablePodsCheck, NodeReadyCheck
 from runbook_engine.model.guardrail import BlastRadius, Guardrails
 from runbook_engine.model.observation import Pause
@@ -333,6 +333,32 @@ def test_a_cordon_is_lifted_when_the_alert_resolves_before_the_drain_began() -> 
     assert ("succeeded", "undone") == rig.end
     assert "every alert resolved before move-pods-away was done" == rig.execution().reason
     assert ([], False) == (rig.evicted, rig.cordoned)
+
+
+def test_a_node_is_not_cordoned_when_the_cluster_would_deny_the_drain() -> None:
+    """Rights and admission rules are asked before the first change, not after nine of twenty-six pods."""
+    rig = NodeRig()
+    rig.simulated.nodes.denied["apps"] = "a policy protects them"
+    rig.fire()
+
+    rig.run(MINUTE)
+
+    assert ("failed", "none") == rig.end
+    says = "move-pods-away could not follow: pods of apps are not let go: a policy protects them"
+    assert f"stop-new-pods: {says}" == rig.execution().reason
+    assert () == rig.simulated.effects_made
+    assert ["notFixed"] == rig.told("oncall")
+
+
+def test_a_drain_goes_on_when_nobody_can_say_whether_it_would_be_denied() -> None:
+    """A rehearsal that is not answered is no denial: the drain itself will tell."""
+    rig = NodeRig()
+    rig.simulated.faults.fail_next("nodes.rehearse", Retryable("the API server is busy"))
+    rig.fire()
+
+    rig.run(3 * MINUTE)
+
+    assert ("succeeded", "none") == rig.end
 
 
 def test_a_yes_to_the_plan_holds_for_the_drain_although_the_cordon_came_in_between() -> None:

@@ -23,6 +23,7 @@ from runbook_adapters.kubernetes.problems import (
     NotFound,
     NotSent,
     PolicyDenied,
+    RbacForbidden,
     Throttled,
     WebhookDown,
     WriteConflict,
@@ -80,6 +81,20 @@ def ask_to_leave(transport: Transport, pod: Target, grace: timedelta | None) -> 
     except (PolicyDenied, Invalid) as problem:
         return Answer(verb="never", says=f"{who} is not let go: {problem}", problem=problem)
     return LEAVING
+
+
+def denial_of(transport: Transport, pod: Target, grace: timedelta | None) -> str:
+    """Return why an eviction of this pod would be denied, from a dry run of it; empty when rights and rules allow it.
+
+    Every other answer, that of a budget for instance, has passed both.
+    """
+    try:
+        transport.post(pod_path(pod, "eviction"), eviction_of(pod, grace), dry_run=True)
+    except (RbacForbidden, PolicyDenied) as problem:
+        return f"pod {pod.namespace}/{pod.name} is not let go: {problem}"
+    except ApiProblem:
+        return ""
+    return ""
 
 
 def eviction_of(pod: Target, grace: timedelta | None) -> Json:

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import msgspec
 
-from runbook_adapters.kubernetes.asking import Answer, ask_to_leave, still_there
+from runbook_adapters.kubernetes.asking import Answer, ask_to_leave, denial_of, still_there
 from runbook_adapters.kubernetes.cordon import cordon_node, node_or_none, uncordon_node
 from runbook_adapters.kubernetes.looking import before_touching
 from runbook_adapters.kubernetes.node_facts import cordoner_of, is_cordoned
@@ -71,6 +71,17 @@ class KubernetesNodeWriter:
         with before_touching():
             pods = self._roster.on_node(target.name)
         return self._batch(pods, _since_cordon(node, rules), limit)
+
+    def rehearse(self, target: Target, rules: EvictionRules) -> tuple[str, ...]:
+        """Ask without effect whether the pods of a node would be let go, one of each namespace; return what forbids it.
+
+        What passes by itself, such as a disruption budget that is used up, forbids nothing.
+        """
+        with before_touching():
+            pods = to_go(self._roster.on_node(target.name), rules, self._clock.now())
+        one_each = {pod.target.namespace: pod.target for pod in pods if pod.deleted_at is None}
+        said = (denial_of(self._transport, pod, rules.grace) for pod in one_each.values())
+        return tuple(denial for denial in said if denial)
 
     def remove(self, pod: Target, *, evict: bool, grace: timedelta | None = None) -> Mapping[str, Value]:
         """Evict one pod (so that disruption budgets hold), or delete it. One that is gone is left alone.

@@ -225,3 +225,32 @@ def _since(engine: Engine) -> timedelta:
     cordoned_at = engine.world.nodes.node(NODE_A).cordoned_at
     assert cordoned_at is not None
     return datetime.now(UTC) - cordoned_at
+
+
+POLICY = "ValidatingAdmissionPolicy 'pods' with binding 'pods' denied request: this namespace is protected"
+
+
+def test_a_rehearsal_says_what_the_cluster_would_deny(cluster: FakeCluster, tmp_path: Path) -> None:
+    """A rule that lets no pod go is known before the node is cordoned; nothing was evicted to find out."""
+    fill(cluster, lambda: cluster.deployment("web", replicas=3))
+    engine = Engine(cluster, tmp_path)
+    change = engine.planned(drain, NODE_A)
+    cluster.faults.denied("POST", r"/eviction", POLICY)
+    before = names_on(cluster)
+
+    denial = drain.rehearse(change, engine.effects)
+
+    assert denial.startswith("pod default/web-")
+    assert POLICY in denial
+    assert before == names_on(cluster)
+    assert ["dryRun=All" in entry.query for entry in cluster.log.entries() if entry.path.endswith("/eviction")] == [True]
+
+
+def test_a_rehearsal_denies_nothing_when_a_budget_is_used_up(cluster: FakeCluster, tmp_path: Path) -> None:
+    """A budget passes by itself; that the server named it proves that the rights are there."""
+    fill(cluster, lambda: cluster.deployment("web", replicas=3))
+    change = Engine(cluster, tmp_path).planned(drain, NODE_A)
+    cluster.pdb("web", max_unavailable=0)
+    rest(cluster)
+
+    assert drain.rehearse(change, Engine(cluster, tmp_path).effects) == ""
