@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from runbook_engine.model.execution import Compensation, Execution, StepState
+from runbook_engine.model.execution import IN_FLIGHT, Compensation, Execution, StepState
 from runbook_engine.model.runbook import Runbook
-
-IN_FLIGHT = ("intended", "retrying", "applied")
 
 
 def active_step(execution: Execution) -> int | None:

@@ -38,6 +38,7 @@ EffectStatus = Literal["intended", "applied", "retrying", "done", "failed", "sup
 StepProgress = Literal["pending", "prepared", "skipped", "unchanged", "changing", "changed", "failed", "unknown"]
 MemberState = Literal["firing", "resolved", "expired"]
 
+IN_FLIGHT: frozenset[EffectStatus] = frozenset(("intended", "retrying", "applied"))
 ENDED: frozenset[Status] = frozenset(
     ("succeeded", "unresolved", "blocked", "failed", "cancelled", "handed_over", "unknown")
 )
@@ -223,6 +224,12 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     def ended(self) -> bool:
         """Whether the status is final; compensation may still be to come."""
         return self.status in ENDED
+
+    @property
+    def waits_for(self) -> str:
+        """What holds it up now: a guardrail, a group, or a change that is on its way; empty = nothing."""
+        under_way = next((step.effect for step in self.steps if step.effect and step.effect.status in IN_FLIGHT), None)
+        return self.waiting_for or (under_way.reason if under_way is not None else "")
 
     @property
     def changed(self) -> bool:

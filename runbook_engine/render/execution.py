@@ -97,7 +97,7 @@ def render_executions(executions: Sequence[Execution], now: datetime) -> Lines:
 
 def say_outcome(execution: Execution) -> str:
     """Return in a few words why the execution is where it is, and what became of its changes."""
-    why = execution.reason if execution.ended else execution.waiting_for
+    why = execution.reason if execution.ended else execution.waits_for
     return "; ".join(part for part in (why, say_compensation_state(execution).text) if part)
 
 
@@ -166,7 +166,7 @@ def _head(execution: Execution, now: datetime) -> Lines:
         line(f"  {execution.runbook} on {execution.target}, {started}, {execution.owner}", hang=4),
         line(f"  {about}, opened {day(execution.opened_at)} UTC, {lasted}", hang=4),
     ]
-    why = execution.reason if execution.ended else execution.waiting_for
+    why = execution.reason if execution.ended else execution.waits_for
     if why:
         lines.append(line("  ", Span("because", "strong"), f" {why}", hang=4))
     if execution.approval is not None:

@@ -361,6 +361,18 @@ def test_a_drain_goes_on_when_nobody_can_say_whether_it_would_be_denied() -> Non
     assert ("succeeded", "none") == rig.end
 
 
+def test_a_drain_that_waits_says_for_what_when_somebody_looks() -> None:
+    """The list and the first screen say which budget holds it up, not only that it waits."""
+    rig = NodeRig(pods=3, wanted=2)
+    rig.simulated.cluster.state(rig.web).broken = 1
+    rig.fire()
+
+    rig.run(2 * MINUTE)
+
+    assert "waiting" == rig.execution().status
+    assert "keep-web: it needs 2 healthy pods and has 2" in rig.execution().waits_for
+
+
 def test_a_yes_to_the_plan_holds_for_the_drain_although_the_cordon_came_in_between() -> None:
     """When the node was cordoned is no part of what was approved, so nobody is asked twice."""
     rig = NodeRig(mode=(ModeRule(mode="approve"),))

@@ -243,7 +243,8 @@ def test_a_rehearsal_says_what_the_cluster_would_deny(cluster: FakeCluster, tmp_
     assert denial.startswith("pod default/web-")
     assert POLICY in denial
     assert before == names_on(cluster)
-    assert ["dryRun=All" in entry.query for entry in cluster.log.entries() if entry.path.endswith("/eviction")] == [True]
+    asked = [entry for entry in cluster.log.entries() if entry.path.endswith("/eviction")]
+    assert ["dryRun=All" in entry.query for entry in asked] == [True]
 
 
 def test_a_rehearsal_denies_nothing_when_a_budget_is_used_up(cluster: FakeCluster, tmp_path: Path) -> None:
