@@ -6,7 +6,7 @@ PYTEST  := $(BIN)/python -m pytest -q
 STAMP   := $(VENV)/.installed
 CODE    := runbook_engine adapters apps tests scripts scripts/tools $(wildcard benchmarks)
 # They wait more than they work, so several run at once.
-CLUSTER := tests/emulators tests/contract/kubernetes
+WAITING := tests/emulators tests/contract/kubernetes tests/docs tests/helm
 UV      ?= uv
 CHART   := helm/runbook-engine
 RIGHTS  := $(RUNBOOK) permissions --runbooks runbooks/kubernetes --config $(CHART)/example/engine.yaml \
@@ -37,8 +37,8 @@ demo: setup  ## a real incident on this machine, remediated before your eyes (un
 
 test: setup  ## every test, the fast ones first
 	$(PYTEST) tests/unit apps/checkout/tests
-	$(PYTEST) -n 4 $(CLUSTER)
-	$(PYTEST) tests runbooks --ignore=tests/unit $(addprefix --ignore=,$(CLUSTER))
+	$(PYTEST) -n 4 $(WAITING)
+	$(PYTEST) tests runbooks --ignore=tests/unit $(addprefix --ignore=,$(WAITING))
 
 test-fast: setup  ## only the fast tests
 	$(PYTEST) tests/unit -m "not slow"

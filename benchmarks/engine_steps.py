@@ -179,7 +179,12 @@ def _driver(journal: Journal) -> Callable[[int], Cost]:
         effects=simulated.effects,
         registry=Nothing(),
     )
-    return lambda number: _drive(engine, counted, _opened(engine, number))
+
+    def run(number: int) -> Cost:
+        simulated.deploy("apps", f"service-{number}", replicas=2)
+        return _drive(engine, counted, _opened(engine, number))
+
+    return run
 
 
 def _opened(engine: Engine, number: int) -> str:

@@ -25,7 +25,7 @@ from runbook_engine.model.eviction import EvictionRules
 from runbook_engine.model.target import Target
 from tests.emulators.kubernetes import FakeCluster, Settings
 
-PODS, QUICK_PODS = 200, 40
+PODS, QUICK_PODS = 200, 20
 REPLICAS = 5
 NAMESPACES = ("shop", "pay")
 NODE = Target("node", "bench", "", "node-a")
