@@ -123,6 +123,7 @@ def asked(cluster: FakeCluster, status: int = 0) -> list[Logged]:
 
 
 def evicted(cluster: FakeCluster) -> list[str]:
-    """Return the uid of every pod that was let go, in order."""
-    accepted = [entry for entry in cluster.log.entries("POST", "/eviction") if 200 <= entry.status < 300]
+    """Return the uid of every pod that was let go, in order; a dry run lets none go."""
+    real = [entry for entry in cluster.log.entries("POST", "/eviction") if "dryRun" not in entry.query]
+    accepted = [entry for entry in real if 200 <= entry.status < 300]
     return [json.loads(entry.body)["deleteOptions"]["preconditions"]["uid"] for entry in accepted]
