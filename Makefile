@@ -5,8 +5,9 @@ RUNBOOK := $(BIN)/runbook
 PYTEST  := $(BIN)/python -m pytest -q
 STAMP   := $(VENV)/.installed
 CODE    := runbook_engine adapters apps tests scripts scripts/tools $(wildcard benchmarks)
-# They wait more than they work, so several run at once.
-WAITING := tests/emulators tests/contract/kubernetes tests/docs tests/helm
+# What needs neither the whole machine nor its own clock runs several at once.
+TOGETHER := tests/emulators tests/contract/kubernetes tests/docs tests/helm tests/scenario tests/properties \
+            tests/crash/test_every_checkpoint.py tests/crash/test_shipped_runbooks.py
 UV      ?= uv
 CHART   := helm/runbook-engine
 RIGHTS  := $(RUNBOOK) permissions --runbooks runbooks/kubernetes --config $(CHART)/example/engine.yaml \
@@ -37,8 +38,8 @@ demo: setup  ## a real incident on this machine, remediated before your eyes (un
 
 test: setup  ## every test, the fast ones first
 	$(PYTEST) tests/unit apps/checkout/tests
-	$(PYTEST) -n 4 $(WAITING)
-	$(PYTEST) tests runbooks --ignore=tests/unit $(addprefix --ignore=,$(WAITING))
+	$(PYTEST) -n 4 $(TOGETHER) runbooks
+	$(PYTEST) tests --ignore=tests/unit $(addprefix --ignore=,$(TOGETHER))
 
 test-fast: setup  ## only the fast tests
 	$(PYTEST) tests/unit -m "not slow"
