@@ -42,7 +42,8 @@ class ShieldedRegistry(Registry):
         if name not in self._shielded:
             spec, who = self._inner.action(name), f"action {name}"
             prepare, observe = guarded(spec.prepare, who, Permanent), guarded(spec.observe, who, Unreadable)
-            self._shielded[name] = replace(spec, prepare=prepare, observe=observe)
+            rehearse = guarded(spec.rehearse, who, Permanent) if spec.rehearse is not None else None
+            self._shielded[name] = replace(spec, prepare=prepare, observe=observe, rehearse=rehearse)
         return self._shielded[name]
 
     def collector(self, name: str) -> CollectorSpec:

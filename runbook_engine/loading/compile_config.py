@@ -74,7 +74,6 @@ def _job(name: str, job: JobDocument) -> JobTemplate:
         namespace=job.namespace,
         spec=json.dumps(job.spec, sort_keys=True),
         says=job.effect.says,
-        repeat=job.effect.repeat,
         parameters=job.parameters,
         approval=job.approval == "ask",
         **given(time_limit=job.time_limit),

@@ -73,7 +73,6 @@ class JobTemplate(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str
     spec: str  # of the Job, as JSON
     says: str  # what it does, in the words that an approver reads
-    repeat: Literal["token", "declarative"] = "token"
     parameters: tuple[str, ...] = ()  # its containers read each as the environment variable RUNBOOK_<NAME>
     approval: bool = True  # a person says yes first
     time_limit: timedelta = timedelta(minutes=10)

@@ -107,6 +107,18 @@ def test_a_bug_in_prepare_fails_the_run() -> None:
     ) == (execution.status, execution.reason)
 
 
+def test_a_bug_in_a_rehearsal_fails_the_run_before_anything_is_changed() -> None:
+    """It is asked before the intent, so the run must end there and not be driven again for ever."""
+    rig = run("rehearse")
+
+    assert (
+        "failed",
+        "shed-optional-features: action degrade failed by surprise: "
+        "AttributeError: 'NoneType' object has no attribute 'value'",
+    ) == (rig.execution().status, rig.execution().reason)
+    assert () == rig.simulated.effects_made
+
+
 def test_a_bug_in_observe_ends_at_the_actions_time_limit() -> None:
     """It cannot be looked at, so it never finished; the run ends, and its lock is free."""
     rig = run("observe")
