@@ -4,6 +4,7 @@ Readers raise `Unreadable` (or `NoAdapter`) and never answer with a guess; write
 `Permanent` or `EffectUnknown`.
 """
 
+from runbook_engine.ports.driving import Bus, Callbacks, FirstUses, Seats
 from runbook_engine.ports.journal import (
     Committed,
     Journal,
@@ -11,17 +12,22 @@ from runbook_engine.ports.journal import (
     Refused,
 )
 from runbook_engine.ports.readers import (
+    AutomationReader,
+    BundleReader,
     ChangeReader,
     ChangeWatcher,
     Clock,
     ClusterReader,
     EventReader,
     FlagReader,
+    FunctionReader,
     JobReader,
     LogReader,
     MetricReader,
     NodeReader,
     PauseReader,
+    QueueReader,
+    SecretReader,
     SettingReader,
     World,
 )
@@ -36,13 +42,16 @@ from runbook_engine.ports.specs import (
     Served,
 )
 from runbook_engine.ports.writers import (
+    AutomationWriter,
     ClusterWriter,
     Effects,
     FlagWriter,
+    FunctionWriter,
     JobWriter,
     NodeWriter,
     Notifier,
     PauseWriter,
+    QueueWriter,
     SettingWriter,
 )
 
@@ -50,6 +59,11 @@ __all__ = [
     "ActionSpec",
     "AdapterContext",
     "AdapterSpec",
+    "AutomationReader",
+    "AutomationWriter",
+    "BundleReader",
+    "Bus",
+    "Callbacks",
     "ChangeReader",
     "ChangeWatcher",
     "Clock",
@@ -60,8 +74,11 @@ __all__ = [
     "Effects",
     "EventReader",
     "Evidenced",
+    "FirstUses",
     "FlagReader",
     "FlagWriter",
+    "FunctionReader",
+    "FunctionWriter",
     "JobReader",
     "JobWriter",
     "Journal",
@@ -74,8 +91,12 @@ __all__ = [
     "PauseReader",
     "PauseWriter",
     "Port",
+    "QueueReader",
+    "QueueWriter",
     "Refused",
     "Repeat",
+    "Seats",
+    "SecretReader",
     "Served",
     "SettingReader",
     "SettingWriter",

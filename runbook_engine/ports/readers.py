@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Setting,
         Workload,
     )
+    from runbook_engine.model.serverless import AutomationRun, AutomationTemplate, Function, Queue
     from runbook_engine.model.target import Target
 
 
@@ -106,6 +107,50 @@ class JobReader(Protocol):
         ...
 
 
+class FunctionReader(Protocol):
+    """Looks at functions and their aliases. A target's name is `NAME` or `NAME:ALIAS`."""
+
+    def function(self, target: Target) -> Function:
+        """Return the function as it is now. Raises InvalidTarget when it or its alias does not exist, Unreadable."""
+        ...
+
+
+class QueueReader(Protocol):
+    """Looks at queues."""
+
+    def queue(self, target: Target) -> Queue:
+        """Return the queue as it is now. Raises InvalidTarget when it does not exist, Unreadable."""
+        ...
+
+
+class AutomationReader(Protocol):
+    """Looks at the pinned automations of engine.yaml, and at their runs."""
+
+    def template(self, name: str) -> AutomationTemplate:
+        """Return a pinned automation. Raises InvalidTarget when engine.yaml names none of that name."""
+        ...
+
+    def run(self, template: str, run_id: str) -> AutomationRun | None:
+        """Return one run, None when there is none. Raises Unreadable."""
+        ...
+
+
+class SecretReader(Protocol):
+    """Looks up secrets."""
+
+    def secret(self, path: str) -> str:
+        """Return a secret, at most five minutes old. Raises NoAdapter when there is none, Unreadable."""
+        ...
+
+
+class BundleReader(Protocol):
+    """Fetches the compiled runbooks of an installation."""
+
+    def bundle(self) -> bytes:
+        """Return the bytes whose digest was asked for. Raises Unreadable, also when they are others."""
+        ...
+
+
 class EventReader(Protocol):
     """Looks at what a cluster says happened."""
 
@@ -184,6 +229,9 @@ class World:
     nodes: NodeReader = field(default_factory=lambda: absent("nodes"))
     jobs: JobReader = field(default_factory=lambda: absent("jobs"))
     events: EventReader = field(default_factory=lambda: absent("events"))
+    functions: FunctionReader = field(default_factory=lambda: absent("functions"))
+    queues: QueueReader = field(default_factory=lambda: absent("queues"))
+    automations: AutomationReader = field(default_factory=lambda: absent("automations"))
 
     def metric_reader(self, source: str) -> MetricReader:
         """Return the metric reader of that name, the default one for the empty name. Raises NoAdapter."""

@@ -93,6 +93,14 @@ Port = Literal[
     "pause",
     "journal",
     "receiver",
+    "functions",
+    "queues",
+    "automations",
+    "secrets",
+    "bundles",
+    "seats",
+    "callbacks",
+    "bus",
 ]
 
 
@@ -108,6 +116,7 @@ class AdapterContext:
     place: str = ""
     looks_only: bool = False  # nothing will be changed by this process
     shared: dict[str, Any] = field(default_factory=dict)  # what the ports of one choice use together, built once
+    common: dict[str, Any] = field(default_factory=dict)  # what all adapters of one vendor use together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,6 +100,50 @@ class JobWriter(Protocol):
         ...
 
 
+class FunctionWriter(Protocol):
+    """Touches functions. Each method is a compare-and-set: Conflict when the world has moved.
+
+    What is already as wanted is left alone, whatever was expected, and the receipt says `unchanged: True`.
+    """
+
+    def point(self, target: Target, version: int, *, expected: int) -> Mapping[str, Value]:
+        """Make the alias point to a published version, if it points to `expected`; whatever canary there is ends."""
+        ...
+
+    def shift(self, target: Target, canary: str, *, expected: str) -> Mapping[str, Value]:
+        """Send a share of the alias' calls to a second version, as in 8=10; empty = to none. Else as `point`."""
+        ...
+
+    def limit(self, target: Target, concurrency: int | None, *, expected: int | None) -> Mapping[str, Value]:
+        """Reserve so many concurrent calls for the function, no more; None = nothing reserved, 0 = it is not called.
+
+        It holds for every alias. Permanent when too little would be left for the account's other functions.
+        """
+        ...
+
+
+class QueueWriter(Protocol):
+    """Touches queues."""
+
+    def redrive(self, target: Target, *, per_second: int | None = None) -> Mapping[str, Value]:
+        """Begin to move a dead-letter queue's messages back to where they came from.
+
+        Receipt: `move`, its id. Raises Conflict when messages are being moved already.
+        """
+        ...
+
+
+class AutomationWriter(Protocol):
+    """Starts pinned automations."""
+
+    def start(self, template: str, arguments: Mapping[str, str], *, digest: str, token: str) -> Mapping[str, Value]:
+        """Start a run; the same token again starts no second one. Receipt: `run`, its id.
+
+        Raises Conflict when the template is not the one with that digest any more.
+        """
+        ...
+
+
 class FlagWriter(Protocol):
     """Touches parameters."""
 
@@ -142,3 +186,6 @@ class Effects:
     settings: SettingWriter = field(default_factory=lambda: absent("settings"))
     nodes: NodeWriter = field(default_factory=lambda: absent("nodes"))
     jobs: JobWriter = field(default_factory=lambda: absent("jobs"))
+    functions: FunctionWriter = field(default_factory=lambda: absent("functions"))
+    queues: QueueWriter = field(default_factory=lambda: absent("queues"))
+    automations: AutomationWriter = field(default_factory=lambda: absent("automations"))

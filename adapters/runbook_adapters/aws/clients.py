@@ -1,0 +1,112 @@
+"""Clients of AWS services: one session for the process, each client built at its first use.
+
+A client that looks may ask again by itself. One that touches asks once: whether an effect may be repeated is for the
+engine to decide, from the action's declared class, and a repeat that nobody sees would hide that one is in doubt.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+
+from runbook_engine.ports import AdapterContext
+
+CONNECT_TIMEOUT = 3.0  # seconds
+READ_TIMEOUT = 10.0
+ATTEMPTS = {"looking": 4, "touching": 1}
+CONNECTIONS = 16
+COMMON = "aws"
+
+Purpose = Literal["looking", "touching"]
+
+
+class AwsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """What every AWS adapter takes: where, and as whom. Absent = as the process itself is set up."""
+
+    region: str = ""
+    role: str = ""  # an ARN to assume
+
+
+@dataclass(slots=True)
+class Sessions:
+    """The sessions of one process, by region and role."""
+
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+    _sessions: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _clients: dict[tuple[str, str, str, Purpose], Any] = field(default_factory=dict)
+
+    def client(self, service: str, settings: AwsSettings, purpose: Purpose) -> Any:
+        """Return the client of a service, the same to everybody who asks alike."""
+        key = (service, settings.region, settings.role, purpose)
+        with self._guard:
+            if key not in self._clients:
+                self._clients[key] = self._session(settings).client(service, config=_config(purpose))
+            return self._clients[key]
+
+    def _session(self, settings: AwsSettings) -> Any:
+        key = (settings.region, settings.role)
+        if key not in self._sessions:
+            self._sessions[key] = _new_session(settings)
+        return self._sessions[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """One adapter's clients: those that look and those that touch."""
+
+    settings: AwsSettings
+    sessions: Sessions
+
+    def looking(self, service: str) -> Any:
+        """Return a client that only reads; it asks again by itself, slower when it is throttled."""
+        return self.sessions.client(service, self.settings, "looking")
+
+    def touching(self, service: str) -> Any:
+        """Return a client that writes; it asks once."""
+        return self.sessions.client(service, self.settings, "touching")
+
+
+def clients_of(context: AdapterContext, settings: AwsSettings) -> Clients:
+    """Return the clients of one adapter; nothing is imported or connected yet."""
+    sessions = context.common.setdefault(COMMON, Sessions())
+    return Clients(settings, sessions)
+
+
+def _config(purpose: Purpose) -> Any:
+    from botocore.config import Config
+
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        retries={"mode": "adaptive" if purpose == "looking" else "standard", "total_max_attempts": ATTEMPTS[purpose]},
+        max_pool_connections=CONNECTIONS,
+        tcp_keepalive=True,
+        user_agent_extra="runbook-engine",
+    )
+
+
+def _new_session(settings: AwsSettings) -> Any:
+    import boto3
+
+    session = boto3.Session(region_name=settings.region or None)
+    if not settings.role:
+        return session
+    return _assuming(session, settings)
+
+
+def _assuming(session: Any, settings: AwsSettings) -> Any:
+    """Return a session of the role; its credentials are fetched at the first call, and again before they expire."""
+    import boto3
+    from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+    from botocore.session import get_session
+
+    own = session.get_credentials()
+    fetcher = AssumeRoleCredentialFetcher(
+        session._session.create_client, own, settings.role, extra_args={"RoleSessionName": "runbook-engine"}
+    )
+    inner = get_session()
+    inner._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+    return boto3.Session(botocore_session=inner, region_name=settings.region or session.region_name)
