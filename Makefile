@@ -9,6 +9,7 @@ CODE    := runbook_engine adapters apps tests scripts scripts/tools $(wildcard b
 TOGETHER := tests/emulators tests/contract/kubernetes tests/docs tests/helm tests/scenario tests/properties \
             tests/crash/test_every_checkpoint.py tests/crash/test_shipped_runbooks.py
 UV      ?= uv
+RUNBOOKS ?= runbooks/aws
 CHART   := helm/runbook-engine
 RIGHTS  := $(RUNBOOK) permissions --runbooks runbooks/kubernetes --config $(CHART)/example/engine.yaml \
   --subject serviceaccount:runbooks/runbook-engine
@@ -16,7 +17,7 @@ RIGHTS  := $(RUNBOOK) permissions --runbooks runbooks/kubernetes --config $(CHAR
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools cluster demo test test-fast test-cluster crash-long check lint types imports schema runbooks rbac scan fmt bench lock clean
+.PHONY: help setup tools cluster lambda demo test test-fast test-cluster crash-long check lint types imports schema runbooks state-machine rbac scan fmt bench lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +33,9 @@ tools: setup  ## fetch the pinned helm and kubectl into .tools (tests of the cha
 
 cluster: setup  ## an emulated Kubernetes cluster to try things on, with an installation for it in .cluster/
 	@$(BIN)/python -m tests.emulators.kubernetes .cluster
+
+lambda: setup  ## the zip of the AWS host for arm64 and x86_64, in build/lambda (RUNBOOKS=folder, LAMBDA=--no-bytecode)
+	$(BIN)/python scripts/lambda_zip --runbooks $(RUNBOOKS) $(LAMBDA)
 
 demo: setup  ## a real incident on this machine, remediated before your eyes (under 90 s)
 	@$(RUNBOOK) demo
@@ -69,6 +73,9 @@ schema: setup  ## the generated JSON Schema is the committed one
 runbooks: setup  ## the shipped runbooks lint cleanly and pass their tests
 	$(RUNBOOK) lint runbooks --strict
 	$(RUNBOOK) test runbooks
+
+state-machine: setup  ## write the definition of the driver's state machine anew, for Terraform
+	$(BIN)/python -m runbook_engine.entrypoints.aws_lambda.state_machine > terraform/modules/runbook_engine/driver.asl.json
 
 rbac: setup  ## write the RBAC manifests of the shipped runbooks anew, for observing and for acting
 	$(RIGHTS) --mode observe --format rbac > $(CHART)/rbac/observe.yaml

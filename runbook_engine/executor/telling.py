@@ -13,6 +13,7 @@ from runbook_engine.model.runbook import Runbook
 def tell(execution: Execution, runbook: Runbook, notice_id: str, tools: Tools) -> Event:
     """Deliver one notice. A receiver that fails is tried again later, and delays nothing but itself."""
     notice = next(found for found in execution.outbox if found.id == notice_id)
+    asked = execution.approval if notice.event == "approval" else None
     message = Message(
         id=notice.id,
         event=notice.event,
@@ -24,6 +25,8 @@ def tell(execution: Execution, runbook: Runbook, notice_id: str, tools: Tools) -
         execution_id=execution.id,
         incident_id=execution.incident_id,
         links=runbook.links,
+        asks=asked.hash if asked is not None else "",
+        until=asked.until if asked is not None else None,
     )
     try:
         tools.effects.notifier.send(notice.receiver, message)

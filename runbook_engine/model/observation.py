@@ -157,3 +157,5 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     execution_id: str = ""
     incident_id: str = ""
     links: Mapping[str, str] = {}
+    asks: str = ""  # the hash of the change that a yes is asked for; empty = nobody is asked
+    until: datetime | None = None  # how long the question stands

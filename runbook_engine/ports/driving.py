@@ -44,6 +44,10 @@ class FirstUses(Protocol):
         """Whether nobody has used this key yet; it is remembered until then. Raises Unreadable, which means no."""
         ...
 
+    def forget(self, key: str) -> None:
+        """Let the key be used once more: what it was used for has not been kept. Raises Unreadable."""
+        ...
+
 
 class Callbacks(Protocol):
     """Wakes drivers that wait for an answer."""

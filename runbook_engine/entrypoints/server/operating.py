@@ -15,7 +15,8 @@ from flask import Blueprint, Response, g, request
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints.credentials import Keyring
 from runbook_engine.entrypoints.logs import EventLog
-from runbook_engine.entrypoints.server.answers import InvalidRequest, answer, read_wish
+from runbook_engine.entrypoints.refusals import InvalidRequest
+from runbook_engine.entrypoints.server.answers import answer, read_wish
 from runbook_engine.model.observation import Pause
 from runbook_engine.model.quantity import InvalidQuantity, parse_duration
 from runbook_engine.ports import Clock, PauseReader, PauseWriter

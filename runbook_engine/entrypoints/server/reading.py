@@ -6,7 +6,8 @@ from flask import Blueprint, Response, request
 
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints.credentials import Keyring
-from runbook_engine.entrypoints.server.answers import InvalidRequest, answer
+from runbook_engine.entrypoints.refusals import InvalidRequest
+from runbook_engine.entrypoints.server.answers import answer
 from runbook_engine.entrypoints.views import (
     view_execution,
     view_execution_report,

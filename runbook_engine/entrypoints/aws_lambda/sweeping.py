@@ -1,0 +1,57 @@
+"""Sweeping: what nobody sees to. Runs every minute, and its absence is an alarm.
+
+It makes no change itself: it asks for drivers, and the engine decides as ever.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from runbook_engine.entrypoints.aws_lambda.host import Host
+from runbook_engine.entrypoints.logs import say_error
+from runbook_engine.errors import Overloaded, RunbookError
+
+OVERDUE = timedelta(minutes=1)  # a driver that sleeps wakes within seconds of what it waits for
+MOST = 500
+EXPIRE_BATCH = 100
+MOST_EXPIRIES = 10
+PERIOD = timedelta(minutes=1)
+
+
+def sweep_up(host: Host) -> dict[str, int]:
+    """Return what was found and seen to. Raises Overloaded when drivers could not be asked for: it is tried again."""
+    now = host.clock.now()
+    overdue = host.engine.due(now - OVERDUE, MOST)
+    missed = host.waker.ask_for_drivers(overdue)
+    found = {"overdue": len(overdue), "expired": _expire(host), "pauses_ended": _end_pause(host)}
+    host.log.event("swept", found=found)
+    host.count({"Overdue": len(overdue), "Swept": 1}, outcome="missed" if missed else "done")
+    if missed:
+        raise Overloaded(f"{missed} of {len(overdue)} executions are due, and no driver could be asked for")
+    return found
+
+
+def _expire(host: Host) -> int:
+    total = 0
+    for _ in range(MOST_EXPIRIES):
+        expired = host.engine.expire(host.clock.now())
+        total += expired
+        if expired < EXPIRE_BATCH:
+            break
+    return total
+
+
+def _end_pause(host: Host) -> int:
+    """Say that a pause has run out, once: it was in force at the last sweep and is not any more."""
+    now = host.clock.now()
+    try:
+        reader, writer = host.pause()
+        before = reader.pause(now - PERIOD)
+        if before is None or reader.pause(now) is not None:
+            return 0
+        host.log.event("pause.ended", "warning", until=before.until.isoformat(), by=before.by)
+        writer.lift()
+    except RunbookError as error:
+        host.log.event("pause.unreadable", "error", **say_error(error))
+        return 0
+    return 1

@@ -1,0 +1,112 @@
+"""Signed links: the question of one message, answered by whoever received it. A link shows; only a form acts.
+
+The signature binds the execution, the exact change that is asked for, how long the question stands, and who was
+sent the link. It is no credential of a person: where a team names its members, one of them must still say who he is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from runbook_engine.entrypoints.settings import InvalidSettings
+from runbook_engine.errors import Unauthenticated
+from runbook_engine.model.observation import Message
+from runbook_engine.ports import Notifier
+
+SHORTEST_KEY = 32
+FIELDS = ("for", "hash", "until", "sig")
+VERSION = "approval-link-1"  # of what is signed
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What a genuine link says: which question it answers, until when, and who was sent it."""
+
+    execution_id: str
+    hash: str
+    until: datetime
+    receiver: str
+
+    @property
+    def bearer(self) -> str:
+        """Who answers through it, as the audit trail names them."""
+        return f"the link sent to {self.receiver}"
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalLinks:
+    """Makes links and reads them."""
+
+    base: str  # where the pages are, as in https://host/approvals
+    key: bytes = field(repr=False)
+
+    def url(self, invitation: Invitation) -> str:
+        """Return the link of an invitation."""
+        query = urlencode({**_fields(invitation), "sig": self._sign(invitation)})
+        return f"{self.base}/{quote(invitation.execution_id, safe='')}?{query}"
+
+    def read(self, execution_id: str, query: Mapping[str, Sequence[str]]) -> Invitation:
+        """Return what a link says. Raises Unauthenticated, in the same words whatever is wrong with it."""
+        given = {name: values[0] for name, values in query.items() if name in FIELDS and len(values) == 1}
+        if set(given) != set(FIELDS):
+            raise Unauthenticated("this link is not valid")
+        try:
+            until = datetime.fromtimestamp(int(given["until"]), UTC)
+        except (ValueError, OverflowError, OSError) as error:
+            raise Unauthenticated("this link is not valid") from error
+        invitation = Invitation(execution_id, given["hash"], until, given["for"])
+        if not hmac.compare_digest(self._sign(invitation).encode(), given["sig"].encode()):
+            raise Unauthenticated("this link is not valid")
+        return invitation
+
+    def _sign(self, invitation: Invitation) -> str:
+        signed = "".join(f"{len(part)}:{part}" for part in (VERSION, *_parts(invitation)))
+        return hmac.new(self.key, signed.encode(), hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class LinkingNotifier:
+    """Tells receivers, and gives every question the link through which it is answered."""
+
+    notifier: Notifier
+    links: ApprovalLinks
+
+    def send(self, receiver: str, message: Message) -> None:
+        """Deliver one message. Raises what the notifier raises."""
+        if message.asks and message.until is not None:
+            invitation = Invitation(message.execution_id, message.asks, message.until.replace(microsecond=0), receiver)
+            links = {**message.links, "approve": self.links.url(invitation)}
+            message = msgspec.structs.replace(message, links=links)
+        self.notifier.send(receiver, message)
+
+
+def approval_links(base: str, key: str) -> ApprovalLinks:
+    """Return the maker of links. Raises InvalidSettings when the address or the key cannot be used."""
+    parts = urlsplit(base)
+    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
+        raise InvalidSettings(f"the address of the approval pages is not one: {base} (write https://host/path)")
+    if len(key) < SHORTEST_KEY:
+        raise InvalidSettings(
+            f"the key that signs approval links is shorter than {SHORTEST_KEY} characters "
+            "(make one with: openssl rand -hex 32)"
+        )
+    return ApprovalLinks(base.rstrip("/"), key.encode())
+
+
+def _fields(invitation: Invitation) -> Mapping[str, str]:
+    return {
+        "for": invitation.receiver,
+        "hash": invitation.hash,
+        "until": str(int(invitation.until.timestamp())),
+    }
+
+
+def _parts(invitation: Invitation) -> tuple[str, ...]:
+    return (invitation.execution_id, *_fields(invitation).values())

@@ -1,0 +1,135 @@
+"""Signed links: only whoever was sent one can answer, exactly what it asks, and nobody can make one."""
+
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from runbook_engine.entrypoints.links import ApprovalLinks, Invitation, LinkingNotifier, approval_links
+from runbook_engine.entrypoints.settings import InvalidSettings
+from runbook_engine.errors import Unauthenticated
+from runbook_engine.model.observation import Message
+
+KEY = "k" * 32
+UNTIL = datetime(2026, 11, 22, 3, 30, tzinfo=UTC)
+LINKS = approval_links("https://example.org/approvals/", KEY)
+INVITATION = Invitation("exec-1", "4b1dcafe", UNTIL, "team-chat")
+
+
+def query_of(url: str) -> dict[str, list[str]]:
+    """The query of a link, as the platform hands it over."""
+    return parse_qs(urlsplit(url).query)
+
+
+class Told:
+    """Keeps what receivers are told."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, Message]] = []
+
+    def send(self, receiver: str, message: Message) -> None:
+        """Keep one message."""
+        self.messages.append((receiver, message))
+
+
+def test_a_link_says_what_it_was_made_of() -> None:
+    """What is read from a link is the invitation, and its bearer is named after who was sent it."""
+    read = LINKS.read("exec-1", query_of(LINKS.url(INVITATION)))
+
+    assert (read, read.bearer) == (INVITATION, "the link sent to team-chat")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("for", "somebody"), ("hash", "4b1dcaff"), ("until", "1795318201"), ("sig", "0" * 64), ("sig", "ä")],
+)
+def test_a_link_that_was_changed_is_refused(field: str, value: str) -> None:
+    """Whatever is changed in a link, it is not valid any more."""
+    query = {**query_of(LINKS.url(INVITATION)), field: [value]}
+
+    with pytest.raises(Unauthenticated, match=r"^this link is not valid$"):
+        LINKS.read("exec-1", query)
+
+
+@pytest.mark.parametrize("until", ["", "soon", "9" * 30, "-1"])
+def test_a_time_that_is_none_is_refused_like_any_other(until: str) -> None:
+    """A malformed time is no traceback and tells nothing."""
+    query = {**query_of(LINKS.url(INVITATION)), "until": [until]}
+
+    with pytest.raises(Unauthenticated, match=r"^this link is not valid$"):
+        LINKS.read("exec-1", query)
+
+
+def test_a_link_of_another_execution_or_another_key_is_refused() -> None:
+    """A signature is good for one execution and one installation."""
+    query = query_of(LINKS.url(INVITATION))
+
+    with pytest.raises(Unauthenticated):
+        LINKS.read("exec-2", query)
+    with pytest.raises(Unauthenticated):
+        approval_links("https://example.org/approvals", "j" * 32).read("exec-1", query)
+
+
+def test_a_field_that_is_given_twice_is_refused() -> None:
+    """Two readers of one query must not see two links."""
+    query = query_of(LINKS.url(INVITATION))
+    query["hash"].append("4b1dcafe")
+
+    with pytest.raises(Unauthenticated):
+        LINKS.read("exec-1", query)
+
+
+@given(some.text(), some.text(), some.text(), some.text())
+def test_no_two_invitations_share_a_signature(execution: str, hash_: str, receiver: str, other: str) -> None:
+    """Fields cannot flow into each other, whatever they hold."""
+    one = Invitation(execution, hash_ + other, UNTIL, receiver)
+    two = Invitation(execution, hash_, UNTIL, other + receiver)
+
+    if one != two:
+        assert query_of(LINKS.url(one))["sig"] != query_of(LINKS.url(two))["sig"]
+
+
+def test_only_a_question_gets_a_link() -> None:
+    """A message that asks carries its link to that receiver; any other is passed on as it is."""
+    told = Told()
+    notifier = LinkingNotifier(told, LINKS)
+    plain = Message(id="1", event="started", title="", text="", at=UNTIL, execution_id="exec-1")
+    asking = Message(
+        id="2", event="approval", title="", text="", at=UNTIL, execution_id="exec-1", asks="4b1dcafe",
+        until=UNTIL + timedelta(microseconds=5), links={"dashboard": "https://d.example"},
+    )  # fmt: skip
+
+    notifier.send("team-chat", plain)
+    notifier.send("team-chat", asking)
+
+    (_, first), (_, second) = told.messages
+    assert first == plain
+    assert second.links["dashboard"] == "https://d.example"
+    assert LINKS.read("exec-1", query_of(second.links["approve"])) == INVITATION
+
+
+@pytest.mark.parametrize(
+    ("base", "key", "says"),
+    [
+        ("http://h/a", KEY, "the address of the approval pages is not one: http://h/a (write https://host/path)"),
+        ("https://", KEY, "the address of the approval pages is not one: https:// (write https://host/path)"),
+        (
+            "https://h/a",
+            "short",
+            "the key that signs approval links is shorter than 32 characters (make one with: openssl rand -hex 32)",
+        ),
+    ],
+)
+def test_links_that_anybody_could_make_or_read_are_not_made(base: str, key: str, says: str) -> None:
+    """An address without TLS and a key that can be guessed are refused at the start."""
+    with pytest.raises(InvalidSettings) as error:
+        approval_links(base, key)
+
+    assert str(error.value) == says
+
+
+def test_the_key_is_never_shown() -> None:
+    """What prints the maker of links does not print its key."""
+    assert KEY not in repr(ApprovalLinks("https://h", KEY.encode()))
