@@ -27,6 +27,7 @@ from runbook_engine.executor.shield import ShieldedRegistry, shielded_effects, s
 from runbook_engine.guardrails import ceiling_of, effective_mode
 from runbook_engine.intake.builder import IntakeBuilder
 from runbook_engine.intake.by_hand import intake_by_hand, open_by_hand
+from runbook_engine.intake.changes import own_changes
 from runbook_engine.intake.wishes import Matched, open_wished
 from runbook_engine.matching.explain import Explanation, explain, explain_labels
 from runbook_engine.matching.index import Index
@@ -39,7 +40,7 @@ from runbook_engine.model.delivery import Parsed, Rejected, Request, SourceSetti
 from runbook_engine.model.directive import Directive
 from runbook_engine.model.execution import Approved, Execution, Member
 from runbook_engine.model.guardrail import Verdict
-from runbook_engine.model.incident import ExecutionReport, IncidentReport, Intake
+from runbook_engine.model.incident import Arrival, ExecutionReport, IncidentReport, Intake
 from runbook_engine.model.plan import Plan
 from runbook_engine.model.runbook import Mode, ModeRule, Runbook
 from runbook_engine.model.signal import Signal
@@ -56,6 +57,17 @@ SHORTEST_HASH = 4
 EXPIRE_BATCH = 100
 
 
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert that brought news, and whether a runbook took it."""
+
+    name: str
+    status: str
+    severity: str
+    alert_key: str
+    incident_id: str
+    handled: bool
+
+
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one delivery. Everything in it is durable."""
 
@@ -65,6 +77,9 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     joined: tuple[str, ...] = ()
     incidents: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    changes: int = 0  # that others made, kept for "what changed?"
+    alerts: tuple[Taken, ...] = ()  # those that brought news
+    due: tuple[str, ...] = ()  # executions that want to be driven now because of it, those that only tell included
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +99,7 @@ def parse_request(request: Request, configuration: Configuration, registry: Regi
         max_decoded_bytes=configuration.limits.max_inflated,
     )
     parsed = registry.source(request.source).parse(request, settings)
-    if not parsed.alerts and parsed.rejected:
+    if not parsed.alerts and not parsed.changes and parsed.rejected:
         raise InvalidAlert("schema", "no alert of the delivery is valid: " + parsed.rejected[0].reason)
     return parsed
 
@@ -151,14 +166,22 @@ class Engine:
         Raises InvalidAlert, or whatever the journal raises when it cannot store.
         """
         parsed = self.parse(request)
+        changes, refused = own_changes(parsed, request.scope, self.bundle.configuration)
+        if refused and not changes and not parsed.alerts:
+            raise InvalidAlert("schema", "no change of the delivery is taken: " + refused[0].reason)
+        for target, event in changes:
+            self.journal.record_change(target, event)
         intake = self._record(lambda: self._intake.build(parsed.alerts, request.received_at))
         return Receipt(
             accepted=len(parsed.alerts),
-            rejected=parsed.rejected,
+            rejected=parsed.rejected + refused,
             opened=tuple(execution.id for execution in intake.opened if not execution.ended),
             joined=tuple(execution_id for _, execution_id, _ in intake.joined),
             incidents=tuple(dict.fromkeys(incident.id for incident in intake.incidents)),
             warnings=parsed.warnings,
+            changes=len(changes),
+            alerts=tuple(_taken(arrival) for arrival in intake.arrivals),
+            due=_wanting(intake),
         )
 
     def expire(self, now: datetime) -> int:
@@ -348,6 +371,25 @@ class Engine:
         if team.members and person not in team.members:
             return f"{person} is not in {team.name}, which must answer: {', '.join(team.members)}"
         return ""
+
+
+def _taken(arrival: Arrival) -> Taken:
+    alert = arrival.alert
+    return Taken(
+        name=alert.name,
+        status=alert.status,
+        severity=alert.severity,
+        alert_key=alert.alert_key,
+        incident_id=arrival.incident_id,
+        handled=any(decision.outcome in ("opened", "joined") for decision in arrival.decisions),
+    )
+
+
+def _wanting(intake: Intake) -> tuple[str, ...]:
+    opened = (execution.id for execution in intake.opened)
+    joined = (execution_id for _, execution_id, _ in intake.joined)
+    told = (execution_id for execution_id, _ in intake.signals)
+    return tuple(dict.fromkeys((*opened, *joined, *told)))
 
 
 def _demand_same_plan(actual: str, given: str) -> None:

@@ -26,7 +26,6 @@ class Adapters:
     registry: Registry
     clock: Clock
     _shared: dict[bytes, dict[str, Any]] = field(default_factory=dict)  # by adapter, place and settings
-    _common: dict[str, Any] = field(default_factory=dict)
     _served: dict[Port, tuple[tuple[AdapterChoice, Served], ...]] = field(default_factory=dict)
 
     def serving(self, port: Port) -> tuple[tuple[AdapterChoice, Served], ...]:
@@ -51,11 +50,11 @@ class Adapters:
             configuration=self.configuration,
             base=self.settings.base,
             state=self.settings.state,
-            secret=self.settings.secret,
+            secret=self.settings.keeping(self.configuration).secret,
             place=choice.place,
             looks_only=self.settings.looks_only,
             shared=self._shared.setdefault(msgspec.json.encode(choice, order="deterministic"), {}),
-            common=self._common,
+            common=self.settings.vault.common,
         )
         return spec.build(
             port, convert_settings(choice.settings, spec.settings, f"{where} ({choice.adapter})"), context

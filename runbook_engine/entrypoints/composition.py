@@ -6,8 +6,8 @@ journal and a kill switch in the state folder.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from runbook_engine.entrypoints.adapters import Adapters
 from runbook_engine.entrypoints.clock import SystemClock
 from runbook_engine.entrypoints.recorded_changes import RecordedChangeReader
 from runbook_engine.entrypoints.routing import (
+    Kinds,
     Places,
     RoutedChangeReader,
     RoutedClusterReader,
@@ -33,15 +34,25 @@ from runbook_engine.entrypoints.routing import (
     RoutedSettingReader,
     RoutedSettingWriter,
 )
+from runbook_engine.entrypoints.serverless_routing import (
+    RoutedAutomationReader,
+    RoutedAutomationWriter,
+    RoutedFunctionReader,
+    RoutedFunctionWriter,
+    RoutedQueueReader,
+    RoutedQueueWriter,
+)
 from runbook_engine.entrypoints.settings import InvalidSettings, Settings
 from runbook_engine.model.bundle import Bundle
-from runbook_engine.model.configuration import AdapterChoice, Configuration
+from runbook_engine.model.configuration import SERVED_BY, AdapterChoice, Configuration
+from runbook_engine.model.serverless import AutomationTemplate
 from runbook_engine.ports import (
     ChangeWatcher,
     Clock,
     Effects,
     Journal,
     MetricReader,
+    Notifier,
     PauseReader,
     PauseWriter,
     Port,
@@ -121,16 +132,52 @@ def build_runner(
     registry = registry or Registry()
     bundle = bundle or load_bundle_of(settings, registry)
     adapters = _adapters(bundle.configuration, settings, registry, clock or SystemClock())
+    return Runner(engine_of(adapters, bundle, watch=watch, checkpoint=checkpoint), _watchers(adapters))
+
+
+def engine_of(
+    adapters: Adapters,
+    bundle: Bundle,
+    *,
+    watch: Callable[[Journal], Journal] = lambda journal: journal,
+    tell: Callable[[Notifier], Notifier] = lambda notifier: notifier,
+    checkpoint: Callable[[str], None] = lambda name: None,
+) -> Engine:
+    """Return an engine that looks and acts through these adapters. `tell` may add to what receivers are told."""
     journal = watch(_journal(adapters))
-    engine = Engine(
+    effects = _effects(adapters)
+    return Engine(
         bundle=bundle,
         journal=journal,
         world=_world(adapters, journal),
-        effects=_effects(adapters),
-        registry=registry,
+        effects=replace(effects, notifier=tell(effects.notifier)),
+        registry=adapters.registry,
         checkpoint=checkpoint,
     )
-    return Runner(engine, _watchers(adapters))
+
+
+def front_engine_of(adapters: Adapters, bundle: Bundle) -> Engine:
+    """Return an engine that takes in what others say, and has neither eyes nor hands: nothing is built for it."""
+    return Engine(
+        bundle=bundle,
+        journal=_journal(adapters),
+        world=World(
+            clock=adapters.clock,
+            cluster=absent("cluster"),
+            flags=absent("flags"),
+            metrics=absent("metrics"),
+            changes=absent("changes"),
+            logs=absent("logs"),
+            pauses=absent("pause"),
+        ),
+        effects=Effects(cluster=absent("cluster"), flags=absent("flags"), notifier=absent("receiver")),
+        registry=adapters.registry,
+    )
+
+
+def pause_of(adapters: Adapters) -> tuple[PauseReader, PauseWriter]:
+    """Return the kill switch that these adapters serve."""
+    return _pause(adapters)
 
 
 def _adapters(configuration: Configuration, settings: Settings, registry: Registry, clock: Clock) -> Adapters:
@@ -143,14 +190,17 @@ def _world(adapters: Adapters, journal: Journal) -> World:
         cluster=RoutedClusterReader(_readers(adapters, "cluster")),
         flags=RoutedFlagReader(_readers(adapters, "flags")),
         metrics=RoutedMetricReader(_metrics_by_cluster(adapters)),
-        changes=RecordedChangeReader(RoutedChangeReader(_readers(adapters, "changes")), journal),
-        logs=RoutedLogReader(_readers(adapters, "logs")),
+        changes=RecordedChangeReader(RoutedChangeReader(_kind_readers(adapters, "changes")), journal),
+        logs=RoutedLogReader(_kind_readers(adapters, "logs")),
         pauses=_pause(adapters)[0],
         metric_sources=_metric_sources(adapters),
-        settings=RoutedSettingReader(_readers(adapters, "settings")),
+        settings=RoutedSettingReader(_kind_readers(adapters, "settings")),
         nodes=RoutedNodeReader(_readers(adapters, "nodes")),
         jobs=RoutedJobReader(_readers(adapters, "jobs"), {job.name: job for job in adapters.configuration.jobs}),
         events=RoutedEventReader(_readers(adapters, "events")),
+        functions=RoutedFunctionReader(_readers(adapters, "functions")),
+        queues=RoutedQueueReader(_readers(adapters, "queues")),
+        automations=RoutedAutomationReader(_readers(adapters, "automations"), _automations(adapters)),
     )
 
 
@@ -165,9 +215,12 @@ def _effects(adapters: Adapters) -> Effects:
         cluster=RoutedClusterWriter(_writers(adapters, "cluster")),
         flags=RoutedFlagWriter(_writers(adapters, "flags")),
         notifier=RoutedNotifier(receivers),
-        settings=RoutedSettingWriter(_writers(adapters, "settings")),
+        settings=RoutedSettingWriter(_kind_writers(adapters, "settings")),
         nodes=RoutedNodeWriter(_writers(adapters, "nodes")),
         jobs=RoutedJobWriter(_writers(adapters, "jobs")),
+        functions=RoutedFunctionWriter(_writers(adapters, "functions")),
+        queues=RoutedQueueWriter(_writers(adapters, "queues")),
+        automations=RoutedAutomationWriter(_writers(adapters, "automations"), _automations(adapters)),
     )
 
 
@@ -179,6 +232,10 @@ def _watchers(adapters: Adapters) -> Mapping[str, ChangeWatcher]:
     }
 
 
+def _automations(adapters: Adapters) -> Mapping[str, AutomationTemplate]:
+    return {automation.name: automation for automation in adapters.configuration.automations}
+
+
 def _readers(adapters: Adapters, port: Port) -> Places[Any]:
     return Places(port, _by_place(adapters, port, lambda served: served.reader))
 
@@ -187,9 +244,35 @@ def _writers(adapters: Adapters, port: Port) -> Places[Any]:
     return Places(port, _by_place(adapters, port, lambda served: served.writer))
 
 
+def _kind_readers(adapters: Adapters, port: Port) -> Kinds[Any]:
+    return Kinds(_readers(adapters, port), _by_kind(adapters, port, lambda served: served.reader))
+
+
+def _kind_writers(adapters: Adapters, port: Port) -> Kinds[Any]:
+    return Kinds(_writers(adapters, port), _by_kind(adapters, port, lambda served: served.writer))
+
+
+def _by_kind(adapters: Adapters, port: Port, side: Callable[[Served], Any]) -> Mapping[str, Places[Any]]:
+    """Functions and queues are served by what is named for them, as far as that serves the port."""
+    found: dict[str, Places[Any]] = {}
+    for kind, owner in SERVED_BY.items():
+        choices = adapters.configuration.adapters.get(owner, ())
+        able = [choice for choice in choices if port in adapters.registry.adapter(choice.adapter).provides]
+        if able:
+            serving = tuple((choice, adapters.build(port, choice, f"adapters.{owner}")) for choice in able)
+            found[kind] = Places(port, _one_each(serving, owner, side))
+    return found
+
+
 def _by_place(adapters: Adapters, port: Port, side: Callable[[Served], Any]) -> Mapping[str, Any]:
+    return _one_each(adapters.serving(port), port, side)
+
+
+def _one_each(
+    serving: Iterable[tuple[AdapterChoice, Served]], port: str, side: Callable[[Served], Any]
+) -> Mapping[str, Any]:
     found: dict[str, Any] = {}
-    for choice, served in adapters.serving(port):
+    for choice, served in serving:
         if choice.place in found:
             where = f"place {choice.place}" if choice.place else "every place"
             raise InvalidSettings(f"adapters.{port}: two adapters serve {where} (give each a place of its own)")

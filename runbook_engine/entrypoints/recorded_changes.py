@@ -1,4 +1,7 @@
-"""Changes as they are known: what the source itself still says, and what was kept while somebody watched it."""
+"""Changes as they are known: what the source itself still says, and what was kept while somebody watched it.
+
+Of a function or a queue nobody need watch: its deployments report themselves, so the record alone will do.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from runbook_engine.errors import RunbookError, Unreadable
+from runbook_engine.errors import NoAdapter, RunbookError, Unreadable
 from runbook_engine.model.observation import ChangeEvent
-from runbook_engine.model.target import Target
+from runbook_engine.model.target import SERVERLESS_KINDS, Target
 from runbook_engine.ports import ChangeReader, Journal
 
 SAME_WITHIN = timedelta(minutes=2)
@@ -22,13 +25,28 @@ class RecordedChangeReader:
     journal: Journal
 
     def changes(self, target: Target, since: datetime) -> tuple[ChangeEvent, ...]:
-        """Return the changes of a target since then, newest first. Raises what the source raises, and Unreadable."""
-        seen = self.source.changes(target, since)
+        """Return the changes of a target since then, newest first. Raises what the source raises, and Unreadable.
+
+        What was done to a function as a whole was done to each of its aliases.
+        """
+        seen = self._seen(target, since)
         try:
-            recorded = self.journal.recorded_changes(target, since)
+            recorded = [
+                event
+                for each in dict.fromkeys((target, target.whole))
+                for event in self.journal.recorded_changes(each, since)
+            ]
         except RunbookError as error:
             raise Unreadable(f"the recorded changes of {target} cannot be read: {error}") from error
         return merged(seen, recorded)
+
+    def _seen(self, target: Target, since: datetime) -> tuple[ChangeEvent, ...]:
+        try:
+            return self.source.changes(target, since)
+        except NoAdapter:
+            if target.kind not in SERVERLESS_KINDS:
+                raise
+            return ()
 
 
 def merged(seen: Iterable[ChangeEvent], recorded: Iterable[ChangeEvent]) -> tuple[ChangeEvent, ...]:

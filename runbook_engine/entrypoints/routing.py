@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -67,6 +67,18 @@ class Places(Generic[Served]):
 
 
 @dataclass(frozen=True, slots=True)
+class Kinds(Generic[Served]):
+    """Who serves a port, by the kind of the target where some kinds have servers of their own, and by place."""
+
+    places: Places[Served]
+    by_kind: Mapping[str, Places[Served]] = field(default_factory=dict)
+
+    def of(self, target: Target) -> Served:
+        """Return who serves a target. Raises NoAdapter."""
+        return self.by_kind.get(target.kind, self.places).at(target.place)
+
+
+@dataclass(frozen=True, slots=True)
 class RoutedClusterReader:
     """Looks at workloads, each where it is."""
 
@@ -104,22 +116,22 @@ class RoutedClusterWriter:
 class RoutedSettingReader:
     """Looks at what workloads are configured with, each where it is."""
 
-    places: Places[SettingReader]
+    kinds: Kinds[SettingReader]
 
     def setting(self, target: Target, key: str) -> Setting:
         """Return one entry."""
-        return self.places.at(target.place).setting(target, key)
+        return self.kinds.of(target).setting(target, key)
 
 
 @dataclass(frozen=True, slots=True)
 class RoutedSettingWriter:
     """Touches what workloads are configured with, each where it is."""
 
-    places: Places[SettingWriter]
+    kinds: Kinds[SettingWriter]
 
     def write(self, target: Target, key: str, text: str | None, *, expected: str | None) -> Mapping[str, Value]:
         """Set or remove one entry."""
-        return self.places.at(target.place).write(target, key, text, expected=expected)
+        return self.kinds.of(target).write(target, key, text, expected=expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,22 +263,22 @@ class RoutedFlagWriter:
 class RoutedChangeReader:
     """Looks at what others changed, each target where it is."""
 
-    places: Places[ChangeReader]
+    kinds: Kinds[ChangeReader]
 
     def changes(self, target: Target, since: datetime) -> tuple[ChangeEvent, ...]:
         """Return the changes."""
-        return self.places.at(target.place).changes(target, since)
+        return self.kinds.of(target).changes(target, since)
 
 
 @dataclass(frozen=True, slots=True)
 class RoutedLogReader:
     """Looks at logs, each target's where it is."""
 
-    places: Places[LogReader]
+    kinds: Kinds[LogReader]
 
     def logs(self, target: Target, lines: int, *, previous: bool = False) -> tuple[LogExcerpt, ...]:
         """Return the last lines."""
-        return self.places.at(target.place).logs(target, lines, previous=previous)
+        return self.kinds.of(target).logs(target, lines, previous=previous)
 
 
 @dataclass(frozen=True, slots=True)

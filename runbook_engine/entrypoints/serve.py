@@ -68,7 +68,7 @@ def serve(
         )
         write_launch(launch, bundle)
         address = _address(listening)
-        if load_keyring(bundle.configuration, settings.secret).is_open:
+        if load_keyring(bundle.configuration, settings.keeping(bundle.configuration).secret).is_open:
             log.event("serve.open", "warning", says="no tokens are configured: every process of this machine may act")
         return _run(launch, settings, address, log, started)
 
@@ -79,7 +79,7 @@ def check(settings: Settings, host: str) -> Bundle:
     registry, clock = Registry(), SystemClock()
     bundle = load_bundle_of(settings, registry)
     demand_credentials(bundle.configuration, host)
-    load_keyring(bundle.configuration, settings.secret)
+    load_keyring(bundle.configuration, settings.keeping(bundle.configuration).secret)
     build_pause(bundle.configuration, settings, registry, clock)
     build_engine(settings, registry=registry, clock=clock, bundle=bundle).journal.counts()
     return bundle

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from runbook_engine.entrypoints.vault import KEEPER, Vault
 from runbook_engine.errors import NoAdapter, RunbookError
-from runbook_engine.model.configuration import SecretReference
+from runbook_engine.model.configuration import AdapterChoice, Configuration, SecretReference
 
 RUNBOOKS = Path("runbooks")
 CONFIG_NAME = "engine.yaml"
@@ -33,21 +34,28 @@ class Settings:
     token: str = field(default="", repr=False)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     looks_only: bool = False  # this process plans, and has no hands
+    keeper: AdapterChoice = KEEPER  # who is asked for {ssm: /path}
+    vault: Vault = field(default_factory=Vault, repr=False, compare=False)
 
     @property
     def base(self) -> Path:
         """The folder that relative paths in engine.yaml start from: its own."""
         return (self.config.parent if self.config is not None else self.runbooks).absolute()
 
+    def keeping(self, configuration: Configuration) -> Settings:
+        """Return these settings with the secret store that engine.yaml names, if it names one."""
+        choices = configuration.adapters.get("secrets", ())
+        if len(choices) > 1:
+            raise InvalidSettings("adapters.secrets: an installation has one secret store (keep one)")
+        return replace(self, keeper=choices[0]) if choices else self
+
     def secret(self, reference: SecretReference) -> str:
-        """Return a secret. Raises NoAdapter when it is not where the reference says."""
+        """Return a secret. Raises NoAdapter when it is not where the reference says, Unreadable when none can tell."""
         if reference.env:
             return self._from_environment(reference.env)
         if reference.file:
             return _from_file(self.base / reference.file)
-        raise NoAdapter(
-            f"the secret {{ssm: {reference.ssm}}} cannot be read by this host", "write {env: NAME} or {file: path}"
-        )
+        return self.vault.secret(reference.ssm, self.keeper, base=self.base, state=self.state)
 
     def _from_environment(self, name: str) -> str:
         value = self.environment.get(name, "").strip()

@@ -66,7 +66,7 @@ class WebApplication(BaseApplication):  # type: ignore[misc]  # gunicorn ships n
         settings, registry, clock = launch.settings(), Registry(), SystemClock()
         return create_app(
             build_engine(settings, registry=registry, clock=clock, bundle=bundle),
-            keyring=load_keyring(bundle.configuration, settings.secret),
+            keyring=load_keyring(bundle.configuration, settings.keeping(bundle.configuration).secret),
             pause=build_pause(bundle.configuration, settings, registry, clock),
             clock=clock,
             metrics=Metrics(launch.metrics_folder),

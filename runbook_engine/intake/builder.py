@@ -70,7 +70,7 @@ class IntakeBuilder:
 
     def _take(self, alert: Alert, wished: tuple[Wish, ...] | None, draft: Draft, now: datetime) -> None:
         known = draft.touched.get(alert.alert_key) or draft.episodes.get(alert.alert_key)
-        transition = observe_alert(alert, known)
+        transition = observe_alert(alert, known, cycle=alert.cycle)
         episode = transition.episode
         if episode is None:
             return

@@ -80,6 +80,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fingerprint: str = ""
     fingerprint_kind: FingerprintKind = "derived"
     episode_id: str = ""
+    cycle: str = ""  # the sender's own name for one firing, from its begin to its end
     group_key: str | None = None
     delivery_id: str = ""
     batch: Batch = Batch()

@@ -11,8 +11,12 @@ import msgspec
 
 from runbook_engine.model.alert import Severity
 from runbook_engine.model.runbook import ModeRule
+from runbook_engine.model.sender import Sender
+from runbook_engine.model.serverless import AutomationTemplate
+from runbook_engine.model.target import Target
 
 Role = Literal["ingest", "read", "operate"]
+SERVED_BY: Mapping[str, str] = {"function": "functions", "queue": "queues"}  # the port whose adapters give the places
 
 
 class SecretReference(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,23 +27,52 @@ class SecretReference(msgspec.Struct, frozen=True, kw_only=True):
     ssm: str = ""
 
 
+class Signature(msgspec.Struct, frozen=True, kw_only=True):
+    """How a sender signs what it posts. All of it is fixed here, nothing is read from the request."""
+
+    header: str
+    prefix: str = ""  # before the signature, as in `sha256=`
+    encoding: Literal["hex", "base64"] = "hex"
+    algorithm: Literal["sha256", "sha512"] = "sha256"
+    timestamp: str = ""  # the header with the time that is signed too; empty = the body alone is signed
+    separator: str = "."  # between the time and the body
+
+
 class Token(msgspec.Struct, frozen=True, kw_only=True):
-    """A named bearer token: its roles, and up to two secrets that are valid now (rotation)."""
+    """A named credential: its roles, and up to two secrets that are valid now (rotation).
+
+    It is a bearer token, unless it says how else it is presented.
+    """
 
     name: str
     roles: tuple[Role, ...]
     secrets: tuple[SecretReference, ...]
     scopes: tuple[str, ...] = ()  # ingest: which scopes it may post to; empty = all
+    user: str = ""  # presented as the password of this user
+    header: str = ""  # presented as the value of this header
+    signature: Signature | None = None  # never presented: it signs the body
+
+
+class About(msgspec.Struct, frozen=True):
+    """What the changes of some foreign names are changes of: the names as a pattern, and our target."""
+
+    pattern: str
+    target: Target
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
-    """One sender: its source format, and the runbooks and targets that its alerts may ask for."""
+    """One sender: its source format, and the runbooks and targets that its alerts may ask for.
+
+    With `senders` it is the platform's alone: nobody may post to it.
+    """
 
     name: str
     source: str = "alertmanager"
     runbooks: tuple[str, ...] = ("*",)  # glob patterns of runbook names
     targets: tuple[str, ...] = ("*",)  # target patterns, within the installation's allow-list
     severities: Mapping[str, Severity] = {}  # raw severity -> severity, over the built-in map
+    senders: tuple[Sender, ...] = ()
+    about: tuple[About, ...] = ()
 
 
 class Receiver(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +95,7 @@ class AdapterChoice(msgspec.Struct, frozen=True, kw_only=True):
     """One use of an adapter: which one, for which place, with which settings."""
 
     adapter: str
-    place: str = ""  # a cluster alias, or empty for ports that have no place
+    place: str = ""  # a cluster alias, the name of an account's region, or empty for ports that have no place
     settings: Mapping[str, Any] = {}
 
 
@@ -136,6 +169,12 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     drop_labels: tuple[str, ...] = ("prometheus_replica", "replica")
     series: tuple[SeriesRule, ...] = ()
     jobs: tuple[JobTemplate, ...] = ()
+    automations: tuple[AutomationTemplate, ...] = ()
     limits: Limits = Limits()
     correlation: Correlation = Correlation()
     links: Mapping[str, str] = {}
+
+    def places(self, kind: str) -> tuple[str, ...]:
+        """Return where functions or queues are served; the empty place stands for all that is not named."""
+        choices = self.adapters.get(SERVED_BY[kind], ())
+        return tuple(dict.fromkeys(choice.place for choice in choices)) or ("",)

@@ -4,19 +4,59 @@ A host authenticates, the engine parses: a `Request` is already known to come fr
 comes from the credential, never from the payload.
 """
 
-from collections.abc import Callable, Mapping
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 
 import msgspec
 
 from runbook_engine.model.alert import Alert, Severity
+from runbook_engine.model.observation import ChangeEvent
+from runbook_engine.model.target import Target
 
 MEBIBYTE = 1024 * 1024
+CREDENTIALS = frozenset(("authorization", "cookie", "proxy-authorization"))  # headers that no source ever sees
 JSON_TYPES = ("application/json", "application/*+json", "")  # "" = none named
 
 
+class Headers(msgspec.Struct, frozen=True):
+    """Every header of a request: names in lower case, each with all the values that were sent."""
+
+    values: Mapping[str, tuple[str, ...]] = {}
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[str, str]]) -> Headers:
+        """Return the headers that these pairs are, in any spelling of their names."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name, value in pairs:
+            found[name.lower()] = (*found.get(name.lower(), ()), value)
+        return cls(found)
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Return every value of a header."""
+        return self.values.get(name.lower(), ())
+
+    def one(self, name: str) -> str | None:
+        """Return the value of a header that was sent once; None when it is absent, or there are two to choose from."""
+        values = self.all(name)
+        return values[0] if len(values) == 1 else None
+
+    def plain(self, without: Collection[str] = ()) -> dict[str, str]:
+        """Return the headers as a source reads them: without credentials, and without those named in lower case."""
+        return {
+            name: ", ".join(values)
+            for name, values in self.values.items()
+            if name not in CREDENTIALS and name not in without
+        }
+
+
 class Request(msgspec.Struct, frozen=True):
-    """One authenticated delivery; header names are lower case, the body is the raw bytes that were sent."""
+    """One authenticated delivery; header names are lower case, the body is the raw bytes that were sent.
+
+    `origin` is who of the platform delivered it (a topic, a queue, a rule), and empty for what was posted over HTTP:
+    what only the platform may say is not believed of a body that anybody with a token can write.
+    """
 
     scope: str
     source: str
@@ -24,6 +64,7 @@ class Request(msgspec.Struct, frozen=True):
     body: bytes
     received_at: datetime
     delivery_id: str = ""
+    origin: str = ""
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -34,11 +75,15 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class Parsed(msgspec.Struct, frozen=True):
-    """What a delivery meant: the alerts that are valid, those that are not, and codes about the whole."""
+    """What a delivery meant: the alerts that are valid, those that are not, and codes about the whole.
+
+    `changes` is what somebody else changed, and in what: kept for "what changed?", it never starts a runbook.
+    """
 
     alerts: tuple[Alert, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     warnings: tuple[str, ...] = ()
+    changes: tuple[tuple[Target, ChangeEvent], ...] = ()
 
 
 class SourceSettings(msgspec.Struct, frozen=True):
@@ -52,8 +97,12 @@ class SourceSettings(msgspec.Struct, frozen=True):
 
 
 class SourceSpec(msgspec.Struct, frozen=True):
-    """One sender's format: its name, how to parse a request in it, and the media types it may arrive as."""
+    """One sender's format: its name, how to parse a request in it, and the media types it may arrive as.
+
+    What is not `posted` comes through the platform alone, so its scope must say from whom.
+    """
 
     name: str
     parse: Callable[[Request, SourceSettings], Parsed]
     content_types: tuple[str, ...] = JSON_TYPES
+    posted: bool = True

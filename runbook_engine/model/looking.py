@@ -1,4 +1,4 @@
-"""Looking: what it takes to look at the things of a cluster, by their kind, as in `apps/deployments:get`.
+"""Looking: what it takes to look at things, by their kind, as in `apps/deployments:get` or `lambda:GetAlias`.
 
 Actions, collectors and checks look through the same readers, so what a look reads is said once.
 """
@@ -21,13 +21,23 @@ LISTING_PODS = (  # with their budgets; one with a number is judged by what the 
     *("core/pods:list", "core/namespaces:get", "policy/poddisruptionbudgets:list"),
     *("apps/daemonsets:get", "apps/replicasets:get", "apps/statefulsets:get"),
 )
+FUNCTION_LOOKS = (  # what it is, what its alias points to, what there is to return to, and who calls it how
+    *("lambda:GetFunctionConfiguration", "lambda:GetAlias", "lambda:ListVersionsByFunction"),
+    *("lambda:GetFunctionConcurrency", "lambda:ListTags", "lambda:GetPolicy", "lambda:ListEventSourceMappings"),
+)
+QUEUE_LOOKS = (
+    *("sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ListQueueTags"),
+    *("sqs:ListDeadLetterSourceQueues", "sqs:ListMessageMoveTasks"),
+)
+FUNCTION_LOGS = ("lambda:GetFunctionConfiguration", "logs:FilterLogEvents")  # it says where it logs to
+METRIC_LOOKS = ("cloudwatch:GetMetricData",)
 FOLLOWING = ("core/pods:get", "apps/replicasets:get", *(f"{RESOURCES[kind]}:get" for kind in WORKLOADS))
 
 
 def looking(kind: str) -> tuple[str, ...]:
-    """Return what it takes to see a workload and all that it is judged by; nothing for what is no workload."""
+    """Return what it takes to see a workload, a function or a queue, and all that it is judged by; else nothing."""
     if kind not in RESOURCES:
-        return ()
+        return {"function": FUNCTION_LOOKS, "queue": QUEUE_LOOKS}.get(kind, ())
     return (*glancing(kind), *SURROUNDINGS, *(() if kind == "daemonset" else AUTOSCALERS))
 
 
@@ -44,7 +54,11 @@ def tracing(kind: str) -> tuple[str, ...]:
     if kind in RESOURCES:
         running = () if kind == "deployment" else ("core/pods:list",)
         return (f"{RESOURCES[kind]}:get", HISTORY[kind], *running)
-    return {"node": ("core/nodes:get",), "pod": ("core/pods:get",)}.get(kind, ())
+    return {
+        "node": ("core/nodes:get",),
+        "pod": ("core/pods:get",),
+        "function": ("lambda:GetFunctionConfiguration", "lambda:GetAlias", "lambda:ListVersionsByFunction"),
+    }.get(kind, ())
 
 
 def finding_pods(kind: str) -> tuple[str, ...]:

@@ -141,6 +141,7 @@ class PlannedStep(msgspec.Struct, frozen=True, kw_only=True):
     mendable: bool = False  # a step before it may mend what the error is about
     approval: str = ""  # who must say yes
     undo: str = ""  # when it is undone, as a sentence
+    message_only: bool = False  # tells somebody, changes nothing
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,6 +165,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def changes(self) -> tuple[Change, ...]:
         """The changes that would be made, in order."""
         return tuple(step.change for step in self.steps if step.change is not None)
+
+    @property
+    def touches(self) -> bool:
+        """Whether anything but messages would come of it."""
+        return any(step.change is not None and not step.message_only for step in self.steps)
 
 
 def hash_change(runbook_digest: str, step: str, change: Change) -> str:

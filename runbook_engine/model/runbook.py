@@ -17,7 +17,20 @@ Mode = Literal["observe", "propose", "approve", "auto"]
 Strategy = Literal["escalate", "sequence"]
 EventName = Literal["started", "changed", "approval", "blocked", "ended", "notFixed"]
 InputType = Literal[
-    "string", "cluster", "namespace", "workload", "node", "pod", "instance", "parameter", "integer", "arn"
+    "string",
+    "cluster",
+    "namespace",
+    "workload",
+    "node",
+    "pod",
+    "instance",
+    "parameter",
+    "integer",
+    "arn",
+    "function",
+    "alias",
+    "queue",
+    "place",
 ]
 
 MODES: tuple[Mode, ...] = ("observe", "propose", "approve", "auto")

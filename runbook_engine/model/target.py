@@ -12,12 +12,15 @@ PROVISIONAL_KINDS: Mapping[str, frozenset[str]] = {
     "workloadOf": frozenset(("pod",)),
     "nodeOf": frozenset(("pod", "instance")),
 }
+SERVERLESS_KINDS = frozenset(("function", "queue"))  # of no cluster: their place is the one that an adapter is given
 
 
 class Target(msgspec.Struct, frozen=True, order=True):
     """One thing in the world. `place` is a cluster alias, `account/region`, or `local`."""
 
-    kind: str  # deployment, statefulset, daemonset, pod, instance, node, configmap, job, parameter, function, none
+    # deployment, statefulset, daemonset, pod, instance, node, configmap, job, parameter,
+    # function (named NAME or NAME:ALIAS), queue, automation, none
+    kind: str
     place: str
     namespace: str
     name: str
@@ -27,6 +30,18 @@ class Target(msgspec.Struct, frozen=True, order=True):
     def key(self) -> str:
         """The identity that locks, cooldowns and budgets are kept under; never holds the uid."""
         return f"{self.place}/{self.kind}/{self.namespace}/{self.name}"
+
+    @property
+    def whole(self) -> Target:
+        """The function that a target's alias belongs to; any other target is whole as it is."""
+        if self.kind != "function" or ":" not in self.name:
+            return self
+        return Target(self.kind, self.place, self.namespace, self.name.partition(":")[0], self.uid)
+
+    @property
+    def alias(self) -> str:
+        """The alias of a function that is named; empty = none."""
+        return self.name.partition(":")[2] if self.kind == "function" else ""
 
     def __str__(self) -> str:
         """Return the target as people write it: `apps/deployment/checkout`, `/checkout/degraded_mode`."""
@@ -55,7 +70,7 @@ class TargetTemplate(msgspec.Struct, frozen=True):
     kind: str
     name: str = ""
     namespace: str = ""
-    cluster: str = ""
+    cluster: str = ""  # or, of a function or a queue, the place
 
     @property
     def finds(self) -> frozenset[str]:

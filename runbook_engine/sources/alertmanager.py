@@ -8,13 +8,13 @@ the strict reader, alert by alert, and means the same.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
 
 from runbook_engine.errors import InvalidAlert
-from runbook_engine.model.alert import Alert, Batch
+from runbook_engine.model.alert import Alert, AlertStatus, Batch
 from runbook_engine.model.delivery import Parsed, Rejected, Request, SourceSettings, SourceSpec
 from runbook_engine.sources.body import read_body
 from runbook_engine.sources.labels import RefusedAlert, read_annotations, read_labels
@@ -23,6 +23,7 @@ from runbook_engine.sources.strict_json import decode_text, read_text, repeats_a
 
 PAYLOAD_VERSION = "4"
 LARGEST_COUNT = 2**53
+STATUSES: Mapping[str, AlertStatus] = {"firing": "firing", "resolved": "resolved"}
 NOT_A_WEBHOOK = 'the body is not an Alertmanager webhook: an object with a list "alerts" is expected'
 
 
@@ -107,7 +108,7 @@ def _by_schema(text: bytes) -> _Envelope | None:
 
 def _draft_from_wire(wire: _WireAlert) -> Draft:
     return Draft(
-        wire.status,
+        STATUSES.get(wire.status, "unknown"),
         wire.labels,
         wire.annotations,
         wire.starts_at,
@@ -141,7 +142,7 @@ def _draft_from_value(entry: Any) -> Draft:
         raise RefusedAlert("an alert is not an object")
     warnings: list[str] = []
     return Draft(
-        status=_text(entry.get("status")),
+        status=STATUSES.get(_text(entry.get("status")), "unknown"),
         labels=read_labels(entry.get("labels"), warnings),
         annotations=read_annotations(entry.get("annotations"), warnings),
         starts_at=entry.get("startsAt"),

@@ -25,7 +25,7 @@ def read_body(request: Request, settings: SourceSettings, content_types: tuple[s
         return request.body
     if encoding != "gzip":
         raise InvalidAlert("unsupported_media_type", "only gzip and identity are accepted as Content-Encoding")
-    return _inflate(request.body, settings.max_decoded_bytes)
+    return inflate(request.body, settings.max_decoded_bytes)
 
 
 def _check_media_type(headers: Mapping[str, str], content_types: tuple[str, ...]) -> None:
@@ -38,7 +38,8 @@ def _check_media_type(headers: Mapping[str, str], content_types: tuple[str, ...]
     raise InvalidAlert("unsupported_media_type", f"the Content-Type is not one of: {accepted}")
 
 
-def _inflate(body: bytes, limit: int) -> bytes:
+def inflate(body: bytes, limit: int) -> bytes:
+    """Return what a gzip body holds, or raise InvalidAlert: one layer, whole, and never more than the limit."""
     stream = zlib.decompressobj(wbits=GZIP_WINDOW)
     parts: list[bytes] = []
     size = 0

@@ -33,6 +33,11 @@ def label_key(scope: str, source: str, labels: Mapping[str, str], dropped: Itera
     return hash_parts(scope, source, _ENCODE(counted).decode(), fingerprint)
 
 
+def id_key(scope: str, source: str, identity: Iterable[str]) -> str:
+    """Return the alert key of a sender that has an id of its own for what it alerts on."""
+    return hash_parts(scope, source, "id", *identity)
+
+
 def label_fingerprint(labels: Mapping[str, str]) -> str:
     """Return Prometheus' own fingerprint of a label set: FNV-1a over sorted names and values, 16 hex digits."""
     digest = FNV_OFFSET

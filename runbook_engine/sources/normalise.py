@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from runbook_engine.model.alert import Alert, AlertStatus, Batch, FingerprintKind, Kind
+from runbook_engine.model.alert import Alert, AlertStatus, Batch, FingerprintKind, Kind, Resource
 from runbook_engine.model.delivery import Request, SourceSettings
-from runbook_engine.sources.identity import label_fingerprint, label_key
+from runbook_engine.sources.identity import id_key, label_fingerprint, label_key
 from runbook_engine.sources.labels import check_labels, shorten_annotations
 from runbook_engine.sources.resources import read_links, read_resource
 from runbook_engine.sources.severities import severity_of
@@ -23,14 +23,16 @@ from runbook_engine.sources.timestamps import BadTimestamp, parse_timestamp
 MAX_NAME = 256
 CLOCK_TOLERANCE = timedelta(minutes=5)
 UNNAMED = "unnamed"
-STATUSES: Mapping[str, AlertStatus] = {"firing": "firing", "resolved": "resolved"}
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 
 
 class Draft(msgspec.Struct, gc=False):
-    """One alert as its sender told it: text where text belongs, nothing judged yet."""
+    """One alert as its sender told it: text where text belongs, nothing judged yet.
 
-    status: str
+    A sender that has an id for what it alerts on gives `identity`; else the labels are the identity.
+    """
+
+    status: AlertStatus
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     starts_at: object
@@ -38,6 +40,12 @@ class Draft(msgspec.Struct, gc=False):
     fingerprint: str
     links: dict[str, str]
     warnings: list[str]
+    identity: tuple[str, ...] = ()
+    cycle: str = ""
+    observed_at: object = None
+    severity: str | None = None  # None = the label `severity`
+    values: Mapping[str, float] = {}
+    resource: Resource | None = None  # None = what the labels name
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -56,7 +64,7 @@ def normalise(draft: Draft, batch: Batch, delivery: Delivery) -> Alert:
     labels = check_labels(draft.labels)
     fingerprint, fingerprint_kind = _fingerprint(draft, labels)
     starts_at, ends_at = _times(draft, request.received_at)
-    raw_severity = labels.get("severity", "")
+    raw_severity = labels.get("severity", "") if draft.severity is None else draft.severity
     native = fingerprint if fingerprint_kind == "native" else ""
     return Alert(
         scope=request.scope,
@@ -65,19 +73,26 @@ def normalise(draft: Draft, batch: Batch, delivery: Delivery) -> Alert:
         name=_name(labels, warnings),
         labels=labels,
         annotations=shorten_annotations(draft.annotations, warnings),
-        status=STATUSES.get(draft.status, "unknown"),
+        status=draft.status,
         severity=severity_of(raw_severity, settings.severities),
         severity_raw=raw_severity,
         starts_at=starts_at,
         ends_at=ends_at,
+        observed_at=_timestamp(draft.observed_at, warnings),
         received_at=request.received_at,
         fingerprint=fingerprint,
         fingerprint_kind=fingerprint_kind,
-        alert_key=label_key(request.scope, request.source, labels, settings.drop_labels, native),
+        alert_key=(
+            id_key(request.scope, request.source, draft.identity)
+            if draft.identity
+            else label_key(request.scope, request.source, labels, settings.drop_labels, native)
+        ),
+        cycle=draft.cycle,
         group_key=delivery.group_key,
         delivery_id=delivery.delivery_id,
         batch=batch,
-        resource=read_resource(labels),
+        values=draft.values,
+        resource=read_resource(labels) if draft.resource is None else draft.resource,
         links=read_links(_links(draft, labels), warnings),
         warnings=tuple(warnings),
     )
@@ -104,6 +119,8 @@ def _fingerprint(draft: Draft, labels: Mapping[str, str]) -> tuple[str, Fingerpr
 def _times(draft: Draft, received_at: datetime) -> tuple[datetime | None, datetime | None]:
     starts_at = _timestamp(draft.starts_at, draft.warnings)
     ends_at = _timestamp(draft.ends_at, draft.warnings)
+    if starts_at is None and draft.identity and draft.status == "resolved":
+        return None, ends_at  # such senders do not tell the start again at the end
     if starts_at is None:
         draft.warnings.append("missing_starts_at")
         return None, ends_at

@@ -136,7 +136,7 @@ def test_a_delivery_is_answered_202_with_what_became_of_it(lab: Callable[..., La
     answer = here.post("/hooks/lab", webhook("one", "two"), headers=SENDER)
 
     assert 202 == answer.status_code
-    assert {"accepted", "rejected", "executions", "incidents", "warnings"} == set(answer.json)
+    assert {"accepted", "rejected", "executions", "incidents", "warnings", "changes"} == set(answer.json)
     assert 2 == answer.json["accepted"]
     assert ["pending", "pending"] == [here.journal.load(one).status for one in answer.json["executions"]]
 

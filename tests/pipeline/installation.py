@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,9 +20,10 @@ from runbook_engine.entrypoints.aws_lambda.sweeping import sweep_up
 from runbook_engine.entrypoints.settings import Settings
 from runbook_engine.loading.bundle import dump_bundle
 from runbook_engine.loading.files import load_valid_files
+from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.execution import Execution
 from runbook_engine.registry import Registry
-from tests.emulators.aws import ACCOUNT, REGION, Aws, HttpReply
+from tests.emulators.aws import ACCOUNT, REGION, Aws, Context, HttpReply, Killed
 
 TOKEN = "t" * 40
 FLAG = "/checkout/degraded_mode"
@@ -76,7 +77,8 @@ class Installation:
     folder: Path
     runbooks: tuple[str, ...] = (SHED,)
     config: str = CONFIG
-    extra: Mapping[str, str] = field(default_factory=dict)
+    bundle: Bundle | None = None  # instead of the texts
+    rig: Callable[[Host, bool], Host] = lambda host, acts: host  # what a test puts into a new process
     _hosts: dict[bool, Host] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -90,7 +92,7 @@ class Installation:
             json.dumps(definition()),
             {
                 "ingest": lambda event, context: take(event, context, self.host(acts=False)),
-                "drive": lambda event, context: drive_on(event, context, self.host(acts=True)),
+                "drive": self._drive,
                 "approve": lambda event, context: answer_link(event, self.host(acts=False)),
                 "sweep": lambda event, context: sweep_up(self.host(acts=False)),
             },
@@ -101,12 +103,11 @@ class Installation:
         if acts not in self._hosts:
             environment = {
                 **self.pipeline.environment,
-                **self.extra,
                 "RUNBOOK_BUNDLE_DIGEST": self.digest,
                 "LAMBDA_TASK_ROOT": str(self.folder),
             }
             settings = Settings(environment=environment, state=self.folder / "state", looks_only=not acts)
-            self._hosts[acts] = build_host(settings, acts=acts, clock=self.aws.clock)
+            self._hosts[acts] = self.rig(build_host(settings, acts=acts, clock=self.aws.clock), acts)
         return self._hosts[acts]
 
     def restart(self) -> None:
@@ -159,7 +160,8 @@ class Installation:
 
     def told(self) -> list[dict[str, Any]]:
         """What the topic of the on-call has told since it was last asked: the structured message of each."""
-        return [message.json() for message in self.aws.messages(self.pipeline.queues["messages"])]
+        envelopes = [message.json() for message in self.aws.messages(self.pipeline.queues["messages"])]
+        return [json.loads(envelope["Message"]) for envelope in envelopes if "event" in envelope["MessageAttributes"]]
 
     def drivers(self, *, running: bool = False) -> int:
         """How many runs of the state machine there were, or are under way."""
@@ -167,16 +169,27 @@ class Installation:
 
     # --- inside -------------------------------------------------------------------------------------------
 
+    def _drive(self, event: dict[str, Any], context: Context) -> dict[str, Any]:
+        """Be called as the function that drives; a death takes its process with it."""
+        try:
+            return drive_on(event, context, self.host(acts=True))
+        except Killed:
+            del self._hosts[True]
+            raise
+
     def _compile(self) -> str:
+        content = dump_bundle(self.bundle or self._loaded())
+        (self.folder / "bundle.msgpack").write_bytes(content)
+        return hashlib.sha256(content).hexdigest()
+
+    def _loaded(self) -> Bundle:
         sources = self.folder / "runbooks"
         sources.mkdir(parents=True, exist_ok=True)
         for number, text in enumerate(self.runbooks):
             (sources / f"{number}.yaml").write_text(text)
         config = sources / "engine.yaml"
         config.write_text(self.config)
-        content = dump_bundle(load_valid_files([sources], Registry(), config).bundle)
-        (self.folder / "bundle.msgpack").write_bytes(content)
-        return hashlib.sha256(content).hexdigest()
+        return load_valid_files([sources], Registry(), config).bundle
 
     def _alert(self, status: str, name: str, labels: Mapping[str, str], at: datetime) -> dict[str, Any]:
         return {

@@ -144,9 +144,7 @@ def test_a_team_that_names_its_members_wants_to_know_who_answers(aws: Aws, insta
         ("a=1&b=2&c=3&d=4&e=5&f=6&g=7&h=8&i=9", 400),
     ],
 )
-def test_a_form_that_is_none_is_refused_and_nothing_happens(
-    aws: Aws, install: Install, form: str, status: int
-) -> None:
+def test_a_form_that_is_none_is_refused_and_nothing_happens(aws: Aws, install: Install, form: str, status: int) -> None:
     """Bad input has its answer."""
     installed = install(runbooks=(ASKING,))
     installed.post(installed.fires())

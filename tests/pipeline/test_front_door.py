@@ -52,7 +52,11 @@ def test_bad_bodies_are_answered_with_what_is_wrong_with_them(
 def test_a_security_header_that_is_there_twice_is_refused(aws: Aws, install: Install) -> None:
     """A proxy and the engine could each believe another one."""
     install()
-    headers = [("Authorization", f"Bearer {TOKEN}"), ("Authorization", "Bearer x"), ("Content-Type", "application/json")]
+    headers = [
+        ("Authorization", f"Bearer {TOKEN}"),
+        ("Authorization", "Bearer x"),
+        ("Content-Type", "application/json"),
+    ]
 
     assert aws.http("POST", "/hooks/alertmanager", headers=headers, body="{}").status == 401
 

@@ -77,7 +77,7 @@ def _deadline(context: Any, now: datetime) -> datetime:
 
 def _follow(directive: Directive, asked: Asked, host: Host) -> dict[str, Any]:
     """Return what the state machine does next."""
-    if isinstance(directive, Done):
+    if isinstance(directive, Done | Wait) and _only_a_signal_matters(directive, asked, host):
         return _end(directive, asked, host)
     if asked.cycle >= MOST_CYCLES and not host.waker.ask_for_drivers([asked.execution_id]):
         return _reply(asked, "handover", status="running", reason="a new driver goes on")
@@ -86,19 +86,24 @@ def _follow(directive: Directive, asked: Asked, host: Host) -> dict[str, Any]:
             return _reply(asked, "wait", seconds=_seconds(directive.until, host), reason=directive.reason)
         case Approve():
             return _reply(asked, "approve", seconds=_seconds(directive.until, host), hash=directive.hash)
-        case Next():
+        case _:
             return _reply(asked, "next")
 
 
-def _end(directive: Done, asked: Asked, host: Host) -> dict[str, Any]:
+def _only_a_signal_matters(directive: Done | Wait, asked: Asked, host: Host) -> bool:
+    """Whether no time is worth waiting for: whoever signals asks for a driver, so none need sleep meanwhile."""
+    return isinstance(directive, Done) or host.engine.journal.load(asked.execution_id).due_at is None
+
+
+def _end(directive: Done | Wait, asked: Asked, host: Host) -> dict[str, Any]:
     """Get up, and look once more: what came in while this driver was getting up has nobody else."""
     host.seats.leave(asked.execution_id, asked.driver)
     execution = host.engine.journal.load(asked.execution_id)
     if execution.due_at is not None and execution.due_at <= host.clock.now():
         host.seats.take(asked.execution_id, asked.driver, host.clock.now())
         return _reply(asked, "next")
-    host.count({"Executions": 1}, runbook=execution.runbook, outcome=directive.status)
-    return _reply(asked, "done", status=directive.status, reason=directive.reason)
+    host.count({"Drivers": 1}, runbook=execution.runbook, outcome=execution.status)
+    return _reply(asked, "done", status=execution.status, reason=directive.reason)
 
 
 def _await(asked: Asked, host: Host) -> dict[str, Any]:

@@ -121,7 +121,8 @@ def _assemble(
         configuration=bundle.configuration,
         seats=seats,
         waker=waker,
-        keys=Keys(lambda: load_keyring(bundle.configuration, secret, KeptSignatures(uses))),
+        # Who names no tokens lets nobody in over HTTP: the internet is not this machine.
+        keys=Keys(lambda: replace(load_keyring(bundle.configuration, secret, KeptSignatures(uses)), is_open=False)),
         links=links,
         pause=lambda: pause_of(adapters),
         clock=adapters.clock,

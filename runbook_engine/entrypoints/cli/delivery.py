@@ -13,6 +13,7 @@ from runbook_engine.model.delivery import Request
 
 NO_SCOPE = "local"
 NO_SOURCE = "alertmanager"
+BY_HAND = "a file"  # a person asks what it would mean, whoever would bring it
 
 
 def read_delivery(arguments: Namespace, configuration: Configuration, desk: Desk) -> Request:
@@ -23,7 +24,7 @@ def read_delivery(arguments: Namespace, configuration: Configuration, desk: Desk
         raise UsageError(f"unknown scope {name!r}: engine.yaml names {', '.join(scopes)}")
     source = scopes[name].source if name in scopes else NO_SOURCE
     body = _whole(_read(arguments.alert, desk))
-    return Request(name, source, {"content-type": "application/json"}, body, desk.now())
+    return Request(name, source, {"content-type": "application/json"}, body, desk.now(), origin=BY_HAND)
 
 
 def _read(file: str, desk: Desk) -> bytes:

@@ -27,6 +27,7 @@ from runbook_engine.loading.files import load_files
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.check import Check, QueryCheck
 from runbook_engine.model.configuration import AdapterChoice, Configuration
+from runbook_engine.model.metric import say_query
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.ports import Clock, Port
 from runbook_engine.registry import Registry
@@ -36,7 +37,8 @@ from runbook_engine.render.wording import clock as clock_time
 
 PORTS: tuple[Port, ...] = (
     *("cluster", "settings", "nodes", "jobs", "events", "changes", "logs"),
-    *("flags", "metrics", "pause", "journal"),
+    *("flags", "functions", "queues", "automations", "metrics", "pause", "journal"),
+    *("secrets", "seats", "callbacks", "bus"),
 )
 
 
@@ -150,7 +152,12 @@ def _built(adapters: Adapters, port: Port, choice: AdapterChoice, where: str, na
     try:
         answered = served.probe()
     except RunbookError as error:
-        return Finding(name=name, health="broken", says=str(error), remedy=f"until {choice.place} answers, runs wait")
+        return Finding(
+            name=name,
+            health="broken",
+            says=str(error),
+            remedy=f"until {choice.place or choice.adapter} answers, runs wait",
+        )
     return Finding(name=name, health="ok", says=f"{choice.adapter}{place} {answered}")
 
 
@@ -160,7 +167,7 @@ def _tokens(patient: Patient) -> Iterator[Finding]:
         yield Finding(name="tokens", health="warning", says=says, remedy="name tokens in engine.yaml to listen beyond")
         return
     try:
-        load_keyring(patient.configuration, patient.settings.secret)
+        load_keyring(patient.configuration, patient.settings.keeping(patient.configuration).secret)
     except RunbookError as error:
         yield Finding(name="tokens", health="broken", says=str(error))
         return
@@ -211,7 +218,7 @@ def _metrics(engine: Engine, patient: Patient) -> Iterator[Finding]:
 
 
 def _metric(engine: Engine, clock: Clock, query: str, source: str, runbooks: str) -> Finding:
-    name = f"metric {query}"
+    name = f"metric {say_query(query)}"
     try:
         samples = engine.world.metric_reader(source).query(query, {}, clock.now())
     except RunbookError as error:

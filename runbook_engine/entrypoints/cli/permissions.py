@@ -1,10 +1,12 @@
-"""Permissions: the exact grants that these runbooks need, for people and as manifests. Reads files, asks no cluster.
+"""Permissions: the exact rights that these runbooks need, for people, as manifests and as a policy of IAM.
 
-With `--check` they are compared with rights that were given already.
+Reads files, asks neither a cluster nor a cloud. With `--check` they are compared with rights that were given already.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,13 +14,24 @@ from typing import Any
 from runbook_engine.entrypoints.cli.arguments import Parser, add_places
 from runbook_engine.entrypoints.cli.desk import Desk
 from runbook_engine.entrypoints.cli.failure import NO, OK, UsageError
+from runbook_engine.entrypoints.cli.given_policy import read_policy
 from runbook_engine.entrypoints.cli.given_rights import read_given
 from runbook_engine.entrypoints.cli.output import answer, say, write_text
 from runbook_engine.entrypoints.composition import load_bundle_of
-from runbook_engine.entrypoints.grants import installation_grants
+from runbook_engine.entrypoints.grants import installation_allowances, installation_grants
 from runbook_engine.model.grant import Grant, uncovered
+from runbook_engine.model.iam import Account, Allowance, uncovered_allowances
 from runbook_engine.model.runbook import MODES
 from runbook_engine.registry import Registry
+from runbook_engine.render.iam import (
+    LONGEST_POLICY,
+    iam_policy,
+    policy_size,
+    record_allowance_check,
+    record_allowances,
+    render_allowance_check,
+    render_allowances,
+)
 from runbook_engine.render.permissions import (
     helm_values,
     rbac_manifests,
@@ -30,6 +43,9 @@ from runbook_engine.render.permissions import (
 from runbook_engine.resolution import VALIDATORS
 
 GROUP = "rbac.authorization.k8s.io"
+ANY = "*"
+ACCOUNT = re.compile(r"[0-9]{12}")
+REGION = re.compile(r"[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}")
 
 
 def add_arguments(name: str, parser: Parser) -> None:
@@ -37,15 +53,31 @@ def add_arguments(name: str, parser: Parser) -> None:
     add_places(parser)
     parser.add_argument(
         "--format",
-        choices=("text", "json", "rbac", "helm"),
+        choices=("text", "json", "rbac", "helm", "iam"),
         default="text",
-        help="text for people, json for scripts, rbac as manifests, helm as values of the chart",
+        help="text for people, json for scripts, rbac as manifests, helm as values of the chart, iam as a policy",
     )
     parser.add_argument("--mode", choices=MODES, help="as if no runbook could go further; observe needs no write")
     parser.add_argument(
         "--check",
         metavar="FILE",
-        help="compare with RBAC manifests, or with values of the chart: 1 unless they are equal",
+        help="compare with RBAC manifests, values of the chart or a policy of IAM: 1 unless they are equal",
+    )
+    parser.add_argument(
+        "--account",
+        default=ANY,
+        type=_account,
+        metavar="ID",
+        help="iam: the account, as in 123456789012; * when absent",
+    )
+    parser.add_argument(
+        "--region", default=ANY, type=_region, metavar="NAME", help="iam: the region, as in eu-west-1; * when absent"
+    )
+    parser.add_argument(
+        "--partition",
+        default="aws",
+        choices=("aws", "aws-cn", "aws-us-gov"),
+        help="iam: the partition; aws when absent",
     )
     parser.add_argument("--name", default="runbook-engine", type=_name, help="rbac: the name of roles and bindings")
     parser.add_argument(
@@ -62,12 +94,16 @@ def run(name: str, arguments: Namespace, desk: Desk) -> int:
     registry = Registry()
     bundle = load_bundle_of(desk.settings(arguments), registry)
     grants = installation_grants(bundle, registry, arguments.mode)
+    account = Account(account=arguments.account, region=arguments.region, partition=arguments.partition)
+    allowances = installation_allowances(bundle, registry, account, arguments.mode)
     if arguments.check:
-        return _check(arguments, grants, desk)
+        return _check(arguments, grants, allowances, desk)
     if arguments.format == "text":
-        say(desk, render_permissions(grants))
+        say(desk, (*(render_permissions(grants) if grants or not allowances else ()), *render_allowances(allowances)))
     elif arguments.format == "json":
-        answer(desk, record_permissions(grants))
+        answer(desk, {**record_permissions(grants), "allowances": record_allowances(allowances)})
+    elif arguments.format == "iam":
+        _write_policy(desk, allowances)
     elif arguments.format == "helm":
         _dump(desk, [helm_values(grants)])
     else:
@@ -75,16 +111,39 @@ def run(name: str, arguments: Namespace, desk: Desk) -> int:
     return OK
 
 
-def _check(arguments: Namespace, grants: Sequence[Grant], desk: Desk) -> int:
+def _write_policy(desk: Desk, allowances: Sequence[Allowance]) -> None:
+    policy = iam_policy(allowances)
+    size = policy_size(policy)
+    if size > LONGEST_POLICY:
+        note = (
+            f"the policy has {size} characters, and a managed one may have {LONGEST_POLICY}: say fewer runbooks at once"
+        )
+        write_text(desk.stderr, f"{note}\n")
+    write_text(desk.stdout, f"{json.dumps(policy, indent=2)}\n")
+
+
+def _check(arguments: Namespace, grants: Sequence[Grant], allowances: Sequence[Allowance], desk: Desk) -> int:
     """Say by what the rights in the file are narrower and wider than what is needed."""
     if arguments.format not in ("text", "json"):
         raise UsageError(f"--check compares, and writes no {arguments.format} (take --format text or json)")
+    policy = read_policy(arguments.check)
+    if policy is not None:
+        return _check_policy(arguments, allowances, policy, desk)
     given = read_given(arguments.check)
     missing, extra = uncovered(grants, given), uncovered(given, grants)
     if arguments.format == "json":
         answer(desk, record_check(missing, extra))
     else:
         say(desk, render_check(missing, extra))
+    return NO if missing or extra else OK
+
+
+def _check_policy(arguments: Namespace, allowances: Sequence[Allowance], given: Sequence[Allowance], desk: Desk) -> int:
+    missing, extra = uncovered_allowances(allowances, given), uncovered_allowances(given, allowances)
+    if arguments.format == "json":
+        answer(desk, record_allowance_check(missing, extra))
+    else:
+        say(desk, render_allowance_check(missing, extra))
     return NO if missing or extra else OK
 
 
@@ -97,6 +156,18 @@ def _dump(desk: Desk, documents: Sequence[Mapping[str, Any]]) -> None:
 def _name(text: str) -> str:
     if not VALIDATORS["workload"][0].fullmatch(text):
         raise ArgumentTypeError(f"{text!r} is not {VALIDATORS['workload'][1]}")
+    return text
+
+
+def _account(text: str) -> str:
+    if text != ANY and not ACCOUNT.fullmatch(text):
+        raise ArgumentTypeError(f"{text!r} is no account (write its twelve digits)")
+    return text
+
+
+def _region(text: str) -> str:
+    if text != ANY and not REGION.fullmatch(text):
+        raise ArgumentTypeError(f"{text!r} is no region (write one such as eu-west-1)")
     return text
 
 

@@ -5,23 +5,24 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from flask import Blueprint, Response, request
 
 from runbook_engine.engine import Engine, Receipt
-from runbook_engine.entrypoints.credentials import Keyring
+from runbook_engine.entrypoints.credentials import Bearer, Keyring
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.metrics import Metrics
 from runbook_engine.entrypoints.server.answers import answer
 from runbook_engine.entrypoints.server.bodies import read_body
-from runbook_engine.errors import Overloaded
-from runbook_engine.model.delivery import Request
+from runbook_engine.errors import InvalidAlert, Overloaded, RunbookError
+from runbook_engine.model.delivery import Headers, Request
 from runbook_engine.model.execution import ENDED
 from runbook_engine.ports import Clock
 
 COUNTED_FOR = 1.0  # seconds that a count of open executions is believed
-NOT_FOR_SOURCES = frozenset(("authorization", "cookie", "proxy-authorization"))
 
 
 @dataclass(slots=True)
@@ -60,13 +61,13 @@ def hook_routes(engine: Engine, keyring: Keyring, clock: Clock, metrics: Metrics
     @routes.post("/hooks/<scope>")
     def take(scope: str) -> Response:
         started = time.monotonic()
-        bearer = keyring.sender(request.headers.get("Authorization"), scope)
-        backlog.demand_room()
-        body = read_body()
-        headers = {name.lower(): value for name, value in request.headers if name.lower() not in NOT_FOR_SOURCES}
-        receipt = engine.ingest(
-            Request(scope=scope, source=sources[scope], headers=headers, body=body, received_at=clock.now())
-        )
+        headers, now = Headers.of(request.headers), clock.now()
+        signed = read_body() if keyring.reads_body(headers) else b""
+        bearer = keyring.sender(headers, scope, signed, now)
+        with _counting_once(keyring, bearer):
+            backlog.demand_room()
+            body = signed or read_body()
+            receipt = engine.ingest(Request(scope, sources[scope], headers.plain(keyring.guarded), body, now))
         metrics.alerts.labels("accepted").inc(receipt.accepted)
         metrics.alerts.labels("rejected").inc(len(receipt.rejected))
         log.event(
@@ -91,6 +92,18 @@ def hook_routes(engine: Engine, keyring: Keyring, clock: Clock, metrics: Metrics
     return routes
 
 
+@contextmanager
+def _counting_once(keyring: Keyring, bearer: Bearer) -> Iterator[None]:
+    """Let a signed delivery come again when it was not kept, and only then."""
+    try:
+        yield
+    except InvalidAlert:
+        raise
+    except RunbookError:
+        keyring.forget(bearer)
+        raise
+
+
 def _receipt(receipt: Receipt) -> dict[str, object]:
     return {
         "accepted": receipt.accepted,
@@ -98,4 +111,5 @@ def _receipt(receipt: Receipt) -> dict[str, object]:
         "executions": (*receipt.opened, *receipt.joined),
         "incidents": receipt.incidents,
         "warnings": receipt.warnings,
+        "changes": receipt.changes,
     }

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from runbook_engine.entrypoints.credentials import demand_credentials, is_loopback, load_keyring
+from runbook_engine.entrypoints.credentials import Bearer, Keyring, demand_credentials, is_loopback, load_keyring
 from runbook_engine.entrypoints.settings import InvalidSettings, Settings
 from runbook_engine.errors import Forbidden, Unauthenticated
 from runbook_engine.model.configuration import Configuration, Role, Scope, SecretReference, Token
+from runbook_engine.model.delivery import Headers
+from runbook_engine.model.sender import Sender
 
+NOW = datetime(2026, 5, 11, 7, 41, tzinfo=UTC)
 OLD, NEW, READER = "old-secret-of-the-sender", "new-secret-of-the-sender", "the-secret-of-the-reader"
 SETTINGS = Settings(environment={"OLD": OLD, "NEW": NEW, "READER": READER, "SHORT": "short", "SPACED": "x" * 20 + " y"})
 
@@ -20,8 +25,14 @@ def token(name: str, *variables: str, roles: tuple[Role, ...] = ("ingest",), sco
     )
 
 
+def posted(keyring: Keyring, authorization: str | None, scope: str) -> Bearer:
+    """Return who posts with this header."""
+    pairs = [] if authorization is None else [("Authorization", authorization)]
+    return keyring.sender(Headers.of(pairs), scope, b"{}", NOW)
+
+
 CONFIGURATION = Configuration(
-    scopes=(Scope(name="lab"), Scope(name="other")),
+    scopes=(Scope(name="lab"), Scope(name="other"), Scope(name="aws", senders=(Sender("events", "aws.cloudwatch"),))),
     tokens=(token("sender", "OLD", "NEW", scopes=("lab",)), token("reader", "READER", roles=("read",))),
 )
 
@@ -31,14 +42,14 @@ def test_both_secrets_of_a_token_are_valid_while_it_is_rotated(secret: str) -> N
     """A sender and the engine cannot change at the same instant."""
     keyring = load_keyring(CONFIGURATION, SETTINGS.secret)
 
-    assert "sender" == keyring.sender(f"Bearer {secret}", "lab").name
+    assert "sender" == posted(keyring, f"Bearer {secret}", "lab").name
 
 
 def test_a_rotation_may_begin_before_the_second_secret_is_there() -> None:
     """One secret that can be read is enough to start."""
     configuration = Configuration(scopes=(Scope(name="lab"),), tokens=(token("sender", "OLD", "NOT_YET"),))
 
-    assert "sender" == load_keyring(configuration, SETTINGS.secret).sender(f"bearer {OLD}", "lab").name
+    assert "sender" == posted(load_keyring(configuration, SETTINGS.secret), f"bearer {OLD}", "lab").name
 
 
 @pytest.mark.parametrize(
@@ -56,6 +67,7 @@ def test_a_rotation_may_begin_before_the_second_secret_is_there() -> None:
         pytest.param(f"Bearer {OLD}", "other", id="a scope that is not the token's"),
         pytest.param(f"Bearer {OLD}", "unheard-of", id="a scope that does not exist"),
         pytest.param(f"Bearer {READER}", "lab", id="a role that may not post"),
+        pytest.param(f"Bearer {OLD}", "aws", id="a scope that AWS alone delivers into"),
     ],
 )
 def test_whatever_is_wrong_with_a_sender_sounds_the_same(authorization: str | None, scope: str) -> None:
@@ -63,7 +75,7 @@ def test_whatever_is_wrong_with_a_sender_sounds_the_same(authorization: str | No
     keyring = load_keyring(CONFIGURATION, SETTINGS.secret)
 
     with pytest.raises(Unauthenticated) as caught:
-        keyring.sender(authorization, scope)
+        posted(keyring, authorization, scope)
 
     assert "no valid credential" == str(caught.value)
 
@@ -140,4 +152,4 @@ def test_loopback_is_open_when_no_token_is_named(host: str) -> None:
     keyring = load_keyring(Configuration(scopes=(Scope(name="lab"),)), SETTINGS.secret)
 
     assert is_loopback(host)
-    assert "local" == keyring.sender(None, "lab").name
+    assert "local" == posted(keyring, None, "lab").name

@@ -83,11 +83,6 @@ def test_a_secret_is_read_from_the_environment_or_from_a_file_beside_the_configu
             "the secret file FOLDER/binary is not text (it holds the secret and nothing else)",
             id="binary file",
         ),
-        pytest.param(
-            SecretReference(ssm="/a/b"),
-            "the secret {ssm: /a/b} cannot be read by this host (write {env: NAME} or {file: path})",
-            id="ssm",
-        ),
     ],
 )
 def test_a_secret_that_is_not_there_says_what_to_do(reference: SecretReference, sentence: str, tmp_path: Path) -> None:
