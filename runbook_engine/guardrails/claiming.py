@@ -10,7 +10,7 @@ from runbook_engine.guardrails.case import LOOK_AGAIN, Case
 from runbook_engine.model.duration import say_duration
 from runbook_engine.model.guardrail import Budget, Claim, Cooldown, Lock, Verdict
 from runbook_engine.model.plan import Change
-from runbook_engine.model.target import WORKLOAD_KINDS, Target
+from runbook_engine.model.target import SERVERLESS_KINDS, WORKLOAD_KINDS, Target
 
 
 def one_execution(case: Case) -> Verdict:
@@ -77,14 +77,27 @@ def budget_key(case: Case) -> str:
         return f"target:{_claimed(case)[-1].key}"
     if per == "fleet":
         return "fleet"
-    workload_target = _workload_target(case)
-    if workload_target is None:
+    target = _serving_target(case)
+    if target is None:
         raise Unreadable(f"the run has no workload that could name its {per}; say per: target or per: fleet")
-    workload = case.looks.workload(workload_target)
-    name = workload.service if per == "service" else workload.zone
+    name = _service_of(case, target) if per == "service" else _zone_of(case, target)
     if not name:
-        raise Unreadable(f"{workload_target} has no {per}")
-    return f"{per}:{workload_target.place}/{name}"
+        raise Unreadable(f"{target} has no {per}")
+    return f"{per}:{target.place}/{name}"
+
+
+def _service_of(case: Case, target: Target) -> str:
+    match target.kind:
+        case "function":
+            return case.looks.function(target).service
+        case "queue":
+            return case.looks.queue(target).service
+        case _:
+            return case.looks.workload(target).service
+
+
+def _zone_of(case: Case, target: Target) -> str:
+    return "" if target.kind in SERVERLESS_KINDS else case.looks.workload(target).zone
 
 
 def _claimed(case: Case) -> tuple[Target, ...]:
@@ -96,8 +109,8 @@ def _claimed(case: Case) -> tuple[Target, ...]:
     return (target, run) if target.kind == "pod" and run.kind in WORKLOAD_KINDS else (target,)
 
 
-def _workload_target(case: Case) -> Target | None:
+def _serving_target(case: Case) -> Target | None:
     for target in (case.change.target, case.execution.target):
-        if target.kind in WORKLOAD_KINDS:
+        if target.kind in WORKLOAD_KINDS | SERVERLESS_KINDS:
             return target
     return None

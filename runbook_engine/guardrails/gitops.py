@@ -1,5 +1,7 @@
 """GitOps: what a tool keeps as git says is changed in git, since the tool would revert any other change.
 
+Infrastructure that is written in git is such a thing too: the next apply puts a function back.
+
 A restart's mark is normally not in git, so it would stay; it is refused all the same, because a tool that prunes
 what git does not name would restart everything once more.
 """
@@ -34,6 +36,8 @@ def _owned(case: Case) -> tuple[str, str]:
     change = case.change
     if change.target.kind == "configmap":
         return str(change.target), case.looks.setting(change.target, change.field).gitops
+    if change.target.kind == "function":
+        return str(change.target), case.looks.function(change.target).managed
     if change.target.kind not in WORKLOAD_KINDS:
         return str(change.target), ""
     workload = case.looks.workload(change.target)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from runbook_engine.errors import RunbookError
 from runbook_engine.model.node import Node, Pod
 from runbook_engine.model.observation import Setting, Workload
+from runbook_engine.model.serverless import Function, Queue
 from runbook_engine.model.target import Target
 from runbook_engine.ports import World
 
@@ -39,6 +40,14 @@ class Looks:
     def setting(self, target: Target, key: str) -> Setting:
         """Return an entry of a ConfigMap, or of a workload's environment."""
         return self._once("setting", target, lambda: self._world.settings.setting(target, key), key)
+
+    def function(self, target: Target) -> Function:
+        """Return a function."""
+        return self._once("function", target, lambda: self._world.functions.function(target))
+
+    def queue(self, target: Target) -> Queue:
+        """Return a queue."""
+        return self._once("queue", target, lambda: self._world.queues.queue(target))
 
     def _once(self, what: str, target: Target, look: Callable[[], _Answer], key: str = "") -> _Answer:
         if (what, target, key) not in self._seen:

@@ -9,6 +9,7 @@ from runbook_engine.model.guardrail import Verdict
 
 UNCAPPED: Mapping[str, str] = {  # numbers that nobody turns up or down; every other number is a quantity, and capped
     "revision": "names a thing, it is no quantity",
+    "version": "names a thing, it is no quantity",
     "evictablePods": "counts victims, which blastRadius limits",
 }
 

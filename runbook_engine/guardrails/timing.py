@@ -13,7 +13,7 @@ def minimum_fault_age(case: Case) -> Verdict:
     """A fault that is younger may still heal by itself."""
     wanted = case.runbook.guardrails.minimum_fault_age
     started = case.execution.alert.starts_at or case.execution.alert.received_at
-    age = case.now - started
+    age = max(case.now - started, timedelta(0))  # a sender's clock may be ahead
     if age >= wanted:
         return Verdict(guardrail="minimumFaultAge", ok=True, says=f"firing for {say_duration(age)}")
     says = f"firing for {say_duration(age)}, wanted {say_duration(wanted)} before a change"

@@ -178,7 +178,6 @@ def test_an_answer_that_comes_before_the_token_is_kept_is_not_slept_through(aws:
     """Whoever stores a token looks once more whether it still waits for anything."""
     installed = install(runbooks=(ASKING,))
     installed.post(installed.fires())
-    aws.faults.hang  # noqa: B018 - the bed has it; here the order is forced below
     link = asked(installed)
     run = installed.execution()
     host = installed.host(acts=True)

@@ -1,5 +1,6 @@
 """The front door: who is let in, what is answered, and every road of the platform."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -65,7 +66,7 @@ def test_an_alarm_over_the_default_bus_starts_a_runbook(aws: Aws, install: Insta
     """CloudWatch needs no token: the platform itself says who delivers."""
     installed = install()
 
-    aws.invoke("runbook-engine-alert-ingest", events.alarm_change(ALARM, "ALARM"))
+    aws.invoke("runbook-engine-alert-ingest", events.alarm_change(ALARM, "ALARM", time=aws.clock.now()))
     aws.settle()
 
     assert [run.runbook for run in installed.executions()] == ["shed"]
@@ -105,10 +106,8 @@ def test_a_queue_is_told_which_messages_failed(aws: Aws, install: Install) -> No
     queue = aws.queue("alarms", dead_letter=aws.queue("alarms-dlq"), receives=3)
     config = CONFIG.replace('from: ["events:aws.cloudwatch"]', f'from: ["{queue.arn}"]')
     installed = install(config=config, runbooks=(SHED,))
-    good = events.alarm_change(ALARM, "ALARM")
+    good = events.alarm_change(ALARM, "ALARM", time=aws.clock.now())
     sqs = aws.client("sqs")
-    import json
-
     sqs.send_message(QueueUrl=queue.url, MessageBody=json.dumps(good))
     sqs.send_message(QueueUrl=queue.url, MessageBody="not json")
 

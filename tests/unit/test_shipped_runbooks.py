@@ -40,7 +40,7 @@ def test_shipped_runbook_is_named_as_its_file(loaded: Loaded) -> None:
     """After the service that it is about, where it is about one."""
     for runbook in loaded.bundle.runbooks:
         file = Path(runbook.file)
-        folder = "" if file.parent.name == "kubernetes" else f"{file.parent.name}-"
+        folder = "" if file.parent.name in ("kubernetes", "aws") else f"{file.parent.name}-"
 
         assert runbook.name == f"{folder}{file.stem}"
 
@@ -77,7 +77,7 @@ def test_nothing_acts_by_itself_under_the_bundled_configuration(loaded: Loaded) 
 def test_every_irreversible_change_asks_a_person(loaded: Loaded, registry: Registry) -> None:
     """What no machine can undo is done by nobody alone, except where nothing is left to undo.
 
-    A rolling restart is over when it is over, and what is drained runs elsewhere.
+    A rolling restart is over when it is over, what is drained runs elsewhere, and an alias can be moved back.
     """
     alone = {
         (runbook.name, step.action)
@@ -93,6 +93,7 @@ def test_every_irreversible_change_asks_a_person(loaded: Loaded, registry: Regis
         ("forty-pods-crash", "restart"),
         ("node-disk-pressure", "drain"),
         ("node-not-ready", "drain"),
+        ("sandbox-lambda-errors", "rollback"),
     }
 
 

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from runbook_adapters.aws.problems import library_errors, reason_of
+from runbook_engine.errors import NoAdapter
 from runbook_engine.ports import AdapterContext
 
 CONNECT_TIMEOUT = 3.0  # seconds
@@ -19,6 +21,7 @@ READ_TIMEOUT = 10.0
 ATTEMPTS = {"looking": 4, "touching": 1}
 CONNECTIONS = 16
 COMMON = "aws"
+SESSION_NAME = "runbook-engine"  # what CloudTrail shows of who assumed a role
 
 Purpose = Literal["looking", "touching"]
 
@@ -32,19 +35,30 @@ class AwsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 @dataclass(slots=True)
 class Sessions:
-    """The sessions of one process, by region and role."""
+    """The sessions of one process, by region and role. Any number of threads may ask."""
 
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _sessions: dict[tuple[str, str], Any] = field(default_factory=dict)
     _clients: dict[tuple[str, str, str, Purpose], Any] = field(default_factory=dict)
 
     def client(self, service: str, settings: AwsSettings, purpose: Purpose) -> Any:
-        """Return the client of a service, the same to everybody who asks alike."""
+        """Return the client of a service, the same to everybody who asks alike. Raises NoAdapter."""
         key = (service, settings.region, settings.role, purpose)
         with self._guard:
             if key not in self._clients:
-                self._clients[key] = self._session(settings).client(service, config=_config(purpose))
+                self._clients[key] = self._built(service, settings, purpose)
             return self._clients[key]
+
+    def _built(self, service: str, settings: AwsSettings, purpose: Purpose) -> Any:
+        raised = library_errors()
+        try:
+            return self._session(settings).client(service, config=_config(purpose))
+        except raised as error:
+            if type(error).__name__ == "NoRegionError":
+                hint = "set region: beside the adapter in engine.yaml, or AWS_DEFAULT_REGION for the process"
+                raise NoAdapter(f"AWS {service} cannot be asked: no region is known", hint) from error
+            hint = "correct region: and role: in engine.yaml, or the AWS_ variables and the profile of the process"
+            raise NoAdapter(f"AWS {service} cannot be asked: {reason_of(error).rstrip('.')}", hint) from error
 
     def _session(self, settings: AwsSettings) -> Any:
         key = (settings.region, settings.role)
@@ -61,11 +75,11 @@ class Clients:
     sessions: Sessions
 
     def looking(self, service: str) -> Any:
-        """Return a client that only reads; it asks again by itself, slower when it is throttled."""
+        """Return a client that only reads; it asks again by itself, slower when it is throttled. Raises NoAdapter."""
         return self.sessions.client(service, self.settings, "looking")
 
     def touching(self, service: str) -> Any:
-        """Return a client that writes; it asks once."""
+        """Return a client that writes; it asks once. Raises NoAdapter."""
         return self.sessions.client(service, self.settings, "touching")
 
 
@@ -90,23 +104,27 @@ def _config(purpose: Purpose) -> Any:
 
 def _new_session(settings: AwsSettings) -> Any:
     import boto3
-
-    session = boto3.Session(region_name=settings.region or None)
-    if not settings.role:
-        return session
-    return _assuming(session, settings)
-
-
-def _assuming(session: Any, settings: AwsSettings) -> Any:
-    """Return a session of the role; its credentials are fetched at the first call, and again before they expire."""
-    import boto3
-    from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
     from botocore.session import get_session
 
-    own = session.get_credentials()
+    own = get_session()
+    if settings.region:
+        own.set_config_variable("region", settings.region)
+    return boto3.Session(botocore_session=_assuming(own, settings) if settings.role else own)
+
+
+def _assuming(own: Any, settings: AwsSettings) -> Any:
+    """Return a session of the role; its credentials are fetched at the first call, and again before they expire."""
+    from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+    from botocore.exceptions import NoCredentialsError
+    from botocore.session import get_session
+
+    credentials = own.get_credentials()
+    if credentials is None:
+        raise NoCredentialsError
     fetcher = AssumeRoleCredentialFetcher(
-        session._session.create_client, own, settings.role, extra_args={"RoleSessionName": "runbook-engine"}
+        own.create_client, credentials, settings.role, extra_args={"RoleSessionName": SESSION_NAME}
     )
-    inner = get_session()
-    inner._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
-    return boto3.Session(botocore_session=inner, region_name=settings.region or session.region_name)
+    session = get_session()
+    session.set_config_variable("region", own.get_config_variable("region"))
+    session._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+    return session

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from runbook_engine.errors import ActionFailed, EffectUnknown, Permanent, Retryable, Unreadable
+from runbook_engine.errors import ActionFailed, EffectUnknown, NoAdapter, Permanent, Retryable, Unreadable
 
 THROTTLES = frozenset(
     (
@@ -26,6 +26,9 @@ THROTTLES = frozenset(
         "PriorRequestNotComplete",
         "SlowDown",
         "BandwidthLimitExceeded",
+        "KMSThrottling",
+        "KMSThrottlingException",
+        "KmsThrottlingException",
     )
 )
 DENIALS = frozenset(
@@ -35,8 +38,12 @@ DENIALS = frozenset(
         "UnauthorizedOperation",
         "AuthorizationError",
         "AuthorizationErrorException",
+        "KMSAccessDenied",
+        "KMSAccessDeniedException",
+        "KmsAccessDeniedException",
         "ExpiredToken",
         "ExpiredTokenException",
+        "InvalidAccessKeyId",
         "InvalidClientTokenId",
         "UnrecognizedClientException",
         "InvalidSignatureException",
@@ -45,9 +52,39 @@ DENIALS = frozenset(
     )
 )
 THROTTLE_WAIT = timedelta(seconds=2)
-NOT_SENT = ("EndpointConnectionError", "ConnectTimeoutError", "NewConnectionError", "SSLError", "ProxyConnectionError")
-UNUSABLE = ("NoCredentialsError", "PartialCredentialsError", "NoRegionError", "ParamValidationError")
+BUSY = frozenset((408, 429))  # the service has not taken the request in
+UNSENT = frozenset(("AssumeRole", "AssumeRoleWithWebIdentity"))  # what fails here fails before the call that was meant
+NOT_SENT = (
+    "EndpointConnectionError",
+    "ConnectTimeoutError",
+    "ProxyConnectionError",
+    "CredentialRetrievalError",
+    "MetadataRetrievalError",
+)
+UNUSABLE = (
+    "NoCredentialsError",
+    "PartialCredentialsError",
+    "NoAuthTokenError",
+    "TokenRetrievalError",
+    "SSOTokenLoadError",
+    "UnauthorizedSSOTokenError",
+    "NoRegionError",
+    "InvalidRegionError",
+    "ParamValidationError",
+)
+UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"  # other troubles of TLS may come after the request was sent
 LONGEST_REASON = 300
+REMEDY = "(see `runbook permissions --format iam` for what the engine needs)"
+
+
+def library_errors() -> tuple[type[Exception], ...]:
+    """Return what the library raises. Raises NoAdapter where it is not installed."""
+    try:
+        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
+    except ImportError as error:
+        raise NoAdapter("boto3 is not installed", "install it with: pip install 'runbook-engine[aws]'") from error
+    return BotoCoreError, ClientError, ResponseParserError
 
 
 def code_of(error: Exception) -> str:
@@ -57,23 +94,34 @@ def code_of(error: Exception) -> str:
 
 
 def reason_of(error: Exception) -> str:
-    """Return what the service said, short enough to be shown."""
+    """Return what the service said, on one line and short enough to be shown."""
     response = getattr(error, "response", None)
     said = response.get("Error", {}).get("Message", "") if isinstance(response, dict) else str(error)
-    return str(said)[:LONGEST_REASON] or type(error).__name__
+    line = " ".join(str(said).split())
+    return "".join(character for character in line if character.isprintable())[:LONGEST_REASON] or type(error).__name__
 
 
 @contextmanager
 def looking(what: str) -> Iterator[None]:
     """Turn what the library raises while something is looked at into Unreadable, with what was looked at."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
+    raised = library_errors()
     try:
         yield
-    except ClientError as error:
+    except raised as error:
         raise Unreadable(f"{what} cannot be read: {_said(error)}") from error
-    except BotoCoreError as error:
-        raise Unreadable(f"{what} cannot be read: {reason_of(error)}") from error
+
+
+@contextmanager
+def checking(what: str) -> Iterator[None]:
+    """Turn what the library raises while a writer looks before it writes: whatever it is, nothing was done yet."""
+    raised = library_errors()
+    try:
+        yield
+    except raised as error:
+        failed = _failed(what, error)
+        if isinstance(failed, EffectUnknown):
+            raise Retryable(f"{what}: {_said(error)}", THROTTLE_WAIT) from error
+        raise failed from error
 
 
 @contextmanager
@@ -82,23 +130,27 @@ def touching(what: str, known: Callable[[str, str], Exception | None] = lambda c
 
     `known` says first what a code of this very operation means, if it is one that it knows.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
+    raised = library_errors()
     try:
         yield
-    except ClientError as error:
-        raise known(code_of(error), reason_of(error)) or _refused(what, error) from error
-    except BotoCoreError as error:
-        raise _unanswered(what, error) from error
+    except raised as error:
+        code = code_of(error)
+        raise (known(code, reason_of(error)) if code else None) or _failed(what, error) from error
+
+
+def _failed(what: str, error: Exception) -> ActionFailed:
+    return _unanswered(what, error) if getattr(error, "response", None) is None else _refused(what, error)
 
 
 def _refused(what: str, error: Exception) -> ActionFailed:
-    code, says = code_of(error), f"{what}: {_said(error)}"
-    if code in THROTTLES:
+    code, status, says = code_of(error), _status_of(error), f"{what}: {_said(error)}"
+    if code in THROTTLES or status in BUSY:
         return Retryable(says, THROTTLE_WAIT)
     if code in DENIALS:
-        return Permanent(f"{says} (see `runbook permissions --format iam` for what the engine needs)")
-    if _status_of(error) >= 500:
+        return Permanent(says)
+    if status >= 500 and getattr(error, "operation_name", "") in UNSENT:
+        return Retryable(says, THROTTLE_WAIT)
+    if status >= 500:
         return EffectUnknown(f"{says}: it may be done or not")
     return Permanent(says)
 
@@ -107,14 +159,16 @@ def _unanswered(what: str, error: Exception) -> ActionFailed:
     name, says = type(error).__name__, f"{what}: {reason_of(error)}"
     if name in NOT_SENT:
         return Retryable(says, THROTTLE_WAIT)
-    if name in UNUSABLE:
+    if name in UNUSABLE or UNTRUSTED in says:
         return Permanent(says)
     return EffectUnknown(f"{says}: it may be done or not")
 
 
 def _said(error: Exception) -> str:
     code = code_of(error)
-    return f"{code}: {reason_of(error)}" if code else reason_of(error)
+    if not code:
+        return reason_of(error)
+    return f"{code}: {reason_of(error)}" + (f" {REMEDY}" if code in DENIALS else "")
 
 
 def _status_of(error: Exception) -> int:

@@ -104,7 +104,7 @@ def _assemble(
         clock=adapters.clock,
         log=log,
     )
-    secret = adapters.settings.secret
+    secret = adapters.settings.keeping(bundle.configuration).secret
 
     def links() -> ApprovalLinks:
         if not names.approve_url or not names.link_key:

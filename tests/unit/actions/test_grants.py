@@ -9,7 +9,7 @@ import pytest
 from runbook_engine.actions import degrade, restart, rollback, scale
 from runbook_engine.ports import ActionSpec
 
-PERMISSION = re.compile(r"([a-z0-9.]+/[a-z]+(/[a-z]+)?:[a-z]+|ssm:[A-Za-z]+)")
+PERMISSION = re.compile(r"([a-z0-9.]+/[a-z]+(/[a-z]+)?:[a-z]+|(ssm|lambda):[A-Za-z]+)")
 LOOKS = (
     *("core/pods:list", "core/namespaces:get", "core/resourcequotas:list"),
     *("autoscaling/horizontalpodautoscalers:list", "keda.sh/scaledobjects:list"),
@@ -24,7 +24,10 @@ ACTIONS = [degrade.ACTION, restart.ACTION, rollback.ACTION, scale.ACTION]
             degrade.ACTION,
             {"parameter": "/a", "value": "b"},
             "deployment",
-            ("ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"),
+            (
+                *("ssm:GetParameter", "ssm:GetParameterHistory", "ssm:PutParameter", "ssm:DeleteParameter"),
+                *("ssm:LabelParameterVersion", "ssm:UnlabelParameterVersion"),
+            ),
             id="a parameter needs no cluster",
         ),
         pytest.param(

@@ -11,6 +11,8 @@ from runbook_engine.model.alert import Alert
 from runbook_engine.model.delivery import Parsed, Rejected
 from runbook_engine.model.diagnostic import Diagnostic
 from runbook_engine.model.matcher import Matcher
+from runbook_engine.model.observation import ChangeEvent
+from runbook_engine.model.target import Target
 from runbook_engine.render.alerts import record_alerts, render_alerts
 from runbook_engine.render.chart import render_chart
 from runbook_engine.render.checkup import Finding, record_checkup, render_checkup
@@ -65,6 +67,25 @@ def test_alerts_as_a_record() -> None:
             "warnings": ["truncated"],
         }
     ]
+
+
+def test_changes_are_shown_as_they_were_understood() -> None:
+    """What somebody else changed, in what; their words are text."""
+    target = Target("deployment", "prod", "apps", "checkout")
+    parsed = Parsed(changes=((target, ChangeEvent(at=NOW, who="ci", what="release \x1b[2J")),))
+
+    assert 'change of deployment=apps/checkout@prod  09:00:00  "ci": "release \\x1b[2J"\n' == plain(
+        render_alerts(parsed)
+    )
+    assert [
+        {
+            "target": "deployment=apps/checkout",
+            "place": "prod",
+            "at": "2026-01-05T09:00:00Z",
+            "who": "ci",
+            "what": "release \x1b[2J",
+        }
+    ] == record_alerts(parsed)["changes"]
 
 
 def _explained() -> Explained:
