@@ -28,6 +28,7 @@ from runbook_engine.model.configuration import Configuration, SecretReference
 from runbook_engine.ports import Clock, FirstUses, Notifier, PauseReader, PauseWriter, Port, Seats
 from runbook_engine.registry import Registry
 
+NAMESPACE = "RunbookEngine"
 KEPT_FOR = timedelta(minutes=5)  # a keyring: a token that was changed is known this late at most
 
 
@@ -65,8 +66,7 @@ class Host:
 
     def count(self, metrics: Mapping[str, float], **dimensions: str) -> None:
         """Write what is to be counted into the function's log."""
-        units = {name: (value, "Count") for name, value in metrics.items()}
-        self.metrics.write(emf_line(units, dimensions, self.clock.now()) + "\n")
+        self.metrics.write(emf_line(NAMESPACE, metrics, dimensions, self.clock.now()) + "\n")
         self.metrics.flush()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runbook_engine.entrypoints.recorded_changes import RecordedChangeReader, merged
-from runbook_engine.errors import Overloaded, RunbookError, Unreadable
+from runbook_engine.errors import NoAdapter, Overloaded, RunbookError, Unreadable
 from runbook_engine.model.observation import ChangeEvent
 from runbook_engine.model.target import Target
 from runbook_engine.testing.memory_journal import MemoryJournal
@@ -126,3 +126,20 @@ def test_reader_raises_unreadable_when_either_cannot_be_read(
         RecordedChangeReader(source, journal).changes(CHECKOUT, NOON)
 
     assert sentence == str(caught.value)
+
+
+LIVE = Target("function", "", "", "orders:live")
+
+
+def test_of_a_function_the_record_is_enough_and_the_whole_counts_for_its_alias() -> None:
+    """Whoever deploys reports the function; nobody has to watch it."""
+    journal = MemoryJournal()
+    journal.record_change(LIVE.whole, change(10, "release 9"))
+    journal.record_change(LIVE, change(20, "alias moved"))
+    nobody = Source(error=NoAdapter("nothing serves changes", "name an adapter under adapters.changes"))
+
+    reader = RecordedChangeReader(nobody, journal)
+
+    assert ["alias moved", "release 9"] == [event.what for event in reader.changes(LIVE, NOON)]
+    with pytest.raises(NoAdapter):
+        reader.changes(CHECKOUT, NOON)
