@@ -1,0 +1,12 @@
+provider "aws" {
+  region              = var.region
+  allowed_account_ids = var.account_id == "" ? null : [var.account_id]
+
+  default_tags {
+    tags = merge(var.tags, {
+      Project   = var.name
+      Stack     = "cluster"
+      ManagedBy = "terraform"
+    })
+  }
+}
