@@ -1,5 +1,6 @@
-"""Memory and SQLite answer every sequence of calls alike, so that what a simulation shows is what happens."""
+"""Memory, SQLite and DynamoDB answer every sequence of calls alike, so that what a simulation shows is what happens."""
 
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,8 @@ from runbook_engine.model.guardrail import Budget, Cooldown, Lock
 from runbook_engine.model.incident import Intake
 from runbook_engine.ports import Journal
 from runbook_engine.testing.memory_journal import MemoryJournal
-from tests.contract.journal.conftest import open_sqlite
+from tests.contract.journal.conftest import open_dynamodb
+from tests.contract.journal.opening import open_sqlite
 from tests.contract.journal.samples import (
     after,
     arrival,
@@ -30,6 +32,8 @@ from tests.contract.journal.samples import (
 )
 
 Call = Callable[[Journal], Any]
+
+EXAMPLES_IN_MOTO = int(os.environ.get("EXAMPLES_IN_MOTO", "5"))
 
 NAMES = some.sampled_from("abc")
 KEYS = some.sampled_from(("k1", "k2"))
@@ -161,19 +165,31 @@ def everything(journal: Journal) -> dict[str, Any]:
     }
 
 
+def agree(calls: list[Call], other: Journal) -> None:
+    """Let memory and another journal answer the same calls."""
+    memory = MemoryJournal()
+    start = Intake(opened=(execution("a", "k1", slot="s1"), execution("b", "k1", slot="s2")))
+    memory.record(start)
+    other.record(start)
+
+    for call in calls:
+        assert answer(call, memory) == answer(call, other)
+
+    assert everything(memory) == everything(other)
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(calls=some.lists(CALLS, max_size=25))
 def test_journals_agree_on_every_answer_and_on_everything_stored(calls: list[Call]) -> None:
     """Each call returns or raises the same, sentence included, and leaves the same behind."""
-    memory = MemoryJournal()
     with tempfile.TemporaryDirectory() as folder:
         sqlite = open_sqlite(Path(folder))
-        start = Intake(opened=(execution("a", "k1", slot="s1"), execution("b", "k1", slot="s2")))
-        memory.record(start)
-        sqlite.record(start)
-
-        for call in calls:
-            assert answer(call, memory) == answer(call, sqlite)
-
-        assert everything(memory) == everything(sqlite)
+        agree(calls, sqlite)
         sqlite.close()
+
+
+@settings(max_examples=EXAMPLES_IN_MOTO, deadline=None, suppress_health_check=list(HealthCheck))
+@given(calls=some.lists(CALLS, max_size=20))
+def test_journal_on_dynamodb_agrees_on_every_answer_and_on_everything_stored(calls: list[Call]) -> None:
+    """The same; moto takes a second where SQLite takes ten milliseconds, so there are fewer."""
+    agree(calls, open_dynamodb())

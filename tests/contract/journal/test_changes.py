@@ -9,14 +9,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from runbook_engine.model.observation import ChangeEvent
 from runbook_engine.model.target import Target
 from runbook_engine.ports import Journal
 from runbook_engine.testing.memory_journal import MemoryJournal
-from tests.contract.journal.conftest import open_sqlite
+from tests.contract.journal.opening import open_sqlite
 from tests.contract.journal.samples import NOON, after, opened
 
 CHECKOUT = Target("deployment", "prod", "apps", "checkout", "uid-1")
@@ -88,12 +88,12 @@ def test_changes_of_others_are_not_told_when_one_target_is_asked_for(journal: Jo
     assert ["prod apps/deployment/checkout"] == [event.what for event in found]
 
 
-def test_only_the_newest_five_hundred_are_told_when_there_are_more(journal: Journal) -> None:
+def test_only_the_newest_five_hundred_are_told_when_there_are_more(quick_journal: Journal) -> None:
     """A question is bounded, whatever happened."""
     for minute in range(510):
-        journal.record_change(CHECKOUT, released(minute))
+        quick_journal.record_change(CHECKOUT, released(minute))
 
-    found = journal.recorded_changes(CHECKOUT, LONG_AGO)
+    found = quick_journal.recorded_changes(CHECKOUT, LONG_AGO)
 
     assert 500 == len(found)
     assert (after(509), after(10)) == (found[0].at, found[-1].at)
@@ -122,6 +122,7 @@ TARGETS = some.builds(
 )
 
 
+@settings(deadline=None)
 @given(seen=some.lists(some.tuples(TARGETS, EVENTS), max_size=20))
 def test_journals_agree_on_what_they_keep(
     seen: list[tuple[Target, ChangeEvent]], tmp_path_factory: pytest.TempPathFactory

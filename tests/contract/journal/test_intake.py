@@ -166,10 +166,10 @@ def test_execution_that_ended_as_it_was_opened_takes_no_slot(journal: Journal) -
     assert "blocked" == journal.load("a").status
 
 
-def test_record_takes_ten_thousand_alerts_in_one_delivery(journal: Journal) -> None:
+def test_record_takes_ten_thousand_alerts_in_one_delivery(quick_journal: Journal) -> None:
     """A storm is one transaction, and its episodes are found again in one read."""
     keys = [f"k{number}" for number in range(10_000)]
 
-    journal.record(Intake(episodes=tuple(episode(key) for key in keys)))
+    quick_journal.record(Intake(episodes=tuple(episode(key) for key in keys)))
 
-    assert 10_000 == len(journal.episodes(keys))
+    assert 10_000 == len(quick_journal.episodes(keys))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.journal.conftest import open_sqlite
+from tests.contract.journal.opening import open_sqlite
 from tests.contract.journal.samples import after, opened
 from tests.contract.journal.workers import (
     BUDGET,

@@ -22,7 +22,7 @@ from runbook_engine.model.execution import Execution
 from runbook_engine.model.group import Group
 from runbook_engine.model.incident import Intake
 from runbook_engine.ports import AdapterContext, Committed
-from tests.contract.journal.conftest import open_sqlite
+from tests.contract.journal.opening import open_sqlite
 from tests.contract.journal.samples import NOON, after, execution, opened, signal
 
 

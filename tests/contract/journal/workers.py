@@ -14,19 +14,19 @@ from runbook_engine.errors import StaleVersion
 from runbook_engine.model.guardrail import Budget
 from runbook_engine.model.incident import Intake
 from runbook_engine.ports import Committed, Refused
-from tests.contract.journal.conftest import open_sqlite
+from tests.contract.journal.opening import Where, open_journal, open_sqlite
 from tests.contract.journal.samples import NOON, after, audit_record, execution, lease, minutes
 
 BUDGET = Budget("service/checkout", minutes(60), limit=5)
-Work = Callable[[Path, int], Any]
+Work = Callable[[Any, int], Any]
 
 
-def run_together(work: Work, folder: Path, processes: int) -> list[Any]:
+def run_together(work: Work, where: Where, processes: int) -> list[Any]:
     """Start that many processes, let them begin at one moment, and return what each returned."""
     context = multiprocessing.get_context("spawn")
     start, results = context.Barrier(processes), context.Queue()
     running = [
-        context.Process(target=_run, args=(work, folder, number, start, results), daemon=True)
+        context.Process(target=_run, args=(work, where, number, start, results), daemon=True)
         for number in range(processes)
     ]
     for process in running:
@@ -37,16 +37,16 @@ def run_together(work: Work, folder: Path, processes: int) -> list[Any]:
     return found
 
 
-def _run(work: Work, folder: Path, number: int, start: Barrier, results: "Queue[Any]") -> None:
+def _run(work: Work, where: Where, number: int, start: Barrier, results: "Queue[Any]") -> None:
     start.wait(timeout=60)
-    results.put(work(folder, number))
+    results.put(work(where, number))
 
 
-def spend_budget(folder: Path, number: int) -> dict[str, int]:
-    """Open a hundred executions, each of which wants one change of the same budget."""
-    journal = open_sqlite(folder, busy_timeout=60)
+def spend_budget(where: Where, number: int, times: int = 100) -> dict[str, int]:
+    """Open so many executions, each of which wants one change of the same budget."""
+    journal = open_journal(where)
     results: list[Committed | Refused] = []
-    for index in range(100):
+    for index in range(times):
         new = execution(f"{number}-{index}")
         journal.record(Intake(opened=(new,)))
         results.append(journal.commit(new, expected_version=0, claims=[BUDGET], now=NOON))
@@ -65,9 +65,9 @@ def name_one_slot(folder: Path, number: int) -> dict[str, int]:
     return {kind.__name__: sum(isinstance(result, kind) for result in results) for kind in (Committed, Refused)}
 
 
-def race_for_versions(folder: Path, number: int, wins: int = 150) -> list[int]:
+def race_for_versions(where: Where, number: int, wins: int = 150) -> list[int]:
     """Lease one execution again and again, and return the versions that were won."""
-    journal = open_sqlite(folder, busy_timeout=60)
+    journal = open_journal(where)
     won: list[int] = []
     while len(won) < wins:
         current = journal.load("contested")
