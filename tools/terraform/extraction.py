@@ -75,7 +75,8 @@ class _Module:
         base, body = self.root
         name = re.search(r"terraformResourceType: '(\w+)'", body)
         version = re.search(r"providerVersion: '([^']+)'", body)
-        assert name and version, "the generator writes both into every resource"
+        assert name is not None, "the generator names every type"
+        assert version is not None, "the generator names the provider's version in every type"
         written = body.find("synthesizeHclAttributes")
         block = self._block(body, _arguments(body[written:]) if written >= 0 else {}, ())
         return "resource" if base == "TerraformResource" else "data", name[1], version[1], block

@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import grpc
-import msgpack
-from tf.gen import tfplugin_pb2 as messages
+import grpc  # type: ignore[import-untyped]
+import msgpack  # type: ignore[import-untyped]
+from tf.gen import tfplugin_pb2 as messages  # type: ignore[import-untyped]
 from tf.gen import tfplugin_pb2_grpc as services
 
 from tools.terraform.schema import Schema
@@ -35,7 +35,7 @@ ROOMY = [("grpc.max_send_message_length", 1 << 28), ("grpc.max_receive_message_l
 SETTINGS: dict[str, dict[str, Any]] = {
     "aws": {
         **dict.fromkeys(("access_key", "secret_key", "token", "region", "profile"), "string"),
-        **dict.fromkeys(("allowed_account_ids", "forbidden_account_ids"), ["set", "string"]),
+        **{name: ["set", "string"] for name in ("allowed_account_ids", "forbidden_account_ids")},
         **dict.fromkeys(
             ("skip_credentials_validation", "skip_requesting_account_id", "skip_metadata_api_check"), "bool"
         ),
@@ -58,9 +58,9 @@ def type_of(attribute: Block) -> Any:
     """Return the type of an attribute in Terraform's own JSON notation."""
     if attribute.get("type") == "object" or "blocks" in attribute:
         fields = {**attribute["attributes"], **attribute["blocks"]}
-        kind = ["object", {name: type_of(field) for name, field in fields.items()}]
+        fielded = ["object", {name: type_of(field) for name, field in fields.items()}]
         nesting = attribute.get("nesting")
-        return [nesting, kind] if nesting in NESTINGS else kind
+        return [nesting, fielded] if nesting in NESTINGS else fielded
     base, wraps = attribute.get("type") or "any", []
     while base.endswith(("List", "Map")):
         if base.endswith("Map"):
@@ -69,7 +69,7 @@ def type_of(attribute: Block) -> Any:
         else:
             base = base.removesuffix("List")
             wraps.append("set" if attribute.get("nesting") == "set" and not wraps else "list")
-    kind = PRIMITIVES.get(base, "dynamic")
+    kind: Any = PRIMITIVES.get(base, "dynamic")
     for wrap in reversed(wraps):
         kind = [wrap, kind]
     return kind
@@ -143,6 +143,7 @@ class PretendedProvider(services.ProviderServicer):  # type: ignore[misc]  # gen
 
     def __init__(self, name: str, schema: Schema) -> None:
         self.name, self.schema = name, schema
+        self.described = self._describe()  # once: terraform test asks for it before every run
 
     def GetMetadata(self, request: Any, context: Any) -> Any:
         """Say that the whole schema must be asked for instead."""
@@ -150,6 +151,9 @@ class PretendedProvider(services.ProviderServicer):  # type: ignore[misc]  # gen
 
     def GetProviderSchema(self, request: Any, context: Any) -> Any:
         """Return every type."""
+        return self.described
+
+    def _describe(self) -> Any:
         return messages.GetProviderSchema.Response(
             provider=messages.Schema(version=0, block=settings_message(SETTINGS.get(self.name, {}))),
             resource_schemas={

@@ -26,12 +26,15 @@ ARNS = {
     "aws_lambda_function": "arn:aws:lambda:{place}:function:{function_name}",
     "aws_s3_bucket": "arn:aws:s3:::{bucket}",
     "aws_scheduler_schedule": "arn:aws:scheduler:{place}:schedule/{group_name}/{name}",
+    "aws_scheduler_schedule_group": "arn:aws:scheduler:{place}:schedule-group/{name}",
     "aws_sfn_state_machine": "arn:aws:states:{place}:stateMachine:{name}",
     "aws_sns_topic": "arn:aws:sns:{place}:{name}",
     "aws_sqs_queue": "arn:aws:sqs:{place}:{name}",
     "aws_ssm_parameter": "arn:aws:ssm:{place}:parameter{name}",
 }
 ANSWERS = {
+    ("aws_apigatewayv2_api", "api_endpoint"): f"https://a1b2c3d4e5.execute-api.{REGION}.amazonaws.com",
+    ("aws_apigatewayv2_api", "execution_arn"): f"arn:aws:execute-api:{REGION}:{ACCOUNT}:a1b2c3d4e5",
     ("aws_caller_identity", "account_id"): ACCOUNT,
     ("aws_partition", "dns_suffix"): "amazonaws.com",
     ("aws_partition", "partition"): "aws",
@@ -50,9 +53,10 @@ def text_value(kind: str, attribute: str, given: Mapping[str, Any]) -> str:
         return REGION
     if attribute == "arn":
         arguments = {key: value for key, value in given.items() if isinstance(value, str)}
-        return ARNS.get(kind, "arn:aws:stub:{place}:{kind}").format_map(
+        spelled = ARNS.get(kind, "arn:aws:stub:{place}:{kind}").format_map(
             _Spelled(arguments, kind=kind, place=f"{REGION}:{ACCOUNT}", account=ACCOUNT)
         )
+        return spelled.replace(":rule/default/", ":rule/")  # the default bus is not named in the ARNs of its rules
     if attribute in {"id", "name"}:
         return str(given.get("name") or f"stub-{kind}")
     return f"stub-{kind}-{attribute}"
