@@ -4,7 +4,7 @@ BIN     := $(VENV)/bin
 RUNBOOK := $(BIN)/runbook
 PYTEST  := $(BIN)/python -m pytest -q
 STAMP   := $(VENV)/.installed
-CODE    := runbook_engine adapters apps tests scripts scripts/tools $(wildcard benchmarks)
+CODE    := runbook_engine adapters apps tests tools scripts scripts/tools scripts/lambda_zip $(wildcard benchmarks)
 # What needs neither the whole machine nor its own clock runs several at once.
 TOGETHER := tests/emulators tests/contract/kubernetes tests/docs tests/helm tests/scenario tests/properties \
             tests/crash/test_every_checkpoint.py tests/crash/test_shipped_runbooks.py
@@ -28,7 +28,7 @@ $(STAMP): pyproject.toml requirements.lock scripts/setup
 
 setup: $(STAMP)  ## make the virtual environment (the other targets do it when needed)
 
-tools: setup  ## fetch the pinned helm and kubectl into .tools (tests of the chart and of the cluster adapter need them)
+tools: setup  ## fetch the pinned helm, kubectl and Lambda emulator into .tools (tests need them)
 	@$(BIN)/python scripts/tools
 
 cluster: setup  ## an emulated Kubernetes cluster to try things on, with an installation for it in .cluster/

@@ -27,6 +27,7 @@ from runbook_engine.model.check import (
 from runbook_engine.model.duration import say_duration
 from runbook_engine.model.eviction import EvictionRules, name_of, remaining
 from runbook_engine.model.execution import Execution
+from runbook_engine.model.metric import parse_metric, say_query
 from runbook_engine.model.observation import Sample
 from runbook_engine.model.target import Target
 from runbook_engine.ports import World
@@ -78,14 +79,15 @@ def judge_check(check: Check, subject: Subject, world: World) -> Reading:
 
 def judge_harm(rule: DoNoHarm, baseline: float, fill: Callable[[str], str], world: World) -> Reading:
     """Return whether the do-no-harm signal is still near its baseline; None when it cannot be read."""
+    signal = say_query(rule.query)
     value, problem = read_harm(rule, fill, world)
     if value is None:
-        return Reading(ok=None, says=f"{rule.query} cannot be read: {problem}")
+        return Reading(ok=None, says=f"{signal} cannot be read: {problem}")
     limit = max(baseline * (1 + rule.rises_by), rule.floor)
     if value > limit:
-        says = f"{rule.query} rose to {number(value)} from {number(baseline)} (at most {number(limit)})"
+        says = f"{signal} rose to {number(value)} from {number(baseline)} (at most {number(limit)})"
         return Reading(ok=False, says=says, value=value)
-    return Reading(ok=True, says=f"{rule.query} {number(value)}, baseline {number(baseline)}", value=value)
+    return Reading(ok=True, says=f"{signal} {number(value)}, baseline {number(baseline)}", value=value)
 
 
 def read_harm(rule: DoNoHarm, fill: Callable[[str], str], world: World) -> tuple[float | None, str]:
@@ -105,7 +107,7 @@ def describe_check(check: Check) -> str:
     match check:
         case QueryCheck():
             held = f" for {say_duration(check.hold_for)}" if check.hold_for else ""
-            return f"{check.query} {check.comparison} {number(check.value)}{held}"
+            return f"{say_query(check.query)} {check.comparison} {number(check.value)}{held}"
         case AlertCheck():
             return f"every alert {check.state}"
         case ReadyCheck():
@@ -150,15 +152,16 @@ def _judge(check: Check, subject: Subject, world: World) -> Reading:
 
 def _judge_query(check: QueryCheck, subject: Subject, world: World) -> Reading:
     samples = _query(check.query, check.where, check.source, subject.fill, world)
+    asked = say_query(check.query)
     if not samples:
-        return Reading(ok=None, says=f"{check.query} has no data")
+        return Reading(ok=None, says=f"{asked} has no data")
     if not all(math.isfinite(sample.value) for sample in samples):
-        return Reading(ok=None, says=f"{check.query} is not a number")
+        return Reading(ok=None, says=f"{asked} is not a number")
     compare = COMPARISONS[check.comparison]
     failing = [sample for sample in samples if not compare(sample.value, check.value)]
     shown = _worst(check, failing or list(samples))
     ok = not failing
-    says = f"{check.query} {number(shown)} {_verb(check, ok=ok)} {number(check.value)}"
+    says = f"{asked} {number(shown)} {_verb(check, ok=ok)} {number(check.value)}"
     return Reading(ok=ok, says=says, value=shown)
 
 
@@ -179,8 +182,10 @@ def _query(
     now = world.clock.now()
     filled = {name: fill(value) for name, value in where.items()}
     samples = world.metric_reader(source).query(query, filled, now)
-    if any(now - sample.at > STALE_AFTER for sample in samples):
-        raise Unreadable(f"{query} is older than {say_duration(STALE_AFTER)}")
+    metric = parse_metric(query)
+    oldest = STALE_AFTER if metric is None else STALE_AFTER + metric.span  # a period is told of when it is over
+    if any(now - sample.at > oldest for sample in samples):
+        raise Unreadable(f"{say_query(query)} is older than {say_duration(oldest)}")
     return samples
 
 
@@ -235,6 +240,12 @@ def _node_target(subject: Subject) -> Target:
 
 
 def _judge_gitops(check: GitopsCheck, subject: Subject, world: World) -> Reading:
-    owner = world.cluster.workload(subject.target).gitops
+    owner = _owner(subject.target, world)
     says = f"{subject.target} is managed by {owner}" if owner else f"nothing in git is known to manage {subject.target}"
     return Reading(ok=bool(owner) == check.managed, says=says, value=owner)
+
+
+def _owner(target: Target, world: World) -> str:
+    if target.kind == "function":
+        return world.functions.function(target).managed
+    return world.cluster.workload(target).gitops

@@ -74,7 +74,7 @@ class Registry:
 
     def adapter(self, name: str) -> AdapterSpec:
         """Return one adapter, loading no other. Raises NoAdapter."""
-        found = {point.name: point for point in _entry_points(ADAPTERS)}
+        found = self._adapter_points
         if not found:
             raise NoAdapter(
                 f"no adapter {name!r}: no entry points of group {ADAPTERS} are installed",
@@ -89,6 +89,10 @@ class Registry:
         """Return how long the action of a step may take to take effect; one that nobody knows takes no time."""
         spec = self.actions.get(step.action)
         return timedelta(0) if spec is None else spec.longest(step.arguments)
+
+    @cached_property
+    def _adapter_points(self) -> Mapping[str, EntryPoint]:
+        return {point.name: point for point in _entry_points(ADAPTERS)}  # a look at everything that is installed
 
     @cached_property
     def _own_actions(self) -> Mapping[str, ActionSpec]:

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from runbook_engine.errors import InvalidTarget
 from runbook_engine.model.alert import Alert
-from runbook_engine.model.configuration import Configuration
+from runbook_engine.model.configuration import SERVED_BY, Configuration
+from runbook_engine.model.naming import ALIAS_NAME, FUNCTION_NAME, QUEUE_NAME
 from runbook_engine.model.runbook import Input, InputType
 from runbook_engine.model.target import Target, TargetTemplate
 from runbook_engine.ports import World
@@ -39,6 +40,16 @@ VALIDATORS: Mapping[InputType, tuple[re.Pattern[str], str]] = {
     ),
     "integer": (re.compile(r"-?[0-9]{1,18}"), "a whole number"),
     "arn": (re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]{0,12}:[A-Za-z0-9_./:+=@-]{1,512}"), "an ARN"),
+    "function": (FUNCTION_NAME, "a function's name (letters, digits, - and _, at most 64)"),
+    "alias": (
+        ALIAS_NAME,
+        "a function's alias (letters, digits, - and _, and no number alone)",
+    ),
+    "queue": (
+        QUEUE_NAME,
+        "a queue's name (letters, digits, - and _, at most 80, with .fifo at the end of an ordered one)",
+    ),
+    "place": (re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}"), "the place of an adapter"),
     "string": (re.compile(rf"[^{UNSEEN}]{{0,253}}"), "at most 253 printable characters"),
 }
 KIND_TYPES: Mapping[str, InputType] = {
@@ -46,6 +57,8 @@ KIND_TYPES: Mapping[str, InputType] = {
     "parameter": "parameter",
     "pod": "pod",
     "instance": "instance",
+    "function": "function",
+    "queue": "queue",
 }
 LONGEST_VALUE = 1011  # a parameter's name
 
@@ -86,7 +99,7 @@ def resolve_target(
     variables = {"inputs": inputs, "alert": alert_variables(alert)}
     if template.kind == "none":
         return Target("none", _place_of_none(template, variables, configuration, templates), "", "")
-    place = _cluster(template, variables, configuration, templates)
+    place = _place(template, variables, configuration, templates)
     name = templates.render(template.name, variables)
     namespace = templates.render(template.namespace, variables)
     target = Target(_written_kind(template), place, namespace, name)
@@ -96,7 +109,9 @@ def resolve_target(
 
 def validate_target(target: Target, *, namespaced: bool | None = None) -> None:
     """Raise InvalidTarget unless a target's name, and its namespace if it has one, are what its kind demands."""
-    validate(KIND_TYPES.get(target.kind, "workload"), target.name, target.kind)
+    validate(KIND_TYPES.get(target.kind, "workload"), target.whole.name, target.kind)
+    if target.alias or target.whole.name != target.name:
+        validate("alias", target.alias, "alias")
     if target.namespace if namespaced is None else namespaced:
         validate("namespace", target.namespace, "namespace")
 
@@ -192,6 +207,27 @@ def _told_value(declared: Input, told: Mapping[str, Any]) -> str | None:
     for part in declared.path:
         value = value.get(part) if isinstance(value, Mapping) else None
     return value if isinstance(value, str) and declared.path else None
+
+
+def _place(
+    template: TargetTemplate, variables: Mapping[str, Any], configuration: Configuration, templates: Templates
+) -> str:
+    """Return where a target is. Raises InvalidTarget when that cannot be told."""
+    if template.kind not in SERVED_BY:
+        return _cluster(template, variables, configuration, templates)
+    known = configuration.places(template.kind)
+    if not template.cluster:
+        if len(known) == 1:
+            return known[0]
+        if "" in known:
+            return ""
+        raise InvalidTarget(f"invalid_target: the target names no place, and there are several: {', '.join(known)}")
+    place = templates.render(template.cluster, variables)
+    if place not in known or not place:
+        named = ", ".join(filter(None, known)) or "none"
+        port = SERVED_BY[template.kind]
+        raise InvalidTarget(f"invalid_target: unknown place {place[:80]!r}; adapters.{port} has {named}")
+    return place
 
 
 def _cluster(

@@ -1,8 +1,9 @@
 """Degrade: set one value that a service reads, to shed an optional feature.
 
-The value is a parameter, an entry of a ConfigMap, or an environment value of the workload itself. The first two are
-targets of their own, not the workload that reads them, so two runbooks that flip the same one meet at its lock and
-its cooldown; when the service picks the value up is for `verify` to see. An environment value rolls the workload out.
+The value is a parameter, an entry of a ConfigMap, or an environment value of the workload or function itself. The
+first two are targets of their own, not the workload that reads them, so two runbooks that flip the same one meet at
+its lock and its cooldown; when the service picks the value up is for `verify` to see. An environment value rolls a
+workload out. What a function's environment holds is not shown and not audited: it may be a secret.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from runbook_engine.actions.degrade_params import DegradeParams
+from runbook_engine.actions.function_environment import ENVIRONMENT, environment_change, observe_environment
 from runbook_engine.actions.grants import CONFIG_MAP_LOOKS, for_kinds, on_workload
 from runbook_engine.actions.rollout import find_workload, observe_rollout
 from runbook_engine.actions.wording import not_ours, shown, written
@@ -22,9 +24,13 @@ from runbook_engine.model.plan import Change, Outcome, Progress, Value
 from runbook_engine.model.target import WORKLOAD_KINDS, Target
 from runbook_engine.ports import ActionSpec, Effects, World
 
+KINDS = (*WORKLOADS, "function")
 READ_BACK = timedelta(minutes=1)
 ROLLED_OUT = timedelta(minutes=15)
-PARAMETERS = ("ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter")
+PARAMETERS = (  # the version before ours is labelled, for whoever wants it back by hand
+    *("ssm:GetParameter", "ssm:GetParameterHistory", "ssm:PutParameter", "ssm:DeleteParameter"),
+    *("ssm:LabelParameterVersion", "ssm:UnlabelParameterVersion"),
+)
 
 
 def prepare(params: DegradeParams, target: Target, world: World) -> Change | None:
@@ -33,6 +39,8 @@ def prepare(params: DegradeParams, target: Target, world: World) -> Change | Non
         change = _of_parameter(params.parameter, params.value, target, world)
     elif params.config_map is not None:
         change = _of_config_map(params, target, world)
+    elif target.kind == "function":
+        change = environment_change(params, target, world)
     else:
         change = _of_environment(params, target, world)
     return change if change.before != change.after else None
@@ -46,11 +54,14 @@ def apply(change: Change, key: str, effects: Effects) -> Outcome:
             return written(effects.flags.write(change.target, after, expected=before))
         return written(effects.settings.write(change.target, change.field, after, expected=before))
     except Conflict as error:
-        return Outcome.conflict(str(error))
+        moved = f"{change.field} of {change.target} is another one by now: nothing was written"
+        return Outcome.conflict(moved if change.sensitive else str(error))
 
 
 def observe(change: Change, receipt: Mapping[str, Value], world: World) -> Progress:
     """Read the value back; one of a workload's environment is there when it has rolled out."""
+    if change.target.kind == "function":
+        return observe_environment(change, receipt, world)
     if change.target.kind not in WORKLOAD_KINDS:
         live = _live(change, world)
         return Progress.done(_says(change)) if live == change.after else not_ours(change, live, receipt)
@@ -82,7 +93,7 @@ def _of_config_map(params: DegradeParams, target: Target, world: World) -> Chang
 
 def _of_environment(params: DegradeParams, target: Target, world: World) -> Change:
     if target.kind not in WORKLOAD_KINDS:
-        kinds = ", ".join(WORKLOADS)
+        kinds = ", ".join(KINDS)
         raise Permanent(f"degrade with env works on {kinds}, and the target is {target} (give the step another one)")
     workload = world.cluster.workload(target)
     key = f"env:{params.container or ''}/{params.env}"
@@ -127,6 +138,8 @@ def _text(value: Value) -> str | None:
 
 def needs(arguments: Mapping[str, Any], kind: str) -> tuple[str, ...]:
     """Return what setting this one value needs: of a workload its template, else the thing itself and no workload."""
+    if "env" in arguments and kind == "function":
+        return ENVIRONMENT
     if "env" in arguments:
         return (*looking(kind), *on_workload(kind, "patch"))
     if "configMap" in arguments:
@@ -150,6 +163,6 @@ ACTION = ActionSpec(
     reversible=True,
     time_limit=ROLLED_OUT,
     limit=limit,
-    permissions=together(PARAMETERS, needs({"configMap": ""}, ""), for_kinds(needs, {"env": ""}, WORKLOADS)),
+    permissions=together(PARAMETERS, needs({"configMap": ""}, ""), for_kinds(needs, {"env": ""}, KINDS)),
     needs=needs,
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
 from pydantic.alias_generators import to_camel
 
+from runbook_engine.model.metric import MetricQuery
 from runbook_engine.model.quantity import DURATION_PATTERN, duration_text, parse_duration
 
 LONGEST = timedelta(days=30)
@@ -33,3 +35,31 @@ Span = Annotated[
     PlainSerializer(duration_text, return_type=str),
     WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN}),
 ]
+
+
+class MetricArguments(CollectorArguments):
+    """A metric of a service that knows no query language, as in a check."""
+
+    source: str = Field(min_length=1, description="The adapter that is asked, by its name or its place.")
+    namespace: str = Field(description="The namespace, as in AWS/Lambda.")
+    name: str = Field(description="The metric's name, as in Errors.")
+    statistic: str = Field(description="Sum, Average, Minimum, Maximum, SampleCount, or a percentile such as p99.")
+    period: Span = Field(timedelta(minutes=1), description="Over which time each value is summed up.")
+    dimensions: Mapping[str, str] = Field({}, description="All its dimensions; `where` may add to them.")
+
+    @model_validator(mode="after")
+    def _is_a_metric(self) -> Self:
+        if self.query.fault:
+            raise ValueError(self.query.fault)
+        return self
+
+    @property
+    def query(self) -> MetricQuery:
+        """The metric as a reader is asked for it."""
+        return MetricQuery(
+            namespace=self.namespace,
+            metric=self.name,
+            stat=self.statistic,
+            period=int(self.period.total_seconds()),
+            dimensions=dict(self.dimensions),
+        )

@@ -9,9 +9,9 @@ from pydantic import Field
 
 from runbook_engine.diagnostics.arguments import CollectorArguments
 from runbook_engine.diagnostics.redaction import escape_controls, redact
-from runbook_engine.model.looking import finding_pods
+from runbook_engine.model.looking import FUNCTION_LOGS, finding_pods
 from runbook_engine.model.observation import LogExcerpt
-from runbook_engine.model.target import Target
+from runbook_engine.model.target import SERVERLESS_KINDS, Target
 from runbook_engine.ports import CollectorSpec, Evidenced, World
 
 MOST_BYTES = 64 * 1024
@@ -55,10 +55,17 @@ def _newest(text: str) -> str:
     return OMITTED + whole_lines.decode("utf-8", "ignore")
 
 
+def needs(kind: str) -> tuple[str, ...]:
+    """Return what it takes to read the logs of a target of this kind."""
+    if kind in SERVERLESS_KINDS:
+        return FUNCTION_LOGS if kind == "function" else ()
+    return (*finding_pods(kind), "core/pods/log:get")
+
+
 COLLECTOR = CollectorSpec(
     name="logs",
     summary="The last lines of the target's logs, redacted.",
     arguments=LogsArguments,
     collect=collect,
-    needs=lambda kind: (*finding_pods(kind), "core/pods/log:get"),
+    needs=needs,
 )

@@ -7,10 +7,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
+from runbook_engine.documents.automation import AutomationDocument
 from runbook_engine.documents.document import Document, Envelope, exactly_one
 from runbook_engine.documents.field_types import Count, Name, Number, Size, Span, Text, Url, refuse
 from runbook_engine.documents.job import JobDocument
 from runbook_engine.documents.runbook import ModeField
+from runbook_engine.documents.sender import AboutPattern, PresentedDocument, SenderText, TargetText
 from runbook_engine.model.alert import Severity
 from runbook_engine.model.configuration import Role
 
@@ -30,7 +32,7 @@ class AdapterDocument(Document):
     adapter: Text
     """The adapter's name, as in files, process, prometheus, sqlite."""
     place: str = ""
-    """The cluster that it serves; empty = all."""
+    """The cluster that it serves, or the name of an account's region for functions and queues; empty = all."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -73,6 +75,20 @@ class AdaptersDocument(Document):
     """Keeps the kill switch."""
     journal: AdapterField = ()
     """Keeps executions, incidents and the audit trail."""
+    functions: AdapterField = ()
+    """Reads and changes functions and their aliases; serves their settings, changes and logs too, as far as it can."""
+    queues: AdapterField = ()
+    """Reads queues, and moves dead letters back."""
+    automations: AdapterField = ()
+    """Runs the automations of engine.yaml."""
+    secrets: AdapterField = ()
+    """Looks up secrets that are written as {ssm: /path}."""
+    seats: AdapterField = ()
+    """Knows which driver goes on, for a host without a process of its own; such a host names it itself."""
+    callbacks: AdapterField = ()
+    """Wakes drivers that wait; such a host names it itself."""
+    bus: AdapterField = ()
+    """Tells the world around; such a host names it itself."""
 
 
 class SecretDocument(Document):
@@ -106,7 +122,7 @@ SecretField = Annotated[SecretDocument, BeforeValidator(_no_literal, json_schema
 
 
 class TokenDocument(Document):
-    """A named bearer token."""
+    """A named credential: a bearer token, unless it says how else it is presented."""
 
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     """What its bearer may do."""
@@ -114,6 +130,15 @@ class TokenDocument(Document):
     """Where its value is found; two while it is rotated."""
     scopes: tuple[Name, ...] = ()
     """Which scopes it may post to; empty = all."""
+    presented_as: PresentedDocument | None = None
+    """How senders present it; absent = as a bearer token."""
+
+    @model_validator(mode="after")
+    def _is_a_bearer_token_where_people_ask(self) -> Self:
+        if self.presented_as is not None and set(self.roles) != {"ingest"}:
+            message = "only senders may present a credential otherwise than as a bearer token"
+            raise refuse("presented-role", message, "write roles: [ingest], and another token for people", "roles")
+        return self
 
 
 class ScopeDocument(Document):
@@ -126,7 +151,11 @@ class ScopeDocument(Document):
     targets: tuple[Text, ...] = ("*",)
     """Which targets its alerts may ask for, within the installation's list."""
     severities: Mapping[str, Severity] = {}
-    """What its words for severities mean."""
+    """What its words for severities mean; with * a pattern of names, for a sender without severities."""
+    senders: tuple[SenderText, ...] = Field(default=(), alias="from")
+    """Who of AWS may deliver here without a token: events:SOURCE, logs:GROUP, or an ARN; nobody may post then."""
+    about: Mapping[AboutPattern, TargetText] = {}
+    """What its change events are about, by their own names, as in pipeline=checkout: deployment=apps/checkout."""
 
 
 class ReceiverDocument(Document):
@@ -241,3 +270,5 @@ class EngineConfigDocument(Envelope):
     """Where a person may look."""
     jobs: Mapping[Name, JobDocument] = {}
     """Pinned jobs that runbooks may start with the action kubernetesJob, by name."""
+    automations: Mapping[Name, AutomationDocument] = {}
+    """Pinned automations that runbooks may start with the action ssmAutomation, by name."""

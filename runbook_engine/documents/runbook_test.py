@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, model_validator
 from runbook_engine.documents.document import Document, Envelope, exactly_one
 from runbook_engine.documents.field_types import Count, Duration, Name, Offset, Span, Text, refuse
 from runbook_engine.documents.test_nodes import NodeExpectation
+from runbook_engine.documents.test_serverless import FunctionExpectation
 from runbook_engine.documents.test_world import EditDocument, ParameterValue, WorkloadExpectation, WorldDocument
 from runbook_engine.model.execution import Compensation, Status
 
@@ -129,6 +130,14 @@ class ExpectationDocument(Document):
     """Workloads and what must be true of them."""
     nodes: tuple[NodeExpectation, ...] | None = None
     """Nodes and what must be true of them."""
+    functions: tuple[FunctionExpectation, ...] | None = None
+    """Functions and what must be true of them."""
+    queues: Mapping[str, Count] | None = None
+    """Queues, and how many messages wait in each."""
+    automations: Mapping[str, Count] | None = None
+    """Automations, and how many runs of each were started."""
+    evidence: Mapping[str, str] | None = None
+    """Collectors that the run's evidence is from, and part of what each one saw; an empty map = none was kept."""
     replicas: Mapping[str, Count] | None = None
     """Workloads, as in apps/checkout, and their wanted replicas."""
     says: Text | None = None

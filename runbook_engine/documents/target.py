@@ -1,4 +1,7 @@
-"""A target as authors write it: the kind is the key, as in `{namespace: apps, deployment: checkout}`."""
+"""A target as authors write it: the kind is the key, as in `{namespace: apps, deployment: checkout}`.
+
+A function or a queue lives in no cluster: `place` says which adapter of engine.yaml serves it, when there are several.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from runbook_engine.model.target import TargetTemplate
 
 NAMESPACED: Final = ("deployment", "statefulset", "daemonset", "pod")
 FOUND: Final = {"workloadOf": "workload_of", "nodeOf": "node_of"}  # as it is written -> the field
-TOUCHED: Final = (*NAMESPACED, "node", "parameter")
+PLACED: Final = ("function", "queue")
+TOUCHED: Final = (*NAMESPACED, "node", "parameter", *PLACED)
 KINDS: Final = (*TOUCHED, *FOUND)
 
 
@@ -57,7 +61,7 @@ class NodeOfDocument(Document):
 
 
 class TargetDocument(Document):
-    """What is acted on; exactly one kind: a workload, a pod, a node, a parameter, or what one of them leads to."""
+    """What is acted on; exactly one kind: a workload, a pod, a node, a parameter, a function, a queue, or a lookup."""
 
     model_config = ConfigDict(json_schema_extra=exactly_one(*KINDS))
 
@@ -77,6 +81,14 @@ class TargetDocument(Document):
     """The name of a node."""
     parameter: Text | None = None
     """The path of a parameter, as in /checkout/degraded_mode."""
+    function: Text | None = None
+    """The name of a function, as in orders-worker."""
+    alias: Text | None = None
+    """The alias of the function that its callers use, as in live; without it, the function as a whole."""
+    queue: Text | None = None
+    """The name of a queue, as in orders-dlq."""
+    place: Text | None = None
+    """The place of an adapter of engine.yaml that serves the function or the queue; needed when there are two."""
     workload_of: WorkloadOfDocument | None = None
     """A pod: its deployment, statefulset or daemonset is acted on."""
     node_of: NodeOfDocument | None = None
@@ -91,6 +103,9 @@ class TargetDocument(Document):
     def template(self) -> TargetTemplate:
         """The target as the engine fills it in."""
         written = getattr(self, FOUND.get(self.kind, self.kind))
+        if self.kind in PLACED:
+            name = f"{written}:{self.alias}" if self.alias else str(written)
+            return TargetTemplate(self.kind, name, "", self.place or "")
         if isinstance(written, str):
             return TargetTemplate(self.kind, written, self.namespace or "", self.cluster or "")
         return TargetTemplate(self.kind, written.name, written.namespace or "", self.cluster or "")
@@ -113,7 +128,16 @@ class TargetDocument(Document):
             raise refuse("target-namespace", f'"namespace" belongs inside "{kinds[0]}"', "move it there", "namespace")
         if kinds[0] not in NAMESPACED and self.namespace is not None:
             raise refuse("target-namespace", f"a {kinds[0]} has no namespace", "remove it", "namespace")
+        self._check_place(kinds[0])
         return self
+
+    def _check_place(self, kind: str) -> None:
+        if kind in PLACED and self.cluster is not None:
+            raise refuse("target-place", f"a {kind} is in no cluster", "write place, or remove it", "cluster")
+        if kind not in PLACED and self.place is not None:
+            raise refuse("target-place", f'"place" belongs to a {" or a ".join(PLACED)}', "write cluster", "place")
+        if kind != "function" and self.alias is not None:
+            raise refuse("target-alias", f'"alias" belongs to a function, this is a {kind}', "remove it", "alias")
 
 
 def _form(value: Any) -> str:

@@ -11,6 +11,7 @@ from runbook_engine.documents.document import Document
 from runbook_engine.documents.field_types import Count, Duration, Flag, Offset, Text, refuse
 from runbook_engine.documents.series import InvalidSeries, parse_series
 from runbook_engine.documents.test_nodes import BudgetDocument, NodeDocument, NodeEdit, PodDocument
+from runbook_engine.documents.test_serverless import AutomationEnd, FunctionDocument, FunctionEdit, QueueDocument
 
 
 def _series(value: object) -> object:
@@ -117,9 +118,15 @@ class WorldDocument(Document):
     config_maps: Mapping[str, Mapping[str, str]] = {}
     """ConfigMaps, as in apps/checkout-flags, and their entries."""
     series: Mapping[str, Samples] = {}
-    """What each query answers, one sample an interval; the last one stays."""
+    """What each query answers, one sample an interval; the last one stays. A metric is AWS/Lambda Errors Sum 1m."""
     logs: Mapping[str, tuple[str, ...]] = {}
-    """The last log lines of a workload, as in apps/checkout."""
+    """The last log lines of a workload, as in apps/checkout, or of a function, as in function=orders-worker."""
+    functions: tuple[FunctionDocument, ...] = ()
+    """The functions in it."""
+    queues: tuple[QueueDocument, ...] = ()
+    """The queues in it."""
+    automations: Mapping[str, AutomationEnd] = {}
+    """How runs of automations of the configuration end; one that is not named succeeds."""
     changes: tuple[ChangeDocument, ...] = ()
     """What others changed before the start."""
     pause: Flag = False
@@ -154,6 +161,10 @@ class EditDocument(Document):
     """Workloads and what is new about them."""
     nodes: tuple[NodeEdit, ...] = ()
     """Nodes and what is new about them."""
+    functions: tuple[FunctionEdit, ...] = ()
+    """Functions and what is new about them."""
+    queues: Mapping[str, Count] = {}
+    """Queues, and how many messages wait in them now."""
     who: str = "somebody"
     """Who does it."""
 

@@ -25,9 +25,11 @@ from runbook_engine.machine.verification import checks_of
 from runbook_engine.model.check import Check, Reading
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.incident import Evidence
+from runbook_engine.model.metric import say_query
 from runbook_engine.model.plan import Progress
 from runbook_engine.model.runbook import Collector, Runbook
 from runbook_engine.planning import filler, foresee, make_plan, prepare_step
+from runbook_engine.planning.sight import variables_of
 
 Look = Require | Collect | ReadBaseline | Propose | Prepare | Observe | Verify
 LOOK_AGAIN = timedelta(seconds=2)
@@ -104,7 +106,8 @@ def _collect(execution: Execution, runbook: Runbook, tools: Tools, now: datetime
 
 def _capture(collector: Collector, index: int, execution: Execution, tools: Tools, now: datetime) -> Evidence:
     spec = tools.sight.registry.collector(collector.name)
-    arguments = spec.arguments.model_validate(dict(collector.arguments))
+    filled = tools.sight.templates.render_values(collector.arguments, variables_of(execution))
+    arguments = spec.arguments.model_validate(dict(filled))
     seen = spec.collect(arguments, execution.target, now, tools.sight.world)
     return Evidence(
         id=f"{execution.id}-{index}",
@@ -121,7 +124,8 @@ def _read_baseline(execution: Execution, runbook: Runbook, tools: Tools) -> Even
     rule = runbook.do_no_harm
     assert rule is not None, "only a runbook with doNoHarm reads a baseline"
     value, problem = read_harm(rule, filler(execution, tools.sight), tools.sight.world)
-    says = f"{rule.query} {number(value)}" if value is not None else f"{rule.query} cannot be read: {problem}"
+    signal = say_query(rule.query)
+    says = f"{signal} {number(value)}" if value is not None else f"{signal} cannot be read: {problem}"
     return BaselineRead(value=value, says=says, at=tools.now())
 
 

@@ -85,6 +85,9 @@ def shielded_world(world: World) -> World:
         nodes=Shielded(world.nodes, Unreadable),
         jobs=Shielded(world.jobs, Unreadable),
         events=Shielded(world.events, Unreadable),
+        functions=Shielded(world.functions, Unreadable),
+        queues=Shielded(world.queues, Unreadable),
+        automations=Shielded(world.automations, Unreadable),
         metric_sources={name: Shielded(reader, Unreadable) for name, reader in world.metric_sources.items()},
     )
 

@@ -179,7 +179,8 @@ def _blast_radius(radius: BlastRadiusDocument | None) -> BlastRadius | None:
 def _do_no_harm(harm: DoNoHarmDocument | None) -> checks.DoNoHarm | None:
     if harm is None:
         return None
-    return checks.DoNoHarm(query=harm.query, rises_by=harm.rises_by, floor=harm.floor, where=dict(harm.where))
+    query, source = _asked(harm)
+    return checks.DoNoHarm(query=query, source=source, rises_by=harm.rises_by, floor=harm.floor, where=dict(harm.where))
 
 
 def _checks(documents: Iterable[CheckDocument]) -> tuple[checks.Check, ...]:
@@ -191,8 +192,8 @@ def _check(document: CheckDocument) -> checks.Check:
         "no_data": document.no_data,
         **given(hold_for=document.hold_for, timeout=document.timeout),
     }
-    if document.query is not None:
-        return _query_check(document, document.query, common)
+    if document.query is not None or document.metric is not None:
+        return _query_check(document, common)
     if document.alert is not None:
         return checks.AlertCheck(state=document.alert, **common)
     if document.ready is not None:
@@ -206,14 +207,23 @@ def _check(document: CheckDocument) -> checks.Check:
     return checks.GitopsCheck(managed=document.gitops == "managed", **common)
 
 
-def _query_check(document: CheckDocument, query: str, common: dict[str, Any]) -> checks.QueryCheck:
+def _asked(document: CheckDocument | DoNoHarmDocument) -> tuple[str, str]:
+    """Return the query as a reader is asked it, and which reader; empty = the default one."""
+    metric = document.metric
+    return (document.query or "", "") if metric is None else (metric.query.text, metric.source)
+
+
+def _query_check(document: CheckDocument, common: dict[str, Any]) -> checks.QueryCheck:
     compared: tuple[tuple[checks.Comparison, float | None], ...] = (
         ("below", document.below),
         ("above", document.above),
         ("equals", document.equals),
     )
     comparison, value = next((word, value) for word, value in compared if value is not None)
-    return checks.QueryCheck(query=query, comparison=comparison, value=value, where=dict(document.where), **common)
+    query, source = _asked(document)
+    return checks.QueryCheck(
+        query=query, source=source, comparison=comparison, value=value, where=dict(document.where), **common
+    )
 
 
 def given(**fields: Any) -> dict[str, Any]:

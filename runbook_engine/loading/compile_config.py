@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from runbook_engine.documents.automation import AutomationDocument
 from runbook_engine.documents.engine_config import (
     CorrelationDocument,
     EngineConfigDocument,
@@ -14,9 +15,12 @@ from runbook_engine.documents.engine_config import (
     TokenDocument,
 )
 from runbook_engine.documents.job import JobDocument
+from runbook_engine.documents.sender import SignatureDocument
+from runbook_engine.documents.target import NAMESPACED
 from runbook_engine.loading.compile import compile_mode, given
 from runbook_engine.loading.findings import Findings
 from runbook_engine.model.configuration import (
+    About,
     AdapterChoice,
     Configuration,
     Correlation,
@@ -26,9 +30,13 @@ from runbook_engine.model.configuration import (
     Scope,
     SecretReference,
     SeriesRule,
+    Signature,
     Team,
     Token,
 )
+from runbook_engine.model.sender import parse_sender
+from runbook_engine.model.serverless import AutomationTemplate
+from runbook_engine.model.target import Target
 
 
 def compile_config(document: EngineConfigDocument, findings: Findings) -> Configuration:
@@ -53,6 +61,7 @@ def compile_config(document: EngineConfigDocument, findings: Findings) -> Config
         correlation=_correlation(document.correlation),
         links=dict(document.links),
         jobs=tuple(_job(name, job) for name, job in document.jobs.items()),
+        automations=tuple(_automation(name, each) for name, each in document.automations.items()),
         **given(drop_labels=document.drop_labels),
     )
 
@@ -80,6 +89,20 @@ def _job(name: str, job: JobDocument) -> JobTemplate:
     )
 
 
+def _automation(name: str, automation: AutomationDocument) -> AutomationTemplate:
+    return AutomationTemplate(
+        name=name,
+        document=automation.document,
+        version=automation.version,
+        says=automation.effect.says,
+        parameters=automation.parameters,
+        fixed=dict(automation.fixed),
+        role=automation.role or "",
+        place=automation.place,
+        approval=automation.approval == "ask",
+    )
+
+
 def _scope(name: str, scope: ScopeDocument) -> Scope:
     return Scope(
         name=name,
@@ -87,12 +110,36 @@ def _scope(name: str, scope: ScopeDocument) -> Scope:
         runbooks=scope.runbooks,
         targets=scope.targets,
         severities=dict(scope.severities),
+        senders=tuple(parse_sender(text) for text in scope.senders),
+        about=tuple(About(pattern, _target(text)) for pattern, text in scope.about.items()),
     )
+
+
+def _target(text: str) -> Target:
+    """Return the target of its written form, as in deployment=apps/checkout@prod."""
+    kind, _, rest = text.partition("=")
+    path, _, place = rest.partition("@")
+    namespace, _, name = path.rpartition("/") if kind in (*NAMESPACED, "job", "configmap") else ("", "", path)
+    return Target(kind, place, namespace, name)
 
 
 def _token(name: str, token: TokenDocument) -> Token:
     secrets = tuple(_secret(secret) for secret in token.secrets)
-    return Token(name=name, roles=token.roles, secrets=secrets, scopes=token.scopes)
+    presented = token.presented_as
+    if presented is None:
+        return Token(name=name, roles=token.roles, secrets=secrets, scopes=token.scopes)
+    return Token(
+        name=name,
+        roles=token.roles,
+        secrets=secrets,
+        scopes=token.scopes,
+        signature=_signature(presented.signature) if presented.signature is not None else None,
+        **given(user=presented.basic, header=presented.header),
+    )
+
+
+def _signature(signature: SignatureDocument) -> Signature:
+    return Signature(**given(**{name: getattr(signature, name) for name in type(signature).model_fields}))
 
 
 def _secret(secret: SecretDocument) -> SecretReference:

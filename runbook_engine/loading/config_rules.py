@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from runbook_engine.documents.target import NAMESPACED, TOUCHED
+from runbook_engine.documents.target import NAMESPACED, PLACED, TOUCHED
 from runbook_engine.loading.diagnostics import did_you_mean
 from runbook_engine.loading.findings import Findings
 from runbook_engine.loading.rules import Catalogue, as_list, as_map, steps_of
+from runbook_engine.loading.sender_rules import check_senders
 from runbook_engine.loading.yaml_tree import Path, Scalar, walk
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.templating import is_template
 
 _SECRET = re.compile(r"(?:token|password|passwd|secret|api_?key|routing_?key|credentials?)$", re.IGNORECASE)
-_STARTED_OR_SET: Final = ("configmap", "job")  # what a step changes that is no target of a runbook
-_CHANGED: Final = (*TOUCHED, *_STARTED_OR_SET)
+_OF_A_NAMESPACE: Final = ("configmap", "job")  # what a step changes that is no target of a runbook
+_CHANGED: Final = (*TOUCHED, *_OF_A_NAMESPACE, "automation")
+_OF_A_CLUSTER: Final = ("cluster", "nodes", "jobs", "events")  # ports whose places are clusters and nothing else
+_WITHOUT_CLUSTER: Final = ("functions", "queues", "automations")  # ports that name places of their own
 _WRITE: Final = "write {env: NAME}, {file: path} or {ssm: /path}, and change this secret: it has been in a file"
 
 
@@ -25,15 +28,21 @@ def check_config_rules(findings: Findings, catalogue: Catalogue) -> None:
     content = as_map(findings.content)
     for path, pattern, may_be_all in _target_patterns(content):
         _check_pattern(findings, path, pattern, may_be_all)
+    for path, target in _targets_of_changes(content):
+        _check_pattern(findings, path, target.partition("@")[0] if isinstance(target, str) else target, False)
     for name, scope in as_map(content.get("scopes")).items():
         source = as_map(scope).get("source")
         if isinstance(source, str) and source not in catalogue.sources:
             hint = did_you_mean(source, catalogue.sources)
             findings.error(("scopes", name, "source"), "unknown-source", f'unknown source "{source}"', hint)
     scopes = as_map(content.get("scopes"))
+    check_senders(findings, catalogue, scopes)
     for name, token in as_map(content.get("tokens")).items():
         for index, scope in enumerate(as_list(as_map(token).get("scopes"))):
             _check_known(findings, ("tokens", name, "scopes", index), "scope", scope, scopes)
+            if isinstance(scope, str) and as_map(scopes.get(scope)).get("from"):
+                message = f'nobody may post to "{scope}": it has "from", so AWS alone delivers into it'
+                findings.error(("tokens", name, "scopes", index), "scope-not-posted", message, "remove it")
     for name, team in as_map(content.get("teams")).items():
         receiver = as_map(team).get("receiver")
         _check_known(findings, ("teams", name, "receiver"), "receiver", receiver, as_map(content.get("receivers")))
@@ -60,6 +69,10 @@ def check_against(findings: Findings, configuration: Configuration, catalogue: C
         told, job = (as_map(step.get("with")).get(word) for word in ("receiver", "job"))
         if step.get("action") == "kubernetesJob" and isinstance(job, str) and not is_template(job):
             _check_known(findings, (*path, "with", "job"), "job", job, {each.name for each in configuration.jobs})
+        automation = as_map(step.get("with")).get("automation")
+        if step.get("action") == "ssmAutomation" and isinstance(automation, str) and not is_template(automation):
+            pinned = {each.name for each in configuration.automations}
+            _check_known(findings, (*path, "with", "automation"), "automation", automation, pinned)
         if spec is not None and spec.message_only and isinstance(told, str) and not is_template(told):
             _check_known(findings, (*path, "with", "receiver"), "receiver", told, receivers)
 
@@ -73,6 +86,9 @@ def _check_known(findings: Findings, path: Path, noun: str, name: Any, known: Co
 def _check_cluster(findings: Findings, path: Path, target: Any, configuration: Configuration) -> None:
     if not isinstance(target, dict):
         return
+    if any(kind in target for kind in PLACED):
+        _check_place(findings, path, target, configuration)
+        return
     cluster = target.get("cluster")
     if cluster is None and len(configuration.clusters) > 1:
         message = f'"cluster" is missing in {findings.where(path)}: there are {", ".join(configuration.clusters)}'
@@ -81,6 +97,24 @@ def _check_cluster(findings: Findings, path: Path, target: Any, configuration: C
         )
     elif isinstance(cluster, str) and not is_template(cluster):
         _check_known(findings, (*path, "cluster"), "cluster", cluster, configuration.clusters or ("local",))
+
+
+def _check_place(findings: Findings, path: Path, target: Any, configuration: Configuration) -> None:
+    """Report a function or a queue of which nobody can tell where it is."""
+    kind = next(kind for kind in PLACED if kind in target)
+    known = configuration.places(kind)
+    place = target.get("place")
+    if place is None and "" not in known and len(known) > 1:
+        message = f'"place" is missing in {findings.where(path)}: there are {", ".join(known)}'
+        findings.error(path, "place-missing", message, f"write place: {known[0]}, or an input of type place")
+    elif isinstance(place, str) and not is_template(place):
+        _check_known(findings, (*path, "place"), "place", place, [each for each in known if each])
+
+
+def _targets_of_changes(content: Any) -> Iterator[tuple[Path, Any]]:
+    for name, scope in as_map(content.get("scopes")).items():
+        for pattern, target in as_map(as_map(scope).get("about")).items():
+            yield ("scopes", name, "about", pattern), target
 
 
 def _target_patterns(content: Any) -> Iterator[tuple[Path, Any, bool]]:
@@ -100,20 +134,35 @@ def _check_pattern(findings: Findings, path: Path, pattern: Any, may_be_all: boo
         findings.error(path, "target-pattern", message, "write deployment=apps/* or parameter=/checkout/*")
     elif kind not in _CHANGED:
         findings.error(path, "target-pattern", f'unknown kind "{kind}" of target', did_you_mean(kind, _CHANGED))
-    elif kind in (*NAMESPACED, *_STARTED_OR_SET) and rest.count("/") != 1:
+    elif kind in (*NAMESPACED, *_OF_A_NAMESPACE) and rest.count("/") != 1:
         message = f"a {kind} is named by its namespace and its name"
         findings.error(path, "target-pattern", message, f"write {kind}=NAMESPACE/{rest.rpartition('/')[2]}")
 
 
 def _check_places(findings: Findings, content: Any) -> None:
+    """Report places that no target can be in: a cluster that is not named, or what no functions or queues are in."""
     clusters = [name for name in as_list(content.get("clusters")) if isinstance(name, str)] or ["local"]
-    for port, choices in as_map(content.get("adapters")).items():
-        several = isinstance(choices, list)
-        for index, choice in enumerate(choices if several else [choices]):
+    choices = list(_choices(as_map(content.get("adapters"))))
+    others = [place for port, _, place in choices if port in _WITHOUT_CLUSTER]
+    for port, path, place in choices:
+        if port in _OF_A_CLUSTER:
+            _check_known(findings, path, "cluster", place, clusters)
+        elif port not in _WITHOUT_CLUSTER:
+            _check_known(findings, path, "place" if others else "cluster", place, [*clusters, *others])
+    for name, automation in as_map(content.get("automations")).items():
+        written = as_map(automation).get("place")
+        if written:
+            _check_known(findings, ("automations", name, "place"), "place", written, others)
+
+
+def _choices(adapters: Mapping[str, Any]) -> Iterator[tuple[str, Path, str]]:
+    """Yield the port, the path and the text of every place that an adapter is given."""
+    for port, written in adapters.items():
+        several = isinstance(written, list)
+        for index, choice in enumerate(written if several else [written]):
             place = as_map(choice).get("place")
             if isinstance(place, str) and place:
-                path: Path = ("adapters", port, index, "place") if several else ("adapters", port, "place")
-                _check_known(findings, path, "cluster", place, clusters)
+                yield port, ("adapters", port, index, "place") if several else ("adapters", port, "place"), place
 
 
 def _check_settings(findings: Findings) -> None:

@@ -64,7 +64,7 @@ def _check(findings: Findings, path: Path, text: str, inputs: Collection[str]) -
     """Report what is wrong with one template, and return what it reads."""
     if not _may_be_template(path):
         hint = "templates are filled in: target, with, where and the texts of diagnostics"
-        if path[-1] == "query":
+        if path[-1] == "query" or "metric" in path:
             hint = "restrict it with where: {LABEL: ...}, which may hold templates"
         findings.explained.add(path)
         findings.error(path, "template-place", f'"{_name(path)}" is never filled in', hint)

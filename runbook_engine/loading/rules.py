@@ -16,7 +16,7 @@ from runbook_engine.model.target import FOUND_KINDS
 from runbook_engine.ports import ActionSpec, AdapterSpec, CollectorSpec
 from runbook_engine.templating import is_template
 
-_UNSUPPORTED_ACTIONS: Final = frozenset({"http", "ssmAutomation"})
+_UNSUPPORTED_ACTIONS: Final = frozenset({"http"})
 
 
 class Catalogue(Protocol):

@@ -7,7 +7,6 @@ from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from runbook_engine.documents.check import CheckDocument
 from runbook_engine.documents.engine_config import EngineConfigDocument
 from runbook_engine.documents.runbook import RunbookDocument, StepDocument
 from runbook_engine.documents.target import TargetDocument
@@ -25,9 +24,8 @@ UNSUPPORTED: Final[Mapping[type[BaseModel], Mapping[str, str]]] = {
     },
     StepDocument: {"uses": "write the steps out in this file"},
     TargetDocument: {
-        **dict.fromkeys(("account", "region", "function", "alias", "queue"), "use a parameter, a node or a workload"),
+        **dict.fromkeys(("account", "region"), "write place: the place of an adapter of engine.yaml, which has both"),
     },
-    CheckDocument: {"metric": "use query, which the installation's metric reader answers"},
     EngineConfigDocument: {
         "freezes": "throw the kill switch for the time: runbook pause --for 8h",
         "windows": "throw the kill switch outside of them: runbook pause --for 8h",

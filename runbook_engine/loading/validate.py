@@ -13,6 +13,7 @@ from runbook_engine.documents.engine_config import EngineConfigDocument
 from runbook_engine.documents.runbook import RunbookDocument
 from runbook_engine.documents.runbook_test import RunbookTestDocument
 from runbook_engine.loading.adapter_rules import check_adapters
+from runbook_engine.loading.automation_rules import check_automations
 from runbook_engine.loading.config_rules import check_config_rules
 from runbook_engine.loading.diagnostics import Source, did_you_mean
 from runbook_engine.loading.findings import Findings
@@ -102,6 +103,7 @@ def _judge_config(findings: Findings, catalogue: Catalogue) -> None:
         check_matchers(findings, ("modeCeiling", index, "matchers"))
     check_config_rules(findings, catalogue)
     check_jobs(findings)
+    check_automations(findings)
     check_adapters(findings, catalogue)
 
 

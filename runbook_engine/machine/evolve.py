@@ -158,7 +158,7 @@ def _planned(execution: Execution, event: Planned, runbook: Runbook) -> Executio
         return conclude(execution, runbook, "cancelled", f"mode observe: {would}; nothing was changed", event.at)
     if plan.blocked:
         return conclude(execution, runbook, "blocked", "; ".join(plan.blocked), event.at)
-    if not plan.changes:
+    if not plan.touches:  # nobody is asked whether somebody may be told
         return next_stage(execution, runbook)
     request = ApprovalRequest(
         kind="plan",

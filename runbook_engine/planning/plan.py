@@ -114,6 +114,7 @@ def _plan_step(
                 verdicts=judged,
                 approval=bare.approval or (runbook.owner if event.change.asks else ""),
                 undo=bare.undo,
+                message_only=event.message_only,
             )
 
 

@@ -137,4 +137,5 @@ class AdapterSpec:
     provides: tuple[Port, ...]
     settings: type[Any]
     build: Callable[[Port, Any, AdapterContext], Served]
+    vendor: str = ""  # whose rights its calls need, as in aws; empty = none that `runbook permissions` knows of
     watches: Callable[[Any], tuple[Grant, ...]] = lambda settings: ()  # what its watcher reads, with these settings

@@ -6,8 +6,10 @@ from typing import Any
 
 from runbook_engine.model.alert import Alert, Severity
 from runbook_engine.model.delivery import Parsed
+from runbook_engine.model.observation import ChangeEvent
 from runbook_engine.model.quoting import quote
-from runbook_engine.render.lines import Lines, Mark, Span, line, table
+from runbook_engine.model.target import Target
+from runbook_engine.render.lines import Line, Lines, Mark, Span, line, table
 from runbook_engine.render.wording import clock, record_time, short
 
 SEVERE: dict[Severity, Mark] = {"critical": "bad", "high": "bad", "warning": "warn"}
@@ -16,6 +18,7 @@ SEVERE: dict[Severity, Mark] = {"critical": "bad", "high": "bad", "warning": "wa
 def render_alerts(parsed: Parsed) -> Lines:
     """Return every alert of a delivery as people read it."""
     lines = [each for alert in parsed.alerts for each in _alert(alert)]
+    lines += [_change(target, event) for target, event in parsed.changes]
     for rejected in parsed.rejected:
         lines.append(line(Span(f"rejected alert {rejected.index}", "bad"), f": {rejected.reason}", hang=4))
     lines += [line(Span("warning", "warn"), f": {warning}", hang=4) for warning in parsed.warnings]
@@ -28,6 +31,22 @@ def record_alerts(parsed: Parsed) -> dict[str, Any]:
         "accepted": [_record(alert) for alert in parsed.alerts],
         "rejected": [{"index": rejected.index, "reason": rejected.reason} for rejected in parsed.rejected],
         "warnings": list(parsed.warnings),
+        "changes": [_changed(target, event) for target, event in parsed.changes],
+    }
+
+
+def _change(target: Target, event: ChangeEvent) -> Line:
+    where = Span(target.pattern_form + (f"@{target.place}" if target.place else ""), "strong")
+    return line("change of ", where, f"  {clock(event.at)}  {quote(event.who)}: {quote(event.what)}", hang=4)
+
+
+def _changed(target: Target, event: ChangeEvent) -> dict[str, Any]:
+    return {
+        "target": target.pattern_form,
+        "place": target.place,
+        "at": record_time(event.at),
+        "who": event.who,
+        "what": event.what,
     }
 
 

@@ -12,6 +12,7 @@ from runbook_engine.model.check import Check, QueryCheck, Reading
 from runbook_engine.model.duration import say_duration
 from runbook_engine.model.execution import Execution, StepState
 from runbook_engine.model.incident import ExecutionReport, IncidentReport
+from runbook_engine.model.metric import say_query
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.render.execution import say_outcome
 from runbook_engine.render.incident import say_where
@@ -97,7 +98,7 @@ def _now(look: Look, execution: Execution, now: datetime) -> list[Piece]:
     if not isinstance(look.reading.value, int | float):
         return [Span(look.reading.says, "warn"), goal]
     figure = Span(number(look.reading.value), "good" if look.reading.ok else "bad")
-    pieces: list[Piece] = [f"{check.query} ", figure, goal, _was(look, execution)]
+    pieces: list[Piece] = [f"{say_query(check.query)} ", figure, goal, _was(look, execution)]
     if look.points:
         bars = sparkline([value for _, value in look.points], BARS) if len(look.points) > 1 else ""
         pieces.append(Span(f"   {bars}" if bars else "", "change"))
@@ -109,7 +110,7 @@ def _was(look: Look, execution: Execution) -> str:
     """Return what the check read before our first change, if anybody looked."""
     for step in execution.steps:
         for before in step.before:
-            same = isinstance(look.check, QueryCheck) and before.says.startswith(f"{look.check.query} ")
+            same = isinstance(look.check, QueryCheck) and before.says.startswith(f"{say_query(look.check.query)} ")
             if same and isinstance(before.value, int | float):
                 return f", was {number(before.value)}"
     return ""

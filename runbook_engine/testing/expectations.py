@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from runbook_engine.documents.runbook_test import ExpectationDocument
 from runbook_engine.documents.test_world import WorkloadExpectation
 from runbook_engine.model.execution import Execution
+from runbook_engine.model.incident import Evidence
 from runbook_engine.model.target import Target
 from runbook_engine.testing.node_stage import judge_nodes
+from runbook_engine.testing.serverless_stage import judge_automations, judge_functions, judge_queues
 from runbook_engine.testing.simulated_world import SimulatedWorld
 from runbook_engine.testing.stage import find_config_map, find_workload
 
@@ -22,6 +24,7 @@ class Seen:
     executions: Sequence[Execution]  # newest first
     matched: frozenset[str]
     refusals: tuple[str, ...]  # why runbooks that matched were not started
+    evidence: Callable[[str], tuple[Evidence, ...]] = lambda execution_id: ()  # that a run has kept
 
 
 def judge_expectation(wanted: ExpectationDocument, seen: Seen) -> tuple[str, ...]:
@@ -38,6 +41,8 @@ def _misses(wanted: ExpectationDocument, seen: Seen) -> Iterator[str]:
             yield problem
     else:
         yield from _misses_of_run(wanted, execution)
+    kept = seen.evidence(execution.id) if execution is not None else ()
+    yield from _misses_of_evidence(wanted.evidence, kept)
     if wanted.says is not None:
         yield from _misses_of_words(wanted.says, execution, seen)
     yield from _misses_of_world(wanted, execution.target.place if execution is not None else "", seen.simulated)
@@ -93,6 +98,12 @@ def _misses_of_world(wanted: ExpectationDocument, place: str, simulated: Simulat
         yield from _misses_of_workload(workload, simulated)
     for what, expected, actual in judge_nodes(simulated, wanted.nodes or ()):
         yield _differs(what, expected, actual)
+    for what, expected, actual in (
+        *judge_functions(simulated, wanted.functions or ()),
+        *judge_queues(simulated, wanted.queues or {}),
+        *judge_automations(simulated, wanted.automations or {}),
+    ):
+        yield _differs(what, expected, actual)
     for text, replicas in (wanted.replicas or {}).items():
         live_replicas = simulated.seen(find_workload(simulated, text)).replicas
         if live_replicas != replicas:
@@ -104,6 +115,18 @@ def _misses_of_world(wanted: ExpectationDocument, place: str, simulated: Simulat
     made = len(simulated.effects_made)
     if wanted.changes is not None and wanted.changes != made:
         yield _differs("changes", wanted.changes, made)
+
+
+def _misses_of_evidence(wanted: Mapping[str, str] | None, kept: Sequence[Evidence]) -> Iterator[str]:
+    if wanted is None:
+        return
+    collectors = sorted({piece.collector for piece in kept})
+    if sorted(wanted) != collectors:
+        yield _differs("evidence", sorted(wanted), collectors)
+    for collector, part in wanted.items():
+        said = [f"{piece.title}: {piece.text}" for piece in kept if piece.collector == collector]
+        if said and not any(part in text for text in said):
+            yield _differs(f"evidence of {collector}", part, said)
 
 
 def _misses_of_settings(wanted: ExpectationDocument, simulated: SimulatedWorld) -> Iterator[str]:

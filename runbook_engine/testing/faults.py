@@ -14,6 +14,7 @@ READS = (
     *("nodes.node", "nodes.nodes", "nodes.pods", "nodes.pod", "nodes.headroom", "nodes.workload_of", "nodes.node_of"),
     "nodes.rehearse",
     *("changes.changes", "logs.logs", "pauses.pause", "settings.setting", "events.events"),
+    *("functions.function", "queues.queue", "automations.run"),
 )
 WRITES = (
     "cluster.scale",
@@ -23,6 +24,7 @@ WRITES = (
     *("nodes.cordon", "nodes.uncordon", "nodes.evict", "nodes.remove"),
     "flags.write",
     "settings.write",
+    *("functions.point", "functions.shift", "functions.limit", "queues.redrive", "automations.start"),
     "notifier.send",
 )
 PORTS = tuple(dict.fromkeys(method.partition(".")[0] for method in READS))

@@ -17,6 +17,7 @@ from runbook_engine.model.directive import Next
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.observation import Pause
 from runbook_engine.model.quantity import duration_text
+from runbook_engine.ports import Journal
 from runbook_engine.registry import Registry
 from runbook_engine.testing.expectations import Seen, judge_expectation
 from runbook_engine.testing.memory_journal import MemoryJournal
@@ -43,12 +44,17 @@ class Play:
     """One scenario being played."""
 
     def __init__(
-        self, scenario: ScenarioDocument, bundle: Bundle, simulated: SimulatedWorld, registry: Registry
+        self,
+        scenario: ScenarioDocument,
+        bundle: Bundle,
+        simulated: SimulatedWorld,
+        registry: Registry,
+        journal: Journal | None = None,
     ) -> None:
         self.scenario = scenario
         self.simulated = simulated
         self.clock = simulated.clock
-        self.journal = MemoryJournal()
+        self.journal = journal or MemoryJournal()
         self.engine = self._engine(bundle, registry)
         # Silence takes hours to count as expiry; the script says when it has counted, so here it counts at once.
         correlation = msgspec.structs.replace(bundle.configuration.correlation, expire_after=AT_ONCE)
@@ -62,10 +68,10 @@ class Play:
     def run(self) -> tuple[str, ...]:
         """Play until the last expectation; return what is not as expected at the first instant where something is."""
         for at, group in self._script():
-            self._wait_until(at)
+            self.wait_until(at)
             for happening in group:
                 self._happen(happening)
-            self._drive_all()
+            self.drive_all()
             misses = self._judge(at)
             if misses:
                 return misses
@@ -149,16 +155,18 @@ class Play:
 
     # --- time -----------------------------------------------------------------------------------------------
 
-    def _wait_until(self, instant: datetime) -> None:
+    def wait_until(self, instant: datetime) -> None:
+        """Let time pass until an instant, driving what becomes due on the way."""
         while True:
             due = self.journal.next_due()
             if due is None or due >= instant:
                 break
             self.clock.push_to(max(due, self.clock.now()))
-            self._drive_all()
+            self.drive_all()
         self.clock.push_to(instant)
 
-    def _drive_all(self) -> None:
+    def drive_all(self) -> None:
+        """Drive what is due now until it rests."""
         now = self.clock.now()
         for _ in range(MOST_DRIVES_AT_ONCE):
             due = self.engine.due(now)
@@ -186,6 +194,7 @@ class Play:
             executions=self._executions(),
             matched=frozenset(self._matched),
             refusals=self._refusals(),
+            evidence=self.journal.evidence,
         )
         found = [
             miss for wanted in self.scenario.expect if wanted.at == offset for miss in judge_expectation(wanted, seen)

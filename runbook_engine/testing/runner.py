@@ -17,7 +17,7 @@ from runbook_engine.model.bundle import Bundle
 from runbook_engine.registry import Registry
 from runbook_engine.testing.play import Play
 from runbook_engine.testing.rigging import rig
-from runbook_engine.testing.stage import open_configuration, set_stage
+from runbook_engine.testing.stage import open_configuration, set_stage, sources_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ def load_subject(test: LoadedTest, registry: Registry) -> Bundle:
 def run_scenario(scenario: ScenarioDocument, test: LoadedTest, bundle: Bundle, registry: Registry) -> TestResult:
     """Run one test to its last expectation, or to the first that fails."""
     try:
-        play = _prepare(scenario, test, bundle, registry)
+        play = make_play(scenario, test, bundle, registry)
     except (RunbookError, ValueError) as error:
         return TestResult(file=test.file, name=scenario.name, ok=False, reason=str(error))
     try:
@@ -74,11 +74,15 @@ def run_scenario(scenario: ScenarioDocument, test: LoadedTest, bundle: Bundle, r
     return TestResult(file=test.file, name=scenario.name, ok=not misses, reason=reason, timeline=play.lines())
 
 
-def _prepare(scenario: ScenarioDocument, test: LoadedTest, bundle: Bundle, registry: Registry) -> Play:
+def make_play(
+    scenario: ScenarioDocument, test: LoadedTest, bundle: Bundle, registry: Registry, hosted: type[Play] = Play
+) -> Play:
+    """Return one test, ready to be played, `hosted` by another host than this one if wanted. Raises ValueError."""
     document: RunbookTestDocument = test.document
     runbooks, rigged = rig(bundle.runbooks, scenario.failures, registry)
     configuration = bundle.configuration
     if document.config is None:
         configuration = open_configuration(runbooks, scenario.world)
     simulated = set_stage(scenario, configuration, document.interval)
-    return Play(scenario, Bundle(runbooks, configuration), simulated, rigged)
+    simulated.name_sources(sources_of(runbooks))
+    return hosted(scenario, Bundle(runbooks, configuration), simulated, rigged)

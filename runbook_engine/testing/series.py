@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 
 from runbook_engine.documents.series import parse_series
+from runbook_engine.model.metric import say_query
 from runbook_engine.model.observation import Sample, Series
 from runbook_engine.testing.clock import SimulatedClock
 from runbook_engine.testing.faults import Faults
@@ -22,19 +23,24 @@ STALE_AFTER = timedelta(minutes=5)
 SCRAPE_PERIOD = timedelta(seconds=15)
 
 _KEY = re.compile(r"(?P<name>[A-Za-z_:][A-Za-z0-9_:]*)(?:\{(?P<labels>.*)\})?")
+_METRIC = re.compile(r"(?P<name>\S+ .+ \S+ [0-9]+[ms])(?: \{(?P<labels>.*)\})?")  # as MetricQuery.says
 _LABEL = re.compile(r'\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)')
 
 
 def parse_key(key: str) -> tuple[str, Mapping[str, str]]:
-    """Return the name and the labels of `name{label="value"}`; any other query is a name as a whole."""
-    match = _KEY.fullmatch(key.strip())
+    """Return the name and the labels of `name{label="value"}`; any other query is a name as a whole.
+
+    A metric without a query language is written as people read it: `AWS/Lambda Errors Sum 1m {FunctionName="web"}`.
+    """
+    key = say_query(key.strip())
+    match = _KEY.fullmatch(key) or _METRIC.fullmatch(key)
     if match is None:
-        return key.strip(), {}
+        return key, {}
     labels, rest = {}, match["labels"] or ""
     while rest.strip():
         label = _LABEL.match(rest)
         if label is None:
-            return key.strip(), {}
+            return key, {}
         labels[label[1]] = label[2].replace('\\"', '"').replace("\\\\", "\\")
         rest = rest[label.end() :]
     return match["name"], labels

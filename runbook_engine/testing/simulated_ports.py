@@ -82,7 +82,8 @@ class SimulatedChanges:
         """Return the changes of a target since then, newest first."""
         self._faults.look("changes.changes")
         now = self._clock.now()
-        found = [event for key, event in self._events if key == target.key and since <= event.at <= now]
+        keys = (target.key, target.whole.key)
+        found = [event for key, event in self._events if key in keys and since <= event.at <= now]
         return tuple(sorted(found, key=lambda event: event.at, reverse=True))
 
     def add(self, target: Target, event: ChangeEvent) -> None:
@@ -104,7 +105,8 @@ class SimulatedLogs:
     def logs(self, target: Target, lines: int, *, previous: bool = False) -> tuple[LogExcerpt, ...]:
         """Return the last lines of every log of the target, of its containers before too when they are wanted."""
         self._faults.look("logs.logs")
-        kept = [excerpt for excerpt in self._excerpts.get(target.key, ()) if previous or not excerpt.previous]
+        known = self._excerpts.get(target.key) or self._excerpts.get(target.whole.key, ())
+        kept = [excerpt for excerpt in known if previous or not excerpt.previous]
         return tuple(msgspec.structs.replace(excerpt, lines=excerpt.lines[-lines:]) for excerpt in kept)
 
     def add(self, target: Target, name: str, lines: Iterable[str], *, previous: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Simulated settings: the environment of simulated workloads, and ConfigMaps."""
+"""Simulated settings: the environment of simulated workloads and functions, and ConfigMaps."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from runbook_engine.model.target import Target
 from runbook_engine.ports import Clock
 from runbook_engine.testing.faults import Faults
 from runbook_engine.testing.simulated_cluster import SimulatedCluster, SimulatedWorkload
+from runbook_engine.testing.simulated_functions import SimulatedFunctions
 
 ENVIRONMENT_KEY = re.compile(r"env:([^/]*)/(.+)")
 ENTRY_KEY = re.compile(r"data:(.+)")
@@ -33,11 +34,17 @@ class SimulatedSettings:
     """Reader and writer of settings; a change of a workload's environment rolls it out."""
 
     def __init__(
-        self, clock: Clock, faults: Faults, cluster: SimulatedCluster, changed: Callable[[Target, str], None]
+        self,
+        clock: Clock,
+        faults: Faults,
+        cluster: SimulatedCluster,
+        changed: Callable[[Target, str], None],
+        functions: SimulatedFunctions | None = None,
     ) -> None:
         self._clock = clock
         self._faults = faults
         self._cluster = cluster
+        self._functions = functions or SimulatedFunctions(clock, faults, changed)
         self._changed = changed
         self._config_maps: dict[str, SimulatedConfigMap] = {}
 
@@ -59,6 +66,8 @@ class SimulatedSettings:
     def setting(self, target: Target, key: str) -> Setting:
         """Return one entry as it is now."""
         self._faults.look("settings.setting")
+        if target.kind == "function":
+            return self._functions.setting(target, key)
         if target.kind == "configmap":
             config_map = self.state(target)
             return Setting(
@@ -76,7 +85,8 @@ class SimulatedSettings:
 
     def write(self, target: Target, key: str, text: str | None, *, expected: str | None) -> Mapping[str, Value]:
         """Set or remove one entry, if it is as expected."""
-        write = self._write_entry if target.kind == "configmap" else self._write_environment
+        writers = {"configmap": self._write_entry, "function": self._functions.set_variable}
+        write = writers.get(target.kind, self._write_environment)
         return self._faults.touch("settings.write", str(target), text, lambda: write(target, key, text, expected))
 
     def _write_entry(self, target: Target, key: str, text: str | None, expected: str | None) -> Mapping[str, Value]:

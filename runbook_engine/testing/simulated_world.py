@@ -16,13 +16,15 @@ from runbook_engine.errors import RunbookError
 from runbook_engine.model.node import Node
 from runbook_engine.model.observation import Autoscaler, ChangeEvent, Revision, Workload
 from runbook_engine.model.target import Target
-from runbook_engine.ports import Effects, World
+from runbook_engine.ports import Effects, MetricReader, World
 from runbook_engine.testing.clock import EPOCH, SimulatedClock
 from runbook_engine.testing.faults import Faults, Touch
 from runbook_engine.testing.series import SCRAPE_PERIOD, SimulatedMetrics
+from runbook_engine.testing.simulated_automations import SimulatedAutomations
 from runbook_engine.testing.simulated_cluster import Remedy, SimulatedCluster, SimulatedWorkload
 from runbook_engine.testing.simulated_events import SimulatedEvents
 from runbook_engine.testing.simulated_fleet import SimulatedBudget, SimulatedNode, SimulatedPod
+from runbook_engine.testing.simulated_functions import SimulatedAlias, SimulatedFunction, SimulatedFunctions
 from runbook_engine.testing.simulated_jobs import SimulatedJobs
 from runbook_engine.testing.simulated_nodes import SimulatedNodes, owner_of
 from runbook_engine.testing.simulated_ports import (
@@ -32,6 +34,7 @@ from runbook_engine.testing.simulated_ports import (
     SimulatedLogs,
     SimulatedPause,
 )
+from runbook_engine.testing.simulated_queues import SimulatedQueue, SimulatedQueues
 from runbook_engine.testing.simulated_settings import SimulatedConfigMap, SimulatedSettings
 
 SOMEBODY = "somebody"
@@ -50,11 +53,15 @@ class SimulatedWorld:
         self.cluster = SimulatedCluster(self.clock, self.faults, self.changes.add_ours)
         self.flags = SimulatedFlags(self.faults, self.changes.add_ours)
         self.metrics = SimulatedMetrics(self.clock, self.faults)
+        self.metric_sources: dict[str, MetricReader] = {}  # all of them are the one reader
         self.logs = SimulatedLogs(self.faults)
         self.pauses = SimulatedPause(self.faults)
         self.inbox = SimulatedInbox(self.faults, receivers)
         self.jobs = SimulatedJobs(self.clock, self.faults)
-        self.settings = SimulatedSettings(self.clock, self.faults, self.cluster, self.changes.add_ours)
+        self.functions = SimulatedFunctions(self.clock, self.faults, self.changes.add_ours)
+        self.queues = SimulatedQueues(self.clock, self.faults, self.changes.add_ours)
+        self.automations = SimulatedAutomations(self.clock, self.faults)
+        self.settings = SimulatedSettings(self.clock, self.faults, self.cluster, self.changes.add_ours, self.functions)
         self.events = SimulatedEvents(self.clock, self.faults)
         self.nodes = SimulatedNodes(self.clock, self.faults, self.cluster, self.changes.add_ours)
         self.world = World(
@@ -65,10 +72,14 @@ class SimulatedWorld:
             changes=self.changes,
             logs=self.logs,
             pauses=self.pauses,
+            metric_sources=self.metric_sources,
             jobs=self.jobs,
             settings=self.settings,
             events=self.events,
             nodes=self.nodes,
+            functions=self.functions,
+            queues=self.queues,
+            automations=self.automations,
         )
         self.effects = Effects(
             cluster=self.cluster,
@@ -77,6 +88,9 @@ class SimulatedWorld:
             jobs=self.jobs,
             settings=self.settings,
             nodes=self.nodes,
+            functions=self.functions,
+            queues=self.queues,
+            automations=self.automations,
         )
 
     @property
@@ -213,6 +227,66 @@ class SimulatedWorld:
     def protect(self, name: str, workload: Target, wanted: int) -> None:
         """Add a disruption budget that wants so many healthy pods of a workload."""
         self.nodes.protect(SimulatedBudget(name=name, workload=workload, wanted=wanted))
+
+    def add_function(
+        self,
+        name: str,
+        *,
+        aliases: Mapping[str, int] | None = None,
+        versions: Sequence[Revision] = (),
+        environment: Mapping[str, str] | None = None,
+        concurrency: int | None = None,
+        service: str = "",
+        place: str = "",
+    ) -> Target:
+        """Add a function; all else is set on `functions.state_of(target)` and `functions.alias_of(target)`.
+
+        The first alias is part of the target that is returned.
+        """
+        aliases = dict(aliases or {})
+        target = Target("function", place, "", name)
+        known = tuple(versions) or tuple(
+            Revision(number=number) for number in sorted(set(aliases.values()), reverse=True)
+        )
+        self.functions.add(
+            SimulatedFunction(
+                target=target,
+                versions=known,
+                aliases={alias: SimulatedAlias(version) for alias, version in aliases.items()},
+                environment=dict(environment or {}),
+                concurrency=concurrency,
+                service=service,
+            )
+        )
+        return self.function(f"{name}:{next(iter(aliases))}" if aliases else name, place)
+
+    def function(self, name: str, place: str = "") -> Target:
+        """Return the target of a function, or of its alias."""
+        return Target("function", place, "", name)
+
+    def publish(self, target: Target, *, by: str = SOMEBODY, healthy: bool | None = None, summary: str = "") -> int:
+        """Publish a new version of a function and point its alias to it, as somebody else would; return its number."""
+        state = self.functions.state_of(target)
+        number = max((kept.number for kept in state.versions), default=0) + 1
+        new = Revision(number=number, released_at=self.clock.now(), healthy=healthy, summary=summary)
+        state.versions = (new, *state.versions)
+        if target.alias:
+            alias = self.functions.alias_of(target)
+            alias.version, alias.canary = number, ""
+        self._edited(target, by, f"release {summary or number}")
+        return number
+
+    def add_queue(
+        self, name: str, *, messages: int = 0, sources: Sequence[str] = (), service: str = "", place: str = ""
+    ) -> Target:
+        """Add a queue; all else is set on `queues.state_of(target)`."""
+        target = Target("queue", place, "", name)
+        self.queues.add(SimulatedQueue(target=target, messages=messages, sources=tuple(sources), service=service))
+        return target
+
+    def name_sources(self, names: Iterable[str]) -> None:
+        """Let checks ask the metrics under these names too, as in `source: cloudwatch`; before an engine is built."""
+        self.metric_sources.update(dict.fromkeys(names, self.metrics))
 
     def script(
         self,

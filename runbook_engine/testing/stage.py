@@ -7,11 +7,13 @@ from datetime import timedelta
 
 from runbook_engine.documents.runbook_test import ScenarioDocument
 from runbook_engine.documents.test_world import DeploymentDocument, EditDocument, WorldDocument
-from runbook_engine.model.configuration import Configuration, Receiver, Scope, Team
+from runbook_engine.model.check import QueryCheck
+from runbook_engine.model.configuration import AdapterChoice, Configuration, Receiver, Scope, Team
 from runbook_engine.model.observation import Autoscaler, ChangeEvent, Pause, Revision
 from runbook_engine.model.runbook import ModeRule, Runbook
 from runbook_engine.model.target import Target
 from runbook_engine.testing.node_stage import edit_nodes, put_up_nodes
+from runbook_engine.testing.serverless_stage import edit_serverless, find_function, find_queue, put_up_serverless
 from runbook_engine.testing.simulated_world import SimulatedWorld
 
 SCOPE = "test"
@@ -32,6 +34,13 @@ def open_configuration(runbooks: Iterable[Runbook], world: WorldDocument) -> Con
     return Configuration(
         name="test",
         clusters=clusters,
+        adapters={
+            port: tuple(
+                AdapterChoice(adapter="simulated", place=place) for place in sorted({each.place for each in told})
+            )
+            for port, told in (("functions", world.functions), ("queues", world.queues))
+            if told
+        },
         scopes=(Scope(name=SCOPE),),
         receivers=tuple(Receiver(name=name, adapter="simulated") for name in (*receivers, *teams)),
         teams=tuple(Team(name=name, receiver=name) for name in teams),
@@ -47,6 +56,7 @@ def set_stage(scenario: ScenarioDocument, configuration: Configuration, interval
     for deployment in scenario.world.deployments:
         _deploy(simulated, deployment)
     put_up_nodes(simulated, scenario.world)
+    put_up_serverless(simulated, scenario.world, configuration.automations)
     for name, value in scenario.world.parameters.items():
         for place in places:
             simulated.set_parameter(name, value, place=place)
@@ -56,7 +66,7 @@ def set_stage(scenario: ScenarioDocument, configuration: Configuration, interval
     for query, samples in scenario.world.series.items():
         simulated.script(query, samples, interval=interval, stays=True)
     for workload, lines in scenario.world.logs.items():
-        simulated.logs.add(find_workload(simulated, workload), workload, lines)
+        simulated.logs.add(_find_logging(simulated, workload), workload, lines)
     now = simulated.clock.now()
     for change in scenario.world.changes:
         event = ChangeEvent(at=now - change.ago, who=change.who, what=change.what)
@@ -64,6 +74,20 @@ def set_stage(scenario: ScenarioDocument, configuration: Configuration, interval
     if scenario.world.pause:
         simulated.pauses.throw(Pause(until=now + ALWAYS, by="tester", reason="paused from the start"))
     return simulated
+
+
+def sources_of(runbooks: Iterable[Runbook]) -> frozenset[str]:
+    """Return the metric sources that runbooks name: in a simulated world all of them are there."""
+    found: set[str] = set()
+    for runbook in runbooks:
+        steps = [check for step in runbook.steps for check in (*step.when, *step.verify)]
+        checks = (*runbook.require, *runbook.verify, *steps)
+        found |= {check.source for check in checks if isinstance(check, QueryCheck)}
+        if runbook.do_no_harm is not None:
+            found.add(runbook.do_no_harm.source)
+        metrics = (collector.arguments.get("metric") for collector in runbook.diagnostics)
+        found |= {str(metric.get("source", "")) for metric in metrics if isinstance(metric, dict)}
+    return frozenset(filter(None, found))
 
 
 def edit(simulated: SimulatedWorld, document: EditDocument) -> None:
@@ -80,6 +104,7 @@ def edit(simulated: SimulatedWorld, document: EditDocument) -> None:
             workload = simulated.cluster.state(target)
             workload.broken = max(0, workload.wanted - change.ready)
     edit_nodes(simulated, document.nodes)
+    edit_serverless(simulated, document.functions, document.queues, document.who)
 
 
 def find_workload(simulated: SimulatedWorld, text: str) -> Target:
@@ -98,6 +123,10 @@ def find_config_map(simulated: SimulatedWorld, text: str) -> Target:
     if target.key not in simulated.settings.config_maps:
         raise ValueError(f"no ConfigMap {text!r} in this test's world (add it under world.configMaps)")
     return target
+
+
+def _find_logging(simulated: SimulatedWorld, text: str) -> Target:
+    return _read_target(simulated, text) if text.startswith("function=") else find_workload(simulated, text)
 
 
 def _deploy(simulated: SimulatedWorld, document: DeploymentDocument) -> None:
@@ -149,5 +178,9 @@ def _read_target(simulated: SimulatedWorld, text: str) -> Target:
     kind, _, rest = text.partition("=")
     if kind == "parameter":
         return simulated.parameter(rest)
+    if kind == "function":
+        return find_function(simulated, rest)
+    if kind == "queue":
+        return find_queue(simulated, rest)
     namespace, _, name = rest.rpartition("/")
     return Target(kind, simulated.place, namespace, name)

@@ -23,6 +23,7 @@ from runbook_engine.model.observation import Flag, Pause
 from runbook_engine.model.target import Target
 from runbook_engine.ports import AdapterContext
 from tests.contract.flags_contract import FlagsContract
+from tests.contract.pause_contract import PauseContract
 
 NOW = datetime(2026, 3, 1, 3, 7, tzinfo=UTC)
 DEGRADED = Target("parameter", "local", "", "/checkout/degraded_mode")
@@ -358,3 +359,26 @@ class TestFlagsContract(FlagsContract):
     def rig(self, tmp_path: Path) -> FileFlagRig:
         """A folder without a store."""
         return FileFlagRig(tmp_path)
+
+
+class FilePauseRig:
+    """A kill switch that was never thrown, in a folder that is there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "store.json"
+        served = serve("pause", folder)
+        self.reader = served.reader
+        self.writer = served.writer
+
+    def spoil(self) -> None:
+        """Cut the file off."""
+        self._path.write_text('{"until": "2026')
+
+
+class TestPauseContract(PauseContract):
+    """The pause file keeps the contract that every kill switch keeps."""
+
+    @pytest.fixture
+    def rig(self, tmp_path: Path) -> FilePauseRig:
+        """A folder without a pause file."""
+        return FilePauseRig(tmp_path)

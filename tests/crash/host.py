@@ -36,7 +36,7 @@ def configuration(lease: timedelta = timedelta(seconds=60)) -> Configuration:
         scopes=(Scope(name="local"),),
         receivers=(Receiver(name="chat", adapter="console"), Receiver(name="oncall", adapter="console")),
         teams=(Team(name="team-checkout", members=("ann",), receiver="chat"),),
-        targets=("deployment=apps/*", "parameter=/checkout/*"),
+        targets=("deployment=apps/*", "parameter=/checkout/*", "function=*", "queue=*", "automation=*"),
         mode_ceiling=(ModeRule(mode="auto"),),
         limits=Limits(lease=lease),
     )

@@ -19,7 +19,7 @@ import pytest
 from tests.e2e.runner import Runner
 from tests.lab import CONFIG, SECRETS, TOKENS, install, wait_until, webhook
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("serve")]  # one runner for all of them
 
 SENDER, READER, ANN = SECRETS["SENDER_OLD"], SECRETS["READER"], SECRETS["ANN"]
 LIMITS = "limits: {lease: 2s, maxBody: 64KiB}\n"

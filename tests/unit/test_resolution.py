@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runbook_engine.errors import InvalidTarget
 from runbook_engine.model.alert import Alert
-from runbook_engine.model.configuration import Configuration, Scope
+from runbook_engine.model.configuration import AdapterChoice, Configuration, Scope
 from runbook_engine.model.runbook import Input, InputType
 from runbook_engine.model.target import Target, TargetTemplate
 from runbook_engine.resolution import allowed, resolve_inputs, resolve_target, scope_refusal, validate
@@ -46,6 +46,12 @@ def resolve(template: TargetTemplate, configuration: Configuration = ONE, **labe
         pytest.param("instance", "10.0.1.7:9100", id="an instance"),
         pytest.param("instance", "ip-10-0-1-7.eu-west-1.compute.internal", id="an instance without a port"),
         pytest.param("instance", "[fd00::1:7]:9100", id="an instance of the newer protocol"),
+        pytest.param("function", "Orders_worker-2", id="a function"),
+        pytest.param("alias", "live", id="an alias"),
+        pytest.param("alias", "2024-06", id="an alias that begins with digits"),
+        pytest.param("queue", "orders-dlq", id="a queue"),
+        pytest.param("queue", f"{'a' * 75}.fifo", id="the longest ordered queue"),
+        pytest.param("place", "europe/1", id="a place"),
         pytest.param("string", "größer als 3", id="text"),
         pytest.param("string", "", id="empty text"),
     ],
@@ -92,6 +98,17 @@ def test_a_value_of_its_type_passes(kind: InputType, value: str) -> None:
         pytest.param("string", "a\u202egnp.exe", id="text that is turned around"),
         pytest.param("string", "a\u2028b", id="a line separator"),
         pytest.param("string", "a\u200bb", id="a space of no width"),
+        pytest.param("function", "orders:live", id="a function with an alias"),
+        pytest.param("function", "arn:aws:lambda:eu-west-1:123456789012:function:orders", id="the ARN of a function"),
+        pytest.param("function", "a" * 65, id="a function that is too long"),
+        pytest.param("function", "ordérs", id="a function with a letter of another alphabet"),
+        pytest.param("function", "", id="no function"),
+        pytest.param("alias", "17", id="an alias that is a version"),
+        pytest.param("alias", "$LATEST", id="the unpublished code as an alias"),
+        pytest.param("queue", "https://sqs.eu-west-1.amazonaws.com/1/orders", id="the address of a queue"),
+        pytest.param("queue", "orders.fifo.fifo", id="a queue with two endings"),
+        pytest.param("queue", f"{'a' * 76}.fifo", id="a queue that is too long"),
+        pytest.param("place", "../europe", id="a place that climbs"),
     ],
 )
 def test_a_hostile_value_is_refused(kind: InputType, value: str) -> None:
@@ -272,6 +289,13 @@ def test_a_target_that_is_not_sure_is_refused(
         pytest.param(
             "deployment=apps/Checkout", Target("deployment", "x", "apps", "checkout"), False, id="case matters"
         ),
+        pytest.param("function=orders-*", Target("function", "", "", "orders-a:live"), True, id="any alias"),
+        pytest.param("function=orders", Target("function", "", "", "orders:live"), False, id="the whole is no alias"),
+        pytest.param(
+            "function=orders:live", Target("function", "", "", "orders"), False, id="an alias is not the whole"
+        ),
+        pytest.param("function=orders:live", Target("function", "", "", "orders:live"), True, id="one alias"),
+        pytest.param("queue=orders-dlq", Target("queue", "", "", "orders-dlq"), True, id="a queue"),
         pytest.param("", Target("deployment", "x", "apps", "a"), False, id="an empty pattern"),
     ],
 )
@@ -316,3 +340,95 @@ def test_an_alert_of_another_cluster_is_refused_when_there_is_only_one(kind: str
         "(name the cluster under clusters as its alerts do)"
     )
     assert resolve(template, ONE, cluster="local").place == "local"
+
+
+def served(port: str, *places: str) -> Configuration:
+    """Return an installation with adapters of a port at these places."""
+    return Configuration(adapters={port: tuple(AdapterChoice(adapter="any", place=place) for place in places)})
+
+
+@pytest.mark.parametrize(
+    ("template", "configuration", "target"),
+    [
+        pytest.param(
+            TargetTemplate("function", "{{ alert.labels.f }}:live"),
+            Configuration(),
+            Target("function", "", "", "orders:live"),
+            id="an alias, where nobody named a place",
+        ),
+        pytest.param(
+            TargetTemplate("function", "orders"),
+            served("functions", "europe"),
+            Target("function", "europe", "", "orders"),
+            id="the only place there is",
+        ),
+        pytest.param(
+            TargetTemplate("queue", "orders-dlq"),
+            served("queues", "", "asia"),
+            Target("queue", "", "", "orders-dlq"),
+            id="the place for all that is not named",
+        ),
+        pytest.param(
+            TargetTemplate("queue", "orders-dlq", "", "{{ alert.labels.place }}"),
+            served("queues", "", "asia"),
+            Target("queue", "asia", "", "orders-dlq"),
+            id="a place that the alert names",
+        ),
+        pytest.param(
+            TargetTemplate("function", "orders"),
+            Configuration(clusters=("prod", "stage")),
+            Target("function", "", "", "orders"),
+            id="two clusters, which a function is in neither of",
+        ),
+    ],
+)
+def test_a_function_or_a_queue_is_where_an_adapter_serves_it(
+    template: TargetTemplate, configuration: Configuration, target: Target
+) -> None:
+    """No cluster has to do with it."""
+    assert target == resolve(template, configuration, f="orders", place="asia")
+
+
+@pytest.mark.parametrize(
+    ("template", "configuration", "says"),
+    [
+        pytest.param(
+            TargetTemplate("function", "orders"),
+            served("functions", "europe", "asia"),
+            "invalid_target: the target names no place, and there are several: europe, asia",
+            id="two places and none named",
+        ),
+        pytest.param(
+            TargetTemplate("function", "orders", "", "{{ alert.labels.place }}"),
+            served("functions", "europe"),
+            "invalid_target: unknown place 'evil'; adapters.functions has europe",
+            id="a place that no adapter serves",
+        ),
+        pytest.param(
+            TargetTemplate("queue", "orders", "", "{{ alert.labels.place }}"),
+            Configuration(),
+            "invalid_target: unknown place 'evil'; adapters.queues has none",
+            id="a place where there is none",
+        ),
+        pytest.param(
+            TargetTemplate("function", "orders:{{ alert.labels.empty }}"),
+            Configuration(),
+            "invalid_target: alias '' is not a function's alias (letters, digits, - and _, and no number alone)",
+            id="an alias that came out empty",
+        ),
+        pytest.param(
+            TargetTemplate("function", "{{ alert.labels.both }}"),
+            Configuration(),
+            "invalid_target: alias 'live:x' is not a function's alias (letters, digits, - and _, and no number alone)",
+            id="a label that brings more than a name",
+        ),
+    ],
+)
+def test_a_function_that_is_not_sure_is_refused(
+    template: TargetTemplate, configuration: Configuration, says: str
+) -> None:
+    """Nothing is guessed, and no account but the installation's own is ever meant."""
+    with pytest.raises(InvalidTarget) as caught:
+        resolve(template, configuration, empty="", place="evil", both="orders:live:x")
+
+    assert says == str(caught.value)

@@ -27,7 +27,7 @@ from runbook_engine.entrypoints.cli.payload import show_plans
 from runbook_engine.entrypoints.cli.progress import Progress
 from runbook_engine.entrypoints.cli.proposals import Proposed, propose
 from runbook_engine.entrypoints.worker import run_until_idle
-from runbook_engine.model.configuration import Configuration
+from runbook_engine.model.configuration import SERVED_BY, Configuration
 from runbook_engine.model.delivery import Request
 from runbook_engine.model.target import Target
 from runbook_engine.render.execution import record_execution, render_execution
@@ -169,8 +169,22 @@ def _end_without_run(proposed: Proposed, arguments: Namespace, desk: Desk) -> in
 def _target(arguments: Namespace, configuration: Configuration) -> Target | None:
     if arguments.target is None:
         return None
+    if arguments.target[0] in SERVED_BY:
+        return target_at(arguments.target, _place(arguments, configuration))
     clusters = configuration.clusters or ("local",)
     given = dict(arguments.input).get("cluster", "")
     if not given and len(clusters) > 1:
         raise UsageError(f"the target's cluster is not clear: add --input cluster=NAME, one of {', '.join(clusters)}")
     return target_at(arguments.target, given or clusters[0])
+
+
+def _place(arguments: Namespace, configuration: Configuration) -> str:
+    """Return where the function or the queue is that was typed. Raises UsageError when that cannot be told."""
+    known = configuration.places(arguments.target[0])
+    given: str = dict(arguments.input).get("place", "")
+    if given in known:
+        return given
+    if given or len(known) > 1:
+        named = ", ".join(filter(None, known))
+        raise UsageError(f"the target's place is not clear: add --input place=NAME, one of {named or 'none'}")
+    return known[0]

@@ -116,8 +116,8 @@ def test_prepare_waits_when_a_rollout_is_in_progress(simulated: SimulatedWorld) 
             Target("node", "local", "", "ip-10-0-0-1"),
             ENV,
             Permanent,
-            "degrade with env works on deployment, statefulset, daemonset, function, and the target is node/ip-10-0-0-1 "
-            "(give the step another one)",
+            "degrade with env works on deployment, statefulset, daemonset, function, and the target is "
+            "node/ip-10-0-0-1 (give the step another one)",
             id="the environment of a node",
         ),
         pytest.param(

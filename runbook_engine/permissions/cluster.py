@@ -1,8 +1,4 @@
-"""Permissions: what a set of runbooks needs of its clusters, from what their actions and checks declare.
-
-Nothing is asked of a cluster. A name or a namespace that the runbook leaves to the alert is bounded by the target
-allow-list of engine.yaml, since nothing outside of it is ever touched.
-"""
+"""What runbooks need of their clusters: one grant for each verb on each resource, as narrow as rules can say it."""
 
 from __future__ import annotations
 
@@ -10,19 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from runbook_engine.model.check import (
-    ChangedWithinCheck,
-    Check,
-    EvictablePodsCheck,
-    GitopsCheck,
-    NodeReadyCheck,
-    ReadyCheck,
-)
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.grant import EVERYWHERE, Grant, parse_permission
-from runbook_engine.model.looking import FOLLOWING, LISTING_PODS, RESOURCES, WORKLOADS, looking, tracing
-from runbook_engine.model.runbook import MODES, Mode, Runbook, Step
+from runbook_engine.model.looking import FOLLOWING, RESOURCES, WORKLOADS
+from runbook_engine.model.runbook import Mode, Runbook, Step
 from runbook_engine.model.target import TargetTemplate
+from runbook_engine.permissions.needs import kinds_of, may_write, needs_of
 from runbook_engine.registry import Registry
 from runbook_engine.templating import is_template
 
@@ -46,8 +35,7 @@ def grants_of(
     """Return every grant that these runbooks need; with a mode, as if none of them could go further than that."""
     found: dict[Grant, None] = {}
     for runbook in runbooks:
-        highest = max((rule.mode for rule in runbook.mode), key=MODES.index, default="observe")
-        writes = "observe" not in (highest, mode)
+        writes = may_write(runbook, mode)
         for grant in _of_runbook(runbook, configuration, registry):
             if writes or grant.reads:
                 found[grant] = None
@@ -55,58 +43,24 @@ def grants_of(
 
 
 def _of_runbook(runbook: Runbook, configuration: Configuration, registry: Registry) -> Iterator[Grant]:
-    scopes = _scopes_of(runbook.target, configuration)
-    yield from _of_lookup(runbook.target, scopes, f"{runbook.name}: its target")
-    for scope in scopes:
-        for check in (*runbook.require, *runbook.verify):
-            yield from _granted(_check_needs(check, scope.kind), scope, f"{runbook.name}: a check")
-        for collector in runbook.diagnostics:
-            needed = registry.collector(collector.name).needs(scope.kind)
-            yield from _granted(needed, scope, f"{runbook.name}: diagnostics {collector.name}")
-        if runbook.guardrails.budget is not None and runbook.guardrails.budget.per in ("service", "zone"):
-            yield from _granted(looking(scope.kind), scope, f"{runbook.name}: its budget")
+    yield from _of_lookup(runbook.target, f"{runbook.name}: its target", configuration)
     for step in runbook.steps:
-        yield from _of_step(step, runbook, scopes, configuration, registry)
+        if step.target is not None:
+            yield from _of_lookup(step.target, f"{runbook.name}: step {step.name}", configuration)
+    for need in needs_of(runbook, registry):
+        scope = _Scope(need.kind, _places(need.kind, need.target, configuration))
+        if scope.places or scope.kind not in (*OF_A_NAMESPACE, "node"):
+            own = _pinned_scope(need.step, scope, configuration) if need.step is not None else None
+            yield from _granted(need.permissions, own or scope, need.because)
 
 
-def _of_step(
-    step: Step, runbook: Runbook, scopes: tuple[_Scope, ...], configuration: Configuration, registry: Registry
-) -> Iterator[Grant]:
-    because = f"{runbook.name}: step {step.name}"
-    if step.target is not None:
-        scopes = _scopes_of(step.target, configuration)
-        yield from _of_lookup(step.target, scopes, because)
-    spec = registry.action(step.action)
-    for scope in scopes:
-        if spec.target_kinds and scope.kind not in spec.target_kinds:
-            continue  # of the kinds that may be found, not all will do
-        for check in (*step.when, *step.verify):
-            yield from _granted(_check_needs(check, scope.kind), scope, because)
-        wanted = spec.permissions if spec.needs is None else spec.needs(step.arguments, scope.kind)
-        own = _pinned_scope(step, scope, configuration) or scope
-        yield from _granted(wanted, own, because)
-
-
-def _check_needs(check: Check, kind: str) -> tuple[str, ...]:
-    match check:
-        case ReadyCheck() | GitopsCheck():
-            return looking(kind)
-        case ChangedWithinCheck():
-            return tracing(kind)
-        case NodeReadyCheck():
-            return ("core/nodes:get",)
-        case EvictablePodsCheck():
-            return ("core/nodes:get", *LISTING_PODS)
-        case _:
-            return ()
-
-
-def _of_lookup(template: TargetTemplate, scopes: tuple[_Scope, ...], because: str) -> Iterator[Grant]:
+def _of_lookup(template: TargetTemplate, because: str, configuration: Configuration) -> Iterator[Grant]:
     """What finding the target reads: whichever kind it turns out to be, it is told what it is."""
+    scopes = tuple(_places(kind, template, configuration) for kind in kinds_of(template))
     if template.kind == "workloadOf":
-        places = {namespace: () for scope in scopes for namespace in scope.places}
+        places = {namespace: () for scope in scopes for namespace in scope}
         yield from _granted(FOLLOWING, _Scope("", places), because)
-    elif template.kind == "nodeOf" and scopes:
+    elif template.kind == "nodeOf" and any(scopes):
         namespace = _literal(template.namespace) or EVERYWHERE
         by_pod = ("core/pods:get", "core/nodes:get")
         by_address = ("core/nodes:list", "core/pods:list")
@@ -131,13 +85,6 @@ def _granted(permissions: Iterable[str], scope: _Scope, because: str) -> Iterato
                 names=names if binds else (),
                 because=because,
             )
-
-
-def _scopes_of(template: TargetTemplate, configuration: Configuration) -> tuple[_Scope, ...]:
-    """Return where the target may lie, for each kind that it may be: as written, within what the allow-list has."""
-    kinds = sorted(template.finds) or [template.kind]
-    found = (_Scope(kind, _places(kind, template, configuration)) for kind in kinds)
-    return tuple(scope for scope in found if scope.places or scope.kind not in (*OF_A_NAMESPACE, "node"))
 
 
 def _places(kind: str, template: TargetTemplate, configuration: Configuration) -> Mapping[str, tuple[str, ...]]:
