@@ -10,6 +10,7 @@ TOGETHER := tests/emulators tests/contract/kubernetes tests/docs tests/helm test
             tests/crash/test_every_checkpoint.py tests/crash/test_shipped_runbooks.py
 UV      ?= uv
 RUNBOOKS ?= runbooks/aws
+CONFIG  ?= terraform/examples/engine.yaml
 CHART   := helm/runbook-engine
 RIGHTS  := $(RUNBOOK) permissions --runbooks runbooks/kubernetes --config $(CHART)/example/engine.yaml \
   --subject serviceaccount:runbooks/runbook-engine
@@ -34,8 +35,8 @@ tools: setup  ## fetch the pinned helm, kubectl and Lambda emulator into .tools 
 cluster: setup  ## an emulated Kubernetes cluster to try things on, with an installation for it in .cluster/
 	@$(BIN)/python -m tests.emulators.kubernetes .cluster
 
-lambda: setup  ## the zip of the AWS host for arm64 and x86_64, in build/lambda (RUNBOOKS=folder, LAMBDA=--no-bytecode)
-	$(BIN)/python scripts/lambda_zip --runbooks $(RUNBOOKS) $(LAMBDA)
+lambda: setup  ## the zip of the AWS host for arm64 and x86_64, in build/lambda (RUNBOOKS=folder CONFIG=file LAMBDA=--no-bytecode)
+	$(BIN)/python scripts/lambda_zip --runbooks $(RUNBOOKS) --config $(CONFIG) $(LAMBDA)
 
 demo: setup  ## a real incident on this machine, remediated before your eyes (under 90 s)
 	@$(RUNBOOK) demo

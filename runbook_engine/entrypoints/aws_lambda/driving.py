@@ -1,7 +1,8 @@
 """Driving for the state machine: one call takes an execution as far as it goes without waiting.
 
 The state machine waits, asks again, and decides nothing. Whoever dies in the middle is followed by a call that finds
-the journal as it was left. Of two drivers of one execution the one that came last goes on, and the other ends.
+the journal as it was left. Of two drivers of one execution the one that came last goes on, and the other ends. A call
+that is made again has another name: the one before it may still be at work, and only its lease tells.
 """
 
 from __future__ import annotations
@@ -36,9 +37,16 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     op: str = "drive"
     told: int = 0  # so many audit records the bus has heard of
     cycle: int = 0
+    attempt: int = 0  # the same call again, so often
+    owner: str = ""  # who drove at the last call; empty = the driver under its own name
     retells: int = 0
     hash: str = ""
     token: str = ""
+
+    @property
+    def leaseholder(self) -> str:
+        """The name that this call drives under."""
+        return f"{self.driver}#{self.cycle}.{self.attempt}" if self.attempt else self.owner or self.driver
 
 
 def drive_on(event: Any, context: Any, host: Host) -> dict[str, Any]:
@@ -56,9 +64,7 @@ def drive_on(event: Any, context: Any, host: Host) -> dict[str, Any]:
     except UnknownExecution as error:
         return _reply(asked, "done", status="unknown", reason=str(error))
     told = _tell(asked, host)
-    reply = _follow(directive, asked, host)
-    if told is None and asked.retells < MOST_RETELLS and reply["op"] == "done":
-        return {**reply, "op": "wait", "seconds": RETELL, "retells": asked.retells + 1}
+    reply = _follow(directive, asked, host, all_told=told is not None)
     return {**reply, "told": asked.told if told is None else told}
 
 
@@ -66,7 +72,7 @@ def _drive(asked: Asked, host: Host, until: datetime, deadline: datetime) -> Dir
     """Drive while there is something to do at once, and time to do it in."""
     while True:
         now = host.clock.now()
-        directive = host.engine.drive(asked.execution_id, asked.driver, now, deadline - now)
+        directive = host.engine.drive(asked.execution_id, asked.leaseholder, now, deadline - now)
         if not isinstance(directive, Next) or host.clock.now() >= min(until, deadline):
             return directive
 
@@ -75,10 +81,12 @@ def _deadline(context: Any, now: datetime) -> datetime:
     return now + timedelta(milliseconds=context.get_remaining_time_in_millis()) - RESERVE
 
 
-def _follow(directive: Directive, asked: Asked, host: Host) -> dict[str, Any]:
+def _follow(directive: Directive, asked: Asked, host: Host, *, all_told: bool) -> dict[str, Any]:
     """Return what the state machine does next."""
     if isinstance(directive, Done | Wait) and _only_a_signal_matters(directive, asked, host):
-        return _end(directive, asked, host)
+        if all_told or asked.retells >= MOST_RETELLS:
+            return _end(directive, asked, host)
+        return _reply(asked, "wait", seconds=RETELL, retells=asked.retells + 1, reason="the bus takes no audit records")
     if asked.cycle >= MOST_CYCLES and not host.waker.ask_for_drivers([asked.execution_id]):
         return _reply(asked, "handover", status="running", reason="a new driver goes on")
     match directive:
@@ -152,6 +160,7 @@ def _reply(asked: Asked, op: str, **fields: Any) -> dict[str, Any]:
         "execution_id": asked.execution_id,
         "cycle": asked.cycle + 1,
         "told": asked.told,
+        "owner": asked.leaseholder,
         "retells": asked.retells,
         "seconds": 1,
         "hash": "",

@@ -13,7 +13,7 @@ from typing import Any
 FUNCTION = "${drive_function_arn}"
 INVOKE = "arn:aws:states:::lambda:invoke"
 DRIVE_LIMIT = 300  # seconds, of one call
-COUNTED = ("op", "execution_id", "cycle", "told", "retells", "seconds", "hash", "status", "reason")
+COUNTED = ("op", "execution_id", "cycle", "told", "owner", "retells", "seconds", "hash", "status", "reason")
 
 
 def definition(function: str = FUNCTION) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def _begin() -> dict[str, Any]:
     """Bring the event's detail into the shape that every later state has."""
     return {
         "Type": "Pass",
-        "Parameters": {"execution_id.$": "$.execution_id", "cycle": 0, "told": 0, "retells": 0},
+        "Parameters": {"execution_id.$": "$.execution_id", "cycle": 0, "told": 0, "owner": "", "retells": 0},
         "Next": "Drive",
     }
 
@@ -57,7 +57,9 @@ def _drive(function: str) -> dict[str, Any]:
                 "execution_id.$": "$.execution_id",
                 "driver.$": "$$.Execution.Id",
                 "cycle.$": "$.cycle",
+                "attempt.$": "$$.State.RetryCount",
                 "told.$": "$.told",
+                "owner.$": "$.owner",
                 "retells.$": "$.retells",
             },
         },
