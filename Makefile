@@ -18,7 +18,7 @@ RIGHTS  := $(RUNBOOK) permissions --runbooks runbooks/kubernetes --config $(CHAR
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools cluster lambda demo test test-fast test-cluster crash-long check lint types imports schema runbooks state-machine rbac scan fmt bench lock clean
+.PHONY: help setup tools cluster lambda demo test test-fast test-cluster crash-long crash-cloud-long check lint types imports schema runbooks state-machine rbac scan fmt bench lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ test-cluster: setup  ## the cluster contract on a real cluster (RUNBOOK_TEST_KUB
 
 crash-long: setup  ## SIGKILL at every place of every case (the short form runs with `make test`)
 	RUNBOOK_CRASH=long $(PYTEST) tests/crash/test_processes.py
+
+crash-cloud-long: setup  ## the same in the AWS host: every place of every action, in the zip's own processes too
+	RUNBOOK_CRASH=long $(PYTEST) -n 4 --timeout 3600 tests/pipeline/test_every_checkpoint.py tests/pipeline/rie/test_deaths.py
 
 check: lint types imports schema runbooks  ## everything that a review expects, tests excepted
 
