@@ -1,0 +1,109 @@
+"""Cold start of the AWS functions: out of the built zip, in fresh interpreters, beside what their parts cost alone.
+
+`ingest` is everything from the first import to the answer of the first alert, with AWS answering at once; `drive` is
+its host and the client of its table. Both go with the bytecode of the zip, and without any of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.timing import table
+from tests.emulators.rie.provided import provide
+from tests.packaging.lambda_zip import NAME, build_zip, write_sources
+
+PROBE = Path(__file__).with_name("cold_start_probe.py")
+CLIENT = "import boto3; boto3.client('dynamodb')"
+NAMED = "import pydantic, yaml, jinja2, tenacity, flask, prometheus_client; " + CLIENT
+REFERENCES = {
+    "boto3 and its dynamodb client": CLIENT,
+    "seven packages by name, and the client": NAMED,
+    "from kubernetes import client, config": "from kubernetes import client, config",
+}
+REPEATS, QUICK_REPEATS = 7, 2
+ROUNDS, QUICK_ROUNDS = 300, 100
+ENVIRONMENT = {
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "RUNBOOK_TABLE": "table",
+    "RUNBOOK_BUS": "bus",
+    "RUNBOOK_TOPIC_ONCALL": "arn:aws:sns:eu-west-1:123456789012:oncall",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
+
+def run(*, quick: bool = False) -> str:
+    """Return what each start costs, as ratios to the SDK with one client."""
+    with tempfile.TemporaryDirectory() as scratch:
+        home = Path(scratch)
+        unpacked = _unpacked(home)
+        bare = _without_bytecode(unpacked, home / "bare")
+        runtime = provide(home / "runtime")
+        starts = {
+            **{name: (("reference", code), None) for name, code in REFERENCES.items()},
+            "ingest, first alert answered": (("ingest",), unpacked),
+            "drive, ready": (("drive",), unpacked),
+            "ingest without bytecode": (("ingest",), bare),
+            "drive without bytecode": (("drive",), bare),
+        }
+        kept: dict[str, list[dict[str, Any]]] = {name: [] for name in starts}
+        for _ in range(1 + (QUICK_REPEATS if quick else REPEATS)):  # in turns; the first fills the file cache
+            for name, (wish, folder) in starts.items():
+                kept[name].append(_probe(wish, folder, runtime))
+        spent = _probe(("warm", str(QUICK_ROUNDS if quick else ROUNDS)), unpacked, runtime)
+    return f"{_table(kept)}\n\nwarm ingest of one new alert: {spent * 1e3:.2f} ms of CPU"
+
+
+def _table(kept: dict[str, list[dict[str, Any]]]) -> str:
+    def middle(name: str, what: str) -> float:
+        return float(median(found[what] for found in kept[name][1:]))
+
+    least = middle(next(iter(REFERENCES)), "cpu")
+    rows = [
+        (
+            name,
+            middle(name, "seconds") * 1e3,
+            middle(name, "cpu") * 1e3,
+            middle(name, "cpu") / least,
+            middle(name, "resident"),
+            found[-1]["modules"],
+            ", ".join(found[-1]["heavy"]) or "none",
+        )
+        for name, found in kept.items()
+    ]
+    return table(("start", "ms", "CPU ms", "x CPU of boto3", "MiB", "modules", "heavy ones"), rows)
+
+
+def _unpacked(home: Path) -> Path:
+    built = build_zip(home, write_sources(home / "sources"))
+    if built.returncode:
+        raise RuntimeError(built.stderr)
+    shutil.unpack_archive(home / NAME, home / "unpacked")
+    return home / "unpacked"
+
+
+def _without_bytecode(unpacked: Path, folder: Path) -> Path:
+    return Path(shutil.copytree(unpacked, folder, ignore=shutil.ignore_patterns("__pycache__")))
+
+
+def _probe(wish: tuple[str, ...], folder: Path | None, runtime: Path) -> Any:
+    """Run one measurement; a reference sees what is installed here, a function its zip and the runtime's packages."""
+    seen = sysconfig.get_path("purelib") if folder is None else f"{folder}{os.pathsep}{runtime}"
+    environment = {**ENVIRONMENT, "PYTHONPATH": seen, "LAMBDA_TASK_ROOT": str(folder or ".")}
+    done = subprocess.run(
+        [sys.executable, "-S", str(PROBE), *wish], capture_output=True, text=True, check=False, env=environment
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return json.loads(done.stdout)
