@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import quote, urlencode, urlsplit
@@ -73,16 +73,16 @@ class ApprovalLinks:
 
 @dataclass(frozen=True, slots=True)
 class LinkingNotifier:
-    """Tells receivers, and gives every question the link through which it is answered."""
+    """Tells receivers, and gives every question the link through which it is answered, signed with today's key."""
 
     notifier: Notifier
-    links: ApprovalLinks
+    links: Callable[[], ApprovalLinks]
 
     def send(self, receiver: str, message: Message) -> None:
-        """Deliver one message. Raises what the notifier raises."""
+        """Deliver one message. Raises what the notifier raises, and what reading the key raises."""
         if message.asks and message.until is not None:
             invitation = Invitation(message.execution_id, message.asks, message.until.replace(microsecond=0), receiver)
-            links = {**message.links, "approve": self.links.url(invitation)}
+            links = {**message.links, "approve": self.links().url(invitation)}
             message = msgspec.structs.replace(message, links=links)
         self.notifier.send(receiver, message)
 

@@ -18,6 +18,7 @@ from runbook_engine.entrypoints.aws_lambda.ingesting import take
 from runbook_engine.entrypoints.aws_lambda.state_machine import definition
 from runbook_engine.entrypoints.aws_lambda.sweeping import sweep_up
 from runbook_engine.entrypoints.settings import Settings
+from runbook_engine.entrypoints.vault import Vault
 from runbook_engine.loading.bundle import dump_bundle
 from runbook_engine.loading.files import load_valid_files
 from runbook_engine.model.bundle import Bundle
@@ -79,6 +80,7 @@ class Installation:
     config: str = CONFIG
     bundle: Bundle | None = None  # instead of the texts
     rig: Callable[[Host, bool], Host] = lambda host, acts: host  # what a test puts into a new process
+    checkpoint: Callable[[str], None] = lambda name: None  # hears where a driver is
     _hosts: dict[bool, Host] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -106,8 +108,15 @@ class Installation:
                 "RUNBOOK_BUNDLE_DIGEST": self.digest,
                 "LAMBDA_TASK_ROOT": str(self.folder),
             }
-            settings = Settings(environment=environment, state=self.folder / "state", looks_only=not acts)
-            self._hosts[acts] = self.rig(build_host(settings, acts=acts, clock=self.aws.clock), acts)
+            settings = Settings(
+                environment=environment,
+                state=self.folder / "state",
+                looks_only=not acts,
+                vault=Vault(clock=self.aws.clock),
+            )
+            self._hosts[acts] = self.rig(
+                build_host(settings, acts=acts, clock=self.aws.clock, checkpoint=self.checkpoint), acts
+            )
         return self._hosts[acts]
 
     def restart(self) -> None:

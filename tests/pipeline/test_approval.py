@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from runbook_engine.entrypoints.links import Invitation
 from tests.emulators.aws import Aws
 from tests.pipeline.installation import CONFIG, SHED, Installation
 
@@ -163,6 +164,36 @@ def test_a_link_that_was_changed_is_refused(aws: Aws, install: Install) -> None:
 
     assert installed.follow(link.replace("until=1", "until=2")).status == 401
     assert installed.follow(link, "PUT").status in (404, 405)
+
+
+def test_a_link_ends_when_its_question_did(aws: Aws, install: Install) -> None:
+    """Also when the very same change is asked for once more: who was sent the old link was asked before."""
+    installed = install(runbooks=(ASKING,))
+    installed.post(installed.fires())
+    asked(installed)
+    request = installed.execution().approval
+    assert request is not None
+    links = installed.host(acts=False).links()
+    old = Invitation(installed.execution().id, request.hash, aws.clock.now(), "oncall")
+
+    reply = installed.follow(links.url(old), "POST", answer(answer="approve"))
+    aws.settle()
+
+    assert reply.status == 409
+    assert installed.flag() == "false"
+
+
+def test_a_key_that_was_changed_signs_the_links_of_a_driver_that_lives_on(aws: Aws, install: Install) -> None:
+    """Otherwise every link of a warm process would be refused, for as long as it lives."""
+    installed = install(runbooks=(ASKING,))
+    installed.host(acts=True)
+    name = installed.pipeline.link_key
+    aws.client("ssm").put_parameter(Name=name, Value="another" * 8, Type="SecureString", Overwrite=True)
+    aws.advance(timedelta(seconds=301))
+
+    installed.post(installed.fires())
+
+    assert installed.follow(asked(installed)).status == 200
 
 
 def test_hostile_labels_are_shown_and_not_obeyed(aws: Aws, install: Install) -> None:

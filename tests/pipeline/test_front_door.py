@@ -1,7 +1,9 @@
 """The front door: who is let in, what is answered, and every road of the platform."""
 
+import hmac
 import json
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -9,6 +11,11 @@ from tests.emulators.aws import ACCOUNT, REGION, Aws, events
 from tests.pipeline.installation import CONFIG, SHED, TOKEN, Installation
 
 Install = Callable[..., Installation]
+INGEST = "runbook-engine-alert-ingest"
+SIGNED = CONFIG.replace(
+    "scopes: [alertmanager]}",
+    'scopes: [alertmanager], presentedAs: {signature: {header: X-Signature, prefix: "sha256="}}}',
+)
 ALARM = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:CheckoutHighErrorRate"
 
 
@@ -116,3 +123,80 @@ def test_a_queue_is_told_which_messages_failed(aws: Aws, install: Install) -> No
 
     assert installed.flag() == "true"
     assert aws.messages(queue) == []
+
+
+def signed(aws: Aws, installed: Installation) -> Callable[[], int]:
+    """Return what posts one and the same signed delivery, and says how it is answered."""
+    body = json.dumps({"version": "4", "receiver": "r", "status": "firing", "alerts": [installed.fires()]})
+    signature = "sha256=" + hmac.new(TOKEN.encode(), body.encode(), "sha256").hexdigest()
+    headers = {"Content-Type": "application/json", "X-Signature": signature}
+    return lambda: aws.http("POST", "/hooks/alertmanager", headers=headers, body=body).status
+
+
+def test_a_signed_delivery_is_taken_once(aws: Aws, install: Install) -> None:
+    """Who has recorded it cannot send it again, for a day."""
+    send = signed(aws, install(config=SIGNED))
+
+    assert send() == 202
+    assert send() == 401
+    aws.advance(timedelta(hours=23))
+    assert send() == 401
+
+
+def test_a_signed_delivery_that_was_not_kept_may_come_again(aws: Aws, install: Install) -> None:
+    """The sender is told 503 and sends the same bytes: its signature has not been used up."""
+    installed = install(config=SIGNED)
+    send = signed(aws, installed)
+    installed.host(acts=False).engine.journal.counts()
+    aws.faults.fail("dynamodb", "Query", "AccessDeniedException", status=400, times=1)
+
+    assert send() == 503
+    assert send() == 202
+    assert len(installed.executions()) == 1
+
+
+def test_a_signed_delivery_whose_function_died_may_come_again(aws: Aws, install: Install) -> None:
+    """Nobody is left who could take its signature back, so it lapses with the time that a function has."""
+    installed = install(config=SIGNED)
+    send = signed(aws, installed)
+    aws.faults.kill_at("dynamodb", "TransactWriteItems", nth=2)  # after the signature, before the alert
+
+    assert send() == 500
+    assert installed.executions() == ()
+    aws.advance(timedelta(seconds=26))
+    assert send() == 202
+    assert len(installed.executions()) == 1
+
+
+def test_a_token_that_was_changed_is_known_after_five_minutes(aws: Aws, install: Install) -> None:
+    """However long the process lives, and however its own clock stood still meanwhile."""
+    installed = install()
+    assert installed.post(installed.fires()).status == 202
+    name = "/runbook-engine/tokens/alertmanager"
+    aws.client("ssm").put_parameter(Name=name, Value="n" * 40, Type="SecureString", Overwrite=True)
+
+    aws.advance(timedelta(seconds=301))
+
+    assert installed.post(installed.fires()).status == 401
+    assert installed.post(installed.fires(), token="n" * 40).status == 202
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("POST", "/hooks/alertmanager", 401), ("GET", "/approvals/x", 401)]
+)
+def test_a_query_of_any_length_is_answered(aws: Aws, install: Install, method: str, path: str, status: int) -> None:
+    """Strangers must not be able to make a function fail, since its failures call people."""
+    install()
+
+    reply = aws.http(method, path, query=[(f"q{number}", "1") for number in range(65)])
+
+    assert reply.status == status
+
+
+def test_an_alert_that_nobody_handles_and_nobody_hears_of_is_an_error(aws: Aws, install: Install) -> None:
+    """The sweep cannot make up for it, so the answer is one that the installation's own alarm hears."""
+    installed = install()
+    aws.bus.fail_entries("AccessDeniedException", which=lambda index, entry: True, times=1)
+
+    assert installed.post(installed.fires("NobodyKnowsMe")).status == 503
+    assert installed.post(installed.fires()).status == 202

@@ -7,7 +7,7 @@ An event may so arrive twice, which whoever listens to a bus has to bear anyway.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from runbook_adapters.aws.clients import Clients
@@ -57,15 +57,20 @@ class EventBridgeBus:
             if attempt:
                 self._sleep(wait * (1 - self._jitter() / 2))
                 wait *= 2
-            for index, fate in zip(waiting, self._sent([entries[index] for index in waiting]), strict=True):
+            for index, fate in zip(waiting, self._sent([entries[index] for index in waiting], until), strict=True):
                 fates[index] = fate
             waiting = [index for index in waiting if _passes(fates[index])]
             if not waiting or self._clock.now() >= until:
                 break
         return tuple(fate for fate in fates if fate is not None)
 
-    def _sent(self, entries: Sequence[Entry]) -> Fates:
-        return [fate for batch in batches(entries) for fate in self._batch_sent(batch)]
+    def _sent(self, entries: Sequence[Entry], until: datetime) -> Fates:
+        """Send what fits together in one call after the other; a bus that hangs is not waited for each time."""
+        fates: Fates = []
+        for batch in batches(entries):
+            hangs = self._clock.now() >= until and any(fate is not None and fate.code == UNANSWERED for fate in fates)
+            fates += [_unsent(entry) for entry in batch] if hangs else self._batch_sent(batch)
+        return fates
 
     def _batch_sent(self, batch: Sequence[Entry]) -> Fates:
         """Send one batch once, and return what became of each of its entries."""
@@ -92,6 +97,10 @@ def _fate(entry: Entry, told: dict[str, Any]) -> Unpublished | None:
 
 def _passes(fate: Unpublished | None) -> bool:
     return fate is not None and fate.code in PASSING
+
+
+def _unsent(entry: Entry) -> Unpublished:
+    return Unpublished(event=entry.event, code=UNANSWERED, reason="not sent: the bus has not answered in time before")
 
 
 def _too_large(entry: Entry) -> Unpublished:

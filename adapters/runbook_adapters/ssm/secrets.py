@@ -1,4 +1,4 @@
-"""Secrets in SecureString parameters, remembered for at most five minutes: that is how long a rotation takes."""
+"""Secrets in SecureString parameters, remembered for less than five minutes: that is how long a rotation takes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runbook_engine.errors import NoAdapter
 from runbook_engine.ports import Clock
 
 SERVICE = "ssm"
-LONGEST = timedelta(seconds=300)
+LONGEST = timedelta(seconds=270)  # whoever makes a keyring of them keeps it for half a minute more
 MOST = 100  # secrets remembered at once
 
 
@@ -33,7 +33,7 @@ class SsmSecretReader:
         self._kept: dict[str, _Kept] = {}
 
     def secret(self, path: str) -> str:
-        """Return a secret, at most five minutes old. Raises NoAdapter when there is none, Unreadable."""
+        """Return a secret, less than five minutes old. Raises NoAdapter when there is none, Unreadable."""
         now = self._clock.now()
         with self._guard:
             kept = self._kept.get(path)

@@ -58,7 +58,8 @@ def _page(delivery: HttpDelivery, host: Host) -> tuple[int, str]:
 def _asked(invitation: Invitation, host: Host) -> Execution:
     """Return the execution that still asks exactly this. Raises StalePlan otherwise."""
     execution = host.engine.journal.load(invitation.execution_id)
-    if execution.approval is None or execution.approval.hash != invitation.hash:
+    lapsed = host.clock.now() >= invitation.until
+    if lapsed or execution.approval is None or execution.approval.hash != invitation.hash:
         raise StalePlan("this question has been answered, has lapsed, or is asked otherwise by now")
     return execution
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TextIO
 
 from runbook_engine.engine import Engine
@@ -23,30 +22,34 @@ from runbook_engine.entrypoints.credentials import Keyring, load_keyring
 from runbook_engine.entrypoints.links import ApprovalLinks, LinkingNotifier, approval_links
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.settings import InvalidSettings, Settings, read_settings
+from runbook_engine.errors import NoAdapter
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.configuration import Configuration, SecretReference
 from runbook_engine.ports import Clock, FirstUses, Notifier, PauseReader, PauseWriter, Port, Seats
 from runbook_engine.registry import Registry
 
 NAMESPACE = "RunbookEngine"
-KEPT_FOR = timedelta(minutes=5)  # a keyring: a token that was changed is known this late at most
+KEPT_FOR = timedelta(seconds=30)  # a keyring, so that what is missing of it is not asked for with every request
 
 
 @dataclass(slots=True)
 class Keys:
-    """The keyring, read again after five minutes. When it cannot be, nobody is let in."""
+    """The keyring, read again after half a minute. When it cannot be, nobody is let in.
+
+    By the clock on the wall: the other kind may stand still while a function is not called.
+    """
 
     read: Callable[[], Keyring]
-    _kept: Keyring | None = None
-    _read_at: float = 0.0
+    clock: Clock
+    _kept: tuple[datetime, Keyring] | None = None
 
     def __call__(self) -> Keyring:
         """Return the keyring. Raises what reading the secrets raises."""
-        if self._kept is None or time.monotonic() - self._read_at > KEPT_FOR.total_seconds():
+        now = self.clock.now()
+        if self._kept is None or not timedelta(0) <= now - self._kept[0] < KEPT_FOR:
             self._kept = None
-            self._kept = self.read()
-            self._read_at = time.monotonic()
-        return self._kept
+            self._kept = (now, self.read())
+        return self._kept[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +59,10 @@ class Host:
     engine: Engine
     configuration: Configuration
     seats: Seats
+    uses: FirstUses
     waker: Waker
     keys: Callable[[], Keyring]
+    signatures: KeptSignatures
     links: Callable[[], ApprovalLinks]
     pause: Callable[[], tuple[PauseReader, PauseWriter]]
     clock: Clock
@@ -104,15 +109,18 @@ def _assemble(
         clock=adapters.clock,
         log=log,
     )
+    signatures = KeptSignatures(uses)
     secret = adapters.settings.keeping(bundle.configuration).secret
 
+    def keyring() -> Keyring:
+        """Who names no tokens lets nobody in over HTTP: the internet is not this machine."""
+        return replace(load_keyring(bundle.configuration, secret, signatures), is_open=False)
+
     def links() -> ApprovalLinks:
-        if not names.approve_url or not names.link_key:
-            raise InvalidSettings("no approval links are set up (set RUNBOOK_APPROVE_URL and RUNBOOK_LINK_KEY)")
-        return approval_links(names.approve_url, secret(SecretReference(ssm=names.link_key)))
+        return _links(names, secret)
 
     def linking(notifier: Notifier) -> Notifier:
-        return LinkingNotifier(notifier, links()) if names.approve_url and names.link_key else notifier
+        return LinkingNotifier(notifier, links) if names.approve_url or names.link_key else notifier
 
     return Host(
         engine=engine_of(adapters, bundle, tell=linking, checkpoint=checkpoint)
@@ -120,14 +128,26 @@ def _assemble(
         else front_engine_of(adapters, bundle),
         configuration=bundle.configuration,
         seats=seats,
+        uses=uses,
         waker=waker,
-        # Who names no tokens lets nobody in over HTTP: the internet is not this machine.
-        keys=Keys(lambda: replace(load_keyring(bundle.configuration, secret, KeptSignatures(uses)), is_open=False)),
+        keys=Keys(keyring, adapters.clock),
+        signatures=signatures,
         links=links,
         pause=lambda: pause_of(adapters),
         clock=adapters.clock,
         log=log,
     )
+
+
+def _links(names: Names, secret: Callable[[SecretReference], str]) -> ApprovalLinks:
+    """Return the maker of links. Raises InvalidSettings, Unreadable: then the question is told again later."""
+    if not names.approve_url or not names.link_key:
+        raise InvalidSettings("no approval links are set up (set RUNBOOK_APPROVE_URL and RUNBOOK_LINK_KEY)")
+    try:
+        key = secret(SecretReference(ssm=names.link_key))
+    except NoAdapter as error:
+        raise InvalidSettings(str(error)) from error
+    return approval_links(names.approve_url, key)
 
 
 def _only(adapters: Adapters, port: Port, side: str) -> Any:

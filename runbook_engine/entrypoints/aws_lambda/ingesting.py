@@ -78,12 +78,24 @@ def _take_posted(delivery: HttpDelivery, host: Host) -> Receipt:
     bearer = keyring.sender(delivery.headers, delivery.scope, body, now)
     scope = next(scope for scope in host.configuration.scopes if scope.name == delivery.scope)
     try:
-        return _keep(to_request(delivery, scope, received_at=now, without=keyring.guarded), scope, bearer.name, host)
+        request = to_request(delivery, scope, received_at=now, without=keyring.guarded)
+        receipt = _keep(request, scope, bearer.name, host)
     except InvalidAlert:
         raise
     except RunbookError:
         keyring.forget(bearer)
         raise
+    _remember(bearer.signature, host)
+    return receipt
+
+
+def _remember(signature: str, host: Host) -> None:
+    """Let what has been kept not come again; when that fails the journal still knows the alerts."""
+    try:
+        if signature:
+            host.signatures.keep(signature, host.clock.now())
+    except RunbookError as error:
+        host.log.event("signature.unkept", "warning", **say_error(error))
 
 
 def _take_from_platform(delivery: PlatformDelivery, account: str, host: Host) -> str:
@@ -104,7 +116,11 @@ def _take_from_platform(delivery: PlatformDelivery, account: str, host: Host) ->
 
 
 def _keep(request: Request, scope: Scope, sender: str, host: Host) -> Receipt:
-    """Make a delivery durable, then see to it that what it starts is driven, and tell the bus."""
+    """Make a delivery durable, then tell the bus, and see to it that what it starts is driven.
+
+    Raises Overloaded when people did not hear of an alert that no runbook takes: nobody else tells them, and an answer
+    that is an error is what the installation's own alarm hears.
+    """
     _demand_room(host)
     receipt = host.engine.ingest(request)
     host.log.event(
@@ -117,8 +133,11 @@ def _keep(request: Request, scope: Scope, sender: str, host: Host) -> Receipt:
         bytes=len(request.body),
         body_sha256=hashlib.sha256(request.body).hexdigest(),
     )
+    untold = host.waker.publish(_told(receipt, scope, host))  # first: the sweep wakes whom we do not, and tells nobody
     host.waker.wake(receipt.due)
-    host.waker.publish(_told(receipt, scope, host))
+    unheard = sum(not each.event.detail["handled"] for each in untold)
+    if unheard:
+        raise Overloaded(f"{unheard} alerts that no runbook takes are kept, and the bus could not be told of them")
     return receipt
 
 
@@ -132,7 +151,11 @@ def _demand_room(host: Host) -> None:
 
 
 def _told(receipt: Receipt, scope: Scope, host: Host) -> list[BusEvent]:
+    """Return what the bus hears; of very many alerts first of those that no runbook takes, for people must."""
     now = host.clock.now()
+    told = sorted(receipt.alerts, key=lambda taken: taken.handled)[:MOST_TOLD]
+    if len(told) < len(receipt.alerts):
+        host.log.event("alerts.untold", "warning", scope=scope.name, count=len(receipt.alerts) - len(told))
     return [
         BusEvent(
             kind="Alert Received",
@@ -149,7 +172,7 @@ def _told(receipt: Receipt, scope: Scope, host: Host) -> list[BusEvent]:
                 "incident_id": taken.incident_id,
             },
         )
-        for taken in receipt.alerts[:MOST_TOLD]
+        for taken in told
     ]
 
 

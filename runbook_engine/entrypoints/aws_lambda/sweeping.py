@@ -15,7 +15,8 @@ OVERDUE = timedelta(minutes=1)  # a driver that sleeps wakes within seconds of w
 MOST = 500
 EXPIRE_BATCH = 100
 MOST_EXPIRIES = 10
-PERIOD = timedelta(minutes=1)
+LATELY = timedelta(hours=1)  # a sweep may be late, or missed
+REMEMBERED = timedelta(days=1)
 
 
 def sweep_up(host: Host) -> dict[str, int]:
@@ -42,16 +43,17 @@ def _expire(host: Host) -> int:
 
 
 def _end_pause(host: Host) -> int:
-    """Say that a pause has run out, once: it was in force at the last sweep and is not any more."""
+    """Say once that a pause has run out. The switch itself is left alone: somebody may throw it again just now."""
     now = host.clock.now()
     try:
-        reader, writer = host.pause()
-        before = reader.pause(now - PERIOD)
+        reader, _ = host.pause()
+        before = reader.pause(now - LATELY)
         if before is None or reader.pause(now) is not None:
             return 0
-        host.log.event("pause.ended", "warning", until=before.until.isoformat(), by=before.by)
-        writer.lift()
+        if not host.uses.first_use(f"pause-ended:{before.until.isoformat()}", now + REMEMBERED, now):
+            return 0
     except RunbookError as error:
         host.log.event("pause.unreadable", "error", **say_error(error))
         return 0
+    host.log.event("pause.ended", "warning", until=before.until.isoformat(), by=before.by)
     return 1

@@ -66,13 +66,16 @@ def _envelope(
 
 
 def _query(event: Mapping[str, Any], decode: Callable[[str], str]) -> Mapping[str, tuple[str, ...]]:
-    """Return every value of every query field; the undecoded text is read where there is one, for it loses nothing."""
+    """Return every value of every query field; the undecoded text is read where there is one, for it loses nothing.
+
+    A query with more fields than anybody needs is read as none: whoever posts it is answered, and gets no further.
+    """
     raw = event.get("rawQueryString")
     if isinstance(raw, str):
         try:
             pairs = parse_qsl(raw, keep_blank_values=True, max_num_fields=MOST_QUERY_FIELDS)
-        except ValueError as error:
-            raise unknown_event(f"the query has more than {MOST_QUERY_FIELDS} fields") from error
+        except ValueError:
+            pairs = []
     else:
         told = _pairs(event, "queryStringParameters", "multiValueQueryStringParameters")
         pairs = [(decode(name), decode(value)) for name, value in told]

@@ -200,6 +200,24 @@ def test_trying_ends_when_its_time_is_used_up(told: HttpService) -> None:
     assert ([("x", "InternalFailure", "no")], 1) == (fates(unpublished), len(told.asked))
 
 
+def test_a_bus_that_hangs_is_waited_for_once_when_there_is_much_to_tell(told: HttpService) -> None:
+    """Ten calls that each take their whole time would outlive the function that publishes."""
+    clock = SteppedClock()
+
+    def hanging(asked: Asked) -> Told:
+        clock.advance(10)
+        return refusal("InternalException", 500)
+
+    told.answer = hanging
+    clients = Clients(AwsSettings(region=REGION), shared_sessions())
+    bus = EventBridgeBus(clients, lambda: BUS, clock, sleep=clock.advance, jitter=lambda: 0.0)
+
+    unpublished = bus.publish(events(*range(25)))
+
+    assert (list(range(25)), 1) == ([number for number, _, _ in fates(unpublished)], len(told.asked))
+    assert unpublished[-1].reason == "not sent: the bus has not answered in time before"
+
+
 @pytest.mark.parametrize(
     ("answer", "tries", "code", "says"),
     [
