@@ -5,9 +5,8 @@ RUNBOOK := $(BIN)/runbook
 PYTEST  := $(BIN)/python -m pytest -q
 STAMP   := $(VENV)/.installed
 CODE    := runbook_engine adapters apps tests tools scripts scripts/tools scripts/lambda_zip $(wildcard benchmarks)
-# What needs neither the whole machine nor its own clock runs several at once.
-TOGETHER := tests/emulators tests/contract/kubernetes tests/docs tests/helm tests/scenario tests/properties \
-            tests/crash/test_every_checkpoint.py tests/crash/test_shipped_runbooks.py
+# These bring eight processes of their own; everything else runs several at once, since it waits more than it computes.
+ALONE   := tests/contention
 UV      ?= uv
 RUNBOOKS ?= runbooks/aws
 CONFIG  ?= terraform/examples/engine.yaml
@@ -18,7 +17,7 @@ RIGHTS  := $(RUNBOOK) permissions --runbooks runbooks/kubernetes --config $(CHAR
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools cluster lambda demo test test-fast test-cluster crash-long crash-cloud-long check lint types imports schema runbooks state-machine rbac scan fmt bench lock clean
+.PHONY: help setup tools cluster lambda demo test test-fast test-cluster test-long crash-long crash-cloud-long check lint types imports schema runbooks state-machine rbac scan fmt bench lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,16 +41,22 @@ demo: setup  ## a real incident on this machine, remediated before your eyes (un
 	@$(RUNBOOK) demo
 
 test: setup  ## every test, the fast ones first
-	$(PYTEST) tests/unit apps/checkout/tests
-	$(PYTEST) -n 4 $(TOGETHER) runbooks
-	$(PYTEST) tests --ignore=tests/unit $(addprefix --ignore=,$(TOGETHER))
+	$(PYTEST) -n 2 tests/unit apps
+	$(PYTEST) -n 4 --dist loadgroup tests runbooks --ignore=tests/unit $(addprefix --ignore=,$(ALONE))
+	$(PYTEST) $(ALONE)
 
 test-fast: setup  ## only the fast tests
-	$(PYTEST) tests/unit -m "not slow"
+	$(PYTEST) tests/unit -m "not slow" --hypothesis-profile fast
 
 test-cluster: setup  ## the cluster contract on a real cluster (RUNBOOK_TEST_KUBECONFIG=path; see CONTRIBUTING.md)
 	@test -f "$(RUNBOOK_TEST_KUBECONFIG)" || { echo 'set RUNBOOK_TEST_KUBECONFIG to the kubeconfig of a cluster for tests'; exit 2; }
 	RUNBOOK_TEST_KUBECONFIG="$(abspath $(RUNBOOK_TEST_KUBECONFIG))" $(PYTEST) tests/contract/kubernetes --timeout 600
+
+test-long: setup  ## the long form of what `make test` samples: all places, more alerts, more examples
+	RUNBOOK_TESTS=long $(PYTEST) -n 2 --timeout 1800 tests/crash/test_shipped_runbooks.py tests/properties tests/unit/matching
+	RUNBOOK_TRANSCRIPTS=long EXAMPLES_IN_MOTO=100 $(PYTEST) -n 2 --timeout 1800 \
+	  tests/pipeline/test_same_transcript.py tests/contract/journal/test_agreement.py
+	RUNBOOK_TESTS=long $(PYTEST) --timeout 600 tests/contention
 
 crash-long: setup  ## SIGKILL at every place of every case (the short form runs with `make test`)
 	RUNBOOK_CRASH=long $(PYTEST) tests/crash/test_processes.py

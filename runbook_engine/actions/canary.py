@@ -54,8 +54,12 @@ def prepare(params: CanaryParams, target: Target, world: World) -> Change | None
 
 def apply(change: Change, key: str, effects: Effects) -> Outcome:
     """Shift the calls, if the canary still is as it was."""
+    version = change.arguments.get("version")
+    if not isinstance(version, int):
+        return Outcome.failed(f"cannot shift calls of {change.target}: {version} is not a version")
+    after, before = str(change.after), str(change.before)
     try:
-        return written(effects.functions.shift(change.target, str(change.after), expected=str(change.before)))
+        return written(effects.functions.shift(change.target, after, expected=before, version=version))
     except Conflict as error:
         return Outcome.conflict(str(error))
 

@@ -70,7 +70,8 @@ def observe(change: Change, receipt: Mapping[str, Value], world: World) -> Progr
         return Progress.absent(f"nothing says that automation {change.target.name} was started")
     run = world.automations.run(change.target.name, run_id)
     if run is None:
-        return Progress.failed(f"run {run_id} of automation {change.target.name} is not known any more")
+        unseen = f"run {run_id} of automation {change.target.name} is not known, and may not be yet"
+        return Progress.progressing(unseen, LOOK_AGAIN)  # until the step's time is up
     match run.status:
         case "succeeded":
             return Progress.done(f"automation {change.target.name} has succeeded (run {run_id})")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from runbook_engine.model.decoding import from_json
+
 FRESH = timedelta(seconds=15)
 
 
@@ -32,7 +34,7 @@ def write_heartbeat(path: Path, beat: Heartbeat) -> None:
 def read_heartbeat(path: Path) -> Heartbeat | None:
     """Return the last beat, None when there is none that can be read."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Heartbeat)
+        return from_json(path.read_bytes(), Heartbeat)
     except (OSError, msgspec.MsgspecError):
         return None
 

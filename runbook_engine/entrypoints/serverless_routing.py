@@ -41,9 +41,9 @@ class RoutedFunctionWriter:
         """Make the alias point to a version."""
         return self.places.at(target.place).point(target, version, expected=expected)
 
-    def shift(self, target: Target, canary: str, *, expected: str) -> Mapping[str, Value]:
+    def shift(self, target: Target, canary: str, *, expected: str, version: int) -> Mapping[str, Value]:
         """Send a share of the alias' calls to a second version."""
-        return self.places.at(target.place).shift(target, canary, expected=expected)
+        return self.places.at(target.place).shift(target, canary, expected=expected, version=version)
 
     def limit(self, target: Target, concurrency: int | None, *, expected: int | None) -> Mapping[str, Value]:
         """Bound how many calls run at once."""

@@ -11,6 +11,8 @@ from datetime import timedelta
 
 import msgspec
 
+from runbook_engine.model.decoding import from_json
+
 STATISTIC = re.compile(r"Sum|Average|Minimum|Maximum|SampleCount|p[0-9]{1,2}(\.[0-9]{1,2})?")
 NAMESPACE = re.compile(r"[A-Za-z0-9._/#:-]{1,255}")
 NAME = re.compile(r"[!-~][ -~]{0,254}")
@@ -70,7 +72,7 @@ def parse_metric(text: str) -> MetricQuery | None:
     if not text.startswith("{"):
         return None
     try:
-        query = msgspec.json.decode(text, type=MetricQuery)
+        query = from_json(text, MetricQuery)
     except (msgspec.ValidationError, msgspec.DecodeError):
         return None
     return None if query.fault else query

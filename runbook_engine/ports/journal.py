@@ -154,8 +154,8 @@ class Journal(Ledger, Protocol):
         """Return executions, newest first; `active_only`: those not finished."""
         ...
 
-    def audit(self, execution_id: str) -> tuple[AuditRecord, ...]:
-        """Return an execution's audit records, oldest first."""
+    def audit(self, execution_id: str, after: int = 0) -> tuple[AuditRecord, ...]:
+        """Return an execution's audit records, oldest first; those after the last one of an earlier answer."""
         ...
 
     def evidence(self, execution_id: str) -> tuple[Evidence, ...]:

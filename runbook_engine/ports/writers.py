@@ -110,8 +110,11 @@ class FunctionWriter(Protocol):
         """Make the alias point to a published version, if it points to `expected`; whatever canary there is ends."""
         ...
 
-    def shift(self, target: Target, canary: str, *, expected: str) -> Mapping[str, Value]:
-        """Send a share of the alias' calls to a second version, as in 8=10; empty = to none. Else as `point`."""
+    def shift(self, target: Target, canary: str, *, expected: str, version: int) -> Mapping[str, Value]:
+        """Send a share of the alias' calls to a second version, as in 8=10; empty = to none.
+
+        Only while the alias points to `version`, which the other calls go to: else Conflict, as for `expected`.
+        """
         ...
 
     def limit(self, target: Target, concurrency: int | None, *, expected: int | None) -> Mapping[str, Value]:

@@ -18,6 +18,7 @@ import msgspec
 from runbook_engine.errors import StaleVersion, UnknownExecution, UnknownIncident, UnknownRunbook
 from runbook_engine.model.audit import AuditRecord
 from runbook_engine.model.claims import refuse_slot
+from runbook_engine.model.decoding import from_msgpack
 from runbook_engine.model.due import due_after_commit, due_after_signal
 from runbook_engine.model.episode import Episode
 from runbook_engine.model.execution import Execution
@@ -145,11 +146,11 @@ class MemoryJournal:
         by_id = sorted(found, key=lambda execution: execution.id)
         return tuple(sorted(by_id, key=lambda execution: execution.opened_at, reverse=True)[:limit])
 
-    def audit(self, execution_id: str) -> tuple[AuditRecord, ...]:
-        """Return an execution's audit records, oldest first."""
+    def audit(self, execution_id: str, after: int = 0) -> tuple[AuditRecord, ...]:
+        """Return an execution's audit records, oldest first; those after a number."""
         with self._lock:
             entry = self._entries.get(execution_id)
-            return tuple(entry.audit) if entry else ()
+            return tuple(entry.audit[after:]) if entry else ()
 
     def evidence(self, execution_id: str) -> tuple[Evidence, ...]:
         """Return what was captured before the first change, oldest first."""
@@ -392,4 +393,4 @@ def _newest(incidents: Iterable[Incident]) -> list[Incident]:
 
 def _kept(value: Kept) -> Kept:
     """Return the value as a durable journal would give it back."""
-    return msgspec.msgpack.decode(msgspec.msgpack.encode(value), type=type(value))
+    return from_msgpack(msgspec.msgpack.encode(value), type(value))

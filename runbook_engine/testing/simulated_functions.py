@@ -116,9 +116,11 @@ class SimulatedFunctions:
             "functions.point", str(target), version, lambda: self._point(target, version, expected)
         )
 
-    def shift(self, target: Target, canary: str, *, expected: str) -> Mapping[str, Value]:
+    def shift(self, target: Target, canary: str, *, expected: str, version: int) -> Mapping[str, Value]:
         """Send a share of the alias' calls to a second version, if the canary is the expected one."""
-        return self._faults.touch("functions.shift", str(target), canary, lambda: self._shift(target, canary, expected))
+        return self._faults.touch(
+            "functions.shift", str(target), canary, lambda: self._shift(target, canary, expected, version)
+        )
 
     def limit(self, target: Target, concurrency: int | None, *, expected: int | None) -> Mapping[str, Value]:
         """Bound how many calls run at once, if the bound is the expected one."""
@@ -158,8 +160,10 @@ class SimulatedFunctions:
         self._changed(target, f"version {expected} -> {version}")
         return {"version": version}
 
-    def _shift(self, target: Target, canary: str, expected: str) -> Mapping[str, Value]:
+    def _shift(self, target: Target, canary: str, expected: str, version: int) -> Mapping[str, Value]:
         alias = _for_writing(lambda: self.alias_of(target))
+        if alias.version != version:
+            raise Conflict(f"{target} points to version {alias.version}, not {version}: nothing was written")
         if alias.canary == canary:
             return {"unchanged": True}
         if alias.canary != expected:

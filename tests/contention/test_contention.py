@@ -17,15 +17,16 @@ from runbook_engine.testing.memory_journal import MemoryJournal
 from tests.contention.crowd import HOUR, drive_to_the_end, engine_over, open_journal, storm, together
 from tests.contention.tally import Tally
 from tests.crash.invariants import assert_sound, intents
+from tests.length import LONG
 
 CAP = BudgetRule(changes=5, per="fleet", window=HOUR)
 JUDGED = r"5 of 5 changes per fleet in 1h"
 COMMITTED = r"5 of 5 changes under fleet are used, the next is allowed at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
-PROCESSES, ALERTS = 8, 100
+PROCESSES, ALERTS = 8, 100 if LONG else 40
 
 
 def storm_and_drive(folder: Path, number: int) -> None:
-    """Post a hundred alerts, one by one, and drive whatever is due until all that were posted by all have ended."""
+    """Post many alerts, one by one, and drive whatever is due until all that were posted by all have ended."""
     journal = open_journal(folder)
     engine = engine_over(journal, folder, CAP)
     for index in range(ALERTS):
@@ -59,14 +60,14 @@ def post_ones_own(folder: Path, number: int) -> list[str]:
 
 
 @pytest.mark.slow
-def test_exactly_five_changes_are_made_when_eight_processes_bring_a_hundred_alerts_each(tmp_path: Path) -> None:
+def test_exactly_five_changes_are_made_when_eight_processes_bring_many_alerts_each(tmp_path: Path) -> None:
     """The cap is held by the commit: five lines at the target, and every other run says why it made none."""
     together(storm_and_drive, tmp_path, PROCESSES)
 
     assert 5 == len(Tally(tmp_path / "tally").lines)
     journal = open_journal(tmp_path)
     executions = journal.executions(limit=1000)
-    assert {"succeeded": 5, "blocked": 795} == Counter(execution.status for execution in executions)
+    assert {"succeeded": 5, "blocked": PROCESSES * ALERTS - 5} == Counter(execution.status for execution in executions)
     said = {execution.reason for execution in executions if execution.status == "blocked"}
     assert all(re.fullmatch(f"{JUDGED}|{COMMITTED}", reason) for reason in said), said
     assert_sound(journal)

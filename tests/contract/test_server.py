@@ -258,7 +258,7 @@ def test_too_many_open_executions_are_503_until_there_is_room_again(
     lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing of the refused delivery is kept, and the sender's next try succeeds."""
-    monkeypatch.setattr(hooks, "COUNTED_FOR", -1.0)
+    monkeypatch.setattr(hooks, "COUNTED_FOR", timedelta(seconds=-1))
     here = lab(max_open_executions=1)
 
     first = here.post("/hooks/lab", webhook("one"), headers=SENDER)

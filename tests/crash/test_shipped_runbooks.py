@@ -1,4 +1,7 @@
-"""Every runbook of the checkout, killed at every place: what it does does not depend on who lives."""
+"""Every runbook of the checkout, killed at every place: what it does does not depend on who lives.
+
+`RUNBOOK_TESTS=long` kills at every place; the short form once at every kind of place, and at a sample of the others.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,12 @@ from tests.crash.cases import Case
 from tests.crash.host import Host
 from tests.crash.invariants import assert_sound, intents
 from tests.crash.mortality import Mortality
+from tests.length import LONG
 
 pytestmark = pytest.mark.slow  # several hundred runs
 
 SHIPPED = Path(__file__).parents[2] / "runbooks"
+STRIDE = 7
 BAD = 50.0  # seconds, errors or crashes: far above what any of them allows
 EFFECTS = {
     "checkout-high-error-rate": ("flag true", "replicas 6", "revision 1", "flag false", "replicas 4"),
@@ -54,14 +59,14 @@ def test_every_shipped_runbook_is_killed_here(shipped: dict[str, Case]) -> None:
 
 @pytest.mark.parametrize("name", EFFECTS)
 def test_no_effect_of_a_shipped_runbook_is_lost_or_doubled(name: str, shipped: dict[str, Case], tmp_path: Path) -> None:
-    """At every place, one death: the same effects, the same end, a whole trail."""
+    """At any place, one death: the same effects, the same end, a whole trail."""
     case = shipped[name]
     undisturbed = _play(case, tmp_path, 0)
     assert case.effects == undisturbed.effects
     assert ("succeeded", case.compensation) == (undisturbed.execution.status, undisturbed.execution.compensation)
     begun = intents(undisturbed.journal.audit(undisturbed.execution.id))
 
-    for death in range(1, len(undisturbed.mortality.passed) + 1):
+    for death in deaths(undisturbed.mortality.passed):
         host = _play(case, tmp_path, death)
 
         place = f"killed at {death}, {host.mortality.died_at}"
@@ -70,6 +75,13 @@ def test_no_effect_of_a_shipped_runbook_is_lost_or_doubled(name: str, shipped: d
         assert ("succeeded", case.compensation) == (host.execution.status, host.execution.compensation), place
         assert begun == intents(host.journal.audit(host.execution.id)), place
         assert_sound(host.journal)
+
+
+def deaths(places: list[str]) -> list[int]:
+    """Return where to die: everywhere, or the first of every kind of place and a sample."""
+    first = {place: number for number, place in reversed(list(enumerate(places, 1)))}
+    sampled = range(1, len(places) + 1, 1 if LONG else STRIDE)
+    return sorted({*first.values(), *sampled})
 
 
 def _play(case: Case, folder: Path, death: int) -> Host:

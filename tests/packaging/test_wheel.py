@@ -11,8 +11,14 @@ from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 
 ROOT = Path(__file__).parents[2]
-MODULES = {name: name for name in ("console", "files", "kubernetes", "process", "prometheus", "scrape", "sqlite")}
-ADAPTERS = {**MODULES, "webhook": "receivers"}  # the adapter that engine.yaml names, and where it lives
+OURS = ("console", "files", "kubernetes", "process", "prometheus", "scrape", "sqlite")
+OF_AWS = ("cloudwatch", "dynamodb", "eventbridge", "s3", "sns", "sqs", "ssm", "stepfunctions")
+ADAPTERS = {  # the adapter that engine.yaml names, and where it lives
+    **{name: name for name in (*OURS, *OF_AWS)},
+    "lambda": "lambda_function",
+    "ssmAutomation": "ssm_automation",
+    "webhook": "receivers",
+}
 
 
 def build(version: str, folder: Path) -> Path:

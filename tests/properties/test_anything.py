@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from runbook_engine.model.guardrail import Guardrails
 from runbook_engine.model.runbook import Approval, Compensate, ModeRule, Runbook
+from tests.length import LONG
 from tests.properties.drama import PUSHES, Drama
 from tests.scenario.rig import DEGRADE, MINUTE, SCALE, runbook
 
@@ -63,7 +64,7 @@ def perform(drama: Drama, happenings: list[Happening]) -> None:
 
 
 @pytest.mark.parametrize("name", RUNBOOKS)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150 if LONG else 60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(happenings=st.lists(HAPPENINGS, max_size=25))
 def test_every_promise_holds_whatever_happens(name: str, happenings: list[Happening]) -> None:
     """Effects explained, slots and locks single and freed, signals heard, pauses kept, values restored, trail whole."""

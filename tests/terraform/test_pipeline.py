@@ -49,7 +49,7 @@ GRANTED = {
     "runbook-engine-alert-ingest": EVERYONE | QUEUE | {"sqs:SendMessage", "states:SendTaskSuccess"},
     "runbook-engine-approve": EVERYONE | {"states:SendTaskSuccess"},
     "runbook-engine-runbook-action": EVERYONE | NETWORK | {"sns:Publish", "ssm:PutParameter", "states:SendTaskSuccess"},
-    "runbook-engine-sweep": EVERYONE | {"sqs:SendMessage", "ssm:PutParameter"},
+    "runbook-engine-sweep": EVERYONE | {"sqs:SendMessage"},
     "runbook-engine-bus-driver": {"states:StartExecution"},
     "runbook-engine-schedule": {"kms:Decrypt", "kms:GenerateDataKey", "lambda:InvokeFunction", "sqs:SendMessage"},
     "runbook-engine-driver": {

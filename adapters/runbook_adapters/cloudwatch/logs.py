@@ -46,7 +46,13 @@ class CloudWatchLogReader:
             raise Unreadable(f"CloudWatch has no logs of {target} (ask for a function)")
         wanted = max(1, min(lines, MOST_LINES))
         function = target.name.partition(":")[0]
-        events, is_cut = self._newest(self._group(target, function), function, wanted)
+        group = self._group(target, function)
+        events, is_cut = self._newest(group, function, wanted)
+        if is_cut and not events:
+            raise Unreadable(
+                f"the logs of {group} cannot be read: {MOST_PAGES} pages of them hold no line of {function} "
+                "(look in CloudWatch itself)"
+            )
         streams: dict[str, list[str]] = {}
         for event in reversed(events):
             streams.setdefault(_stream(event), []).append(str(event.get("message") or "").rstrip())

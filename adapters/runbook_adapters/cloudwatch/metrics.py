@@ -51,7 +51,7 @@ class CloudWatchMetricReader:
         """Return the figures of every complete period between two instants, each at its end. Raises Unreadable."""
         asked = _parsed(query, where)
         least = _kept(self._clock.now() - start)
-        wanted = msgspec.structs.replace(asked, period=_period(max(step, asked.span, least)))
+        wanted = msgspec.structs.replace(asked, period=_period(max(step, asked.span), least))
         period = wanted.span
         first, last = _floor(start, period), _floor(end, period)
         if first >= last:
@@ -87,8 +87,9 @@ def _kept(age: timedelta) -> timedelta:
     return next((period for limit, period in KEPT if age <= limit), timedelta(seconds=LONGEST_PERIOD))
 
 
-def _period(step: timedelta) -> int:
-    """Return the shortest period in seconds that CloudWatch knows and that is not shorter than a step."""
+def _period(step: timedelta, least: timedelta) -> int:
+    """Return the shortest period in seconds that CloudWatch sums up to, of what it kept, not shorter than a step."""
     seconds = -(-step // timedelta(seconds=1))
-    fine = next((known for known in FINE if seconds <= known), None)
-    return fine if fine is not None else min(-(-seconds // 60) * 60, LONGEST_PERIOD)
+    fine = next((known for known in FINE if seconds <= known and least <= timedelta(seconds=1)), None)
+    whole = max(60, least // timedelta(seconds=1))
+    return fine if fine is not None else min(-(-seconds // whole) * whole, LONGEST_PERIOD)

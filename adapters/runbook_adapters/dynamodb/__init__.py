@@ -25,7 +25,7 @@ from runbook_engine.ports import AdapterContext, AdapterSpec, Clock, Port, Serve
 
 __all__ = ["ADAPTER", "TABLE", "DynamoJournal", "DynamoSeats", "DynamoSettings", "Serials", "build"]
 
-LONGEST_PAUSE = 0.4  # seconds
+LONGEST_PAUSE = 1.0  # seconds; of two hundred writers on one item nearly all have their turn
 SERVICE = "dynamodb"
 
 

@@ -24,7 +24,8 @@ def record_change(work: Work, table: Table, target: Target, event: ChangeEvent, 
     pk, mark = keys.changes(target), hashlib.sha256(mark_of(target, event).encode()).hexdigest()[:32]
     expiry = int((event.at.astimezone(UTC) + KEPT_FOR).timestamp()) + 1
     kept_once = Key(pk, f"MARK#{mark}")
-    if work.get(kept_once) is None:
+    is_new = work.get(kept_once) is None
+    if is_new:
         work.put(kept_once, {schema.TTL: expiry})
         place = Key(pk, f"AT#{keys.moment(event.at)}#{serial()}#{mark}")
         listed: Item = {"gsi1pk": keys.CHANGES, "gsi1sk": keys.moment(event.at), schema.TTL: expiry}
@@ -34,7 +35,9 @@ def record_change(work: Work, table: Table, target: Target, event: ChangeEvent, 
         if str(entry["gsi1sk"]) < oldest:
             old = key_of(entry)
             work.point(old, None)
-            work.point(Key(old.pk, f"MARK#{old.sk.rpartition('#')[2]}"), None)
+            old_once = Key(old.pk, f"MARK#{old.sk.rpartition('#')[2]}")
+            if not (is_new and old_once == kept_once):  # expired before its change did, and said anew
+                work.point(old_once, None)
 
 
 def recorded_changes(table: Table, target: Target, since: datetime) -> tuple[ChangeEvent, ...]:

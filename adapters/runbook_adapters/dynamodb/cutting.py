@@ -20,7 +20,8 @@ from runbook_engine.model.incident import Incident, Intake
 
 MOST_ITEMS = 90  # of the hundred of a transaction
 MOST_BYTES = 2_500_000  # as msgpack, of four megabytes
-MOST_OPENED = 8  # executions by one alert in one transaction: nine items each, at worst
+WRITTEN = {"opened": 9, "joined": 2, "signals": 2}  # items of one execution, at worst
+MOST_OF_ONE = 72  # of these by one alert in one transaction: its own, its incident's and its arrivals' come beside it
 NOBODY = ""  # what is about no alert goes with the first
 
 
@@ -170,15 +171,23 @@ def _shares(intake: Intake) -> dict[str, _Share]:
 
 
 def _apart(alert_key: str, said: Said) -> Iterator[tuple[str, Said]]:
-    """Return what is said of an alert; where it opens very many executions, most of them before the alert itself.
+    """Return what is said of an alert; where it is about very many executions, most of them before the alert itself.
 
-    Broken off in between, its episode is unknown still: posted again it opens the rest, and joins those.
+    Broken off in between, its episode is as it was: posted again it opens the rest, joins those that it has opened,
+    and tells them once more what it had told them.
     """
-    opened = said.get("opened", [])
-    first, rest = opened[:-MOST_OPENED], opened[-MOST_OPENED:]
-    for begin in range(0, len(first), MOST_OPENED):
-        yield f"{alert_key} before {begin}", {"opened": first[begin : begin + MOST_OPENED]}
-    yield alert_key, {**said, "opened": rest}
+    batches: list[Said] = [{}]
+    written = 0
+    for name, items in WRITTEN.items():
+        for value in said.get(name, ()):
+            if written + items > MOST_OF_ONE:
+                batches.append({})
+                written = 0
+            batches[-1].setdefault(name, []).append(value)
+            written += items
+    for number, batch in enumerate(batches[:-1]):
+        yield f"{alert_key} before {number}", batch
+    yield alert_key, {**{name: values for name, values in said.items() if name not in WRITTEN}, **batches[-1]}
 
 
 def _first(execution: Execution, numbers: Mapping[str, int]) -> str:

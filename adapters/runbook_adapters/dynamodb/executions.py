@@ -15,6 +15,7 @@ from runbook_adapters.dynamodb.work import Work
 from runbook_engine.errors import StaleVersion, UnknownExecution
 from runbook_engine.model.audit import AuditRecord
 from runbook_engine.model.claims import refuse_slot
+from runbook_engine.model.decoding import from_values
 from runbook_engine.model.due import due_after_commit, due_after_signal
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.group import part_of
@@ -60,7 +61,7 @@ def known(work: Work, execution_id: str) -> Stored | None:
 
 def parse_stored(item: Item) -> Stored:
     """Return the columns of an item. Raises msgspec.ValidationError."""
-    return msgspec.convert(item, Stored)
+    return from_values(item, Stored)
 
 
 def refuse_stale(old: Stored, execution: Execution, expected_version: int, records: Sequence[AuditRecord]) -> None:

@@ -7,6 +7,7 @@ of a longer body (a storm's incident) the rest lies in pieces beside it, named b
 from __future__ import annotations
 
 import hashlib
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from runbook_adapters.dynamodb.keys import Key
+from runbook_engine.model.decoding import from_msgpack
 
 Value = str | int | bytes | bool | list[str]
 Item = Mapping[str, Value]
@@ -23,6 +25,7 @@ PIECE = 350_000
 BODY, PACKED, PIECES, DIGEST = "body", "packed", "pieces", "digest"
 
 Kind = TypeVar("Kind")
+_WHOLE = re.compile(r"-?\d+", re.ASCII)
 
 
 def with_body(item: Item, value: object) -> Item:
@@ -36,21 +39,23 @@ def with_body(item: Item, value: object) -> Item:
 
 def body_of(item: Item, kind: type[Kind]) -> Kind:
     """Return what `with_body` was given. Raises msgspec.MsgspecError."""
-    return msgspec.msgpack.decode(unpacked(item), type=kind)
+    return from_msgpack(unpacked(item), kind)
 
 
 def unpacked(item: Item) -> bytes:
     """Return the body of an item, in msgpack."""
-    body = item[BODY]
+    body = item.get(BODY)
     if not isinstance(body, bytes):
         raise msgspec.ValidationError(f"`{BODY}` is no binary value")
-    return zlib.decompress(body) if item.get(PACKED) else body
+    try:
+        return zlib.decompress(body) if item.get(PACKED) else body
+    except zlib.error as error:
+        raise msgspec.ValidationError(f"`{BODY}` is packed in another way") from error
 
 
 def bodies_of(items: Iterable[Item], kind: type[Kind]) -> tuple[Kind, ...]:
     """Return the bodies of several items. Raises msgspec.MsgspecError."""
-    decoder = msgspec.msgpack.Decoder(kind)
-    return tuple(decoder.decode(unpacked(item)) for item in items)
+    return tuple(from_msgpack(unpacked(item), kind) for item in items)
 
 
 def divided(key: Key, item: Item) -> tuple[Item, dict[Key, Item]]:
@@ -112,12 +117,12 @@ def _decoded(typed: Mapping[str, Any]) -> Value:
             return value  # type: ignore[no-any-return]  # the API says which type it is
         case "B":
             return bytes(value)
-        case "N":
+        case "N" if _WHOLE.fullmatch(value):
             return int(value)
         case "L":
             return [text for each in value for text in each.values()]
         case _:
-            raise msgspec.ValidationError(f"a value of type {kind}")
+            raise msgspec.ValidationError(f"a value of type {kind} that is not ours")
 
 
 def size_of(item: Item) -> int:

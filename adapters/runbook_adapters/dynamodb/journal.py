@@ -111,9 +111,13 @@ class DynamoJournal:
                 self._table, limit=limit, incident_id=incident_id, runbook=runbook, active_only=active_only
             )
 
-    def audit(self, execution_id: str) -> tuple[AuditRecord, ...]:
-        """Return an execution's audit records, oldest first."""
-        together = self._all(tuple[AuditRecord, ...], keys.execution(execution_id).pk, "AUD#", "AUD#~")
+    def audit(self, execution_id: str, after: int = 0) -> tuple[AuditRecord, ...]:
+        """Return an execution's audit records, oldest first; those after the last one of an earlier answer.
+
+        An item holds what one commit wrote, under the first of its numbers, and an earlier answer ended with one.
+        """
+        first = keys.audit(execution_id, after + 1)
+        together = self._all(tuple[AuditRecord, ...], first.pk, first.sk, "AUD#~")
         return tuple(record for records in together for record in records)
 
     def evidence(self, execution_id: str) -> tuple[Evidence, ...]:

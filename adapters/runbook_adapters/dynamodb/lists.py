@@ -17,6 +17,7 @@ from runbook_engine.model.execution import Execution
 from runbook_engine.model.incident import Incident
 
 MOST_AT_ONCE = 100
+COLUMNS = Stored.__struct_fields__
 FIRST, LAST = "0", "9~"  # around everything that begins with a time
 
 
@@ -47,13 +48,13 @@ def due(table: Table, now: datetime, limit: int) -> tuple[str, ...]:
     """Return ids of executions that are due, longest due first."""
     until = f"{keys.moment(now)}~"
     named = _by_time(table, "DUE", until, limit)
-    items = table.read(map(key_of, named))
-    found = [
+    items = table.columns(map(key_of, named), COLUMNS)
+    found = {  # an index may show one twice, where it was and where it is
         (stored.due, str(entry["gsi2sk"]).partition("#")[2])
         for entry in named
         for stored in _stored(items.get(key_of(entry)))
         if stored.due and stored.due <= keys.moment(now)
-    ]
+    }
     return tuple(execution_id for _, execution_id in sorted(found)[:limit])
 
 
@@ -80,7 +81,8 @@ def counts(table: Table) -> dict[str, int]:
         for name, number in counter.items():
             if isinstance(number, int):
                 found[f"executions.{name}"] = found.get(f"executions.{name}", 0) + number
-    active = table.read(key_of(entry) for entry in table.keys_in(schema.ACTIVE, keys.ACTIVE, FIRST, LAST))
+    listed = table.keys_in(schema.ACTIVE, keys.ACTIVE, FIRST, LAST)
+    active = table.columns(map(key_of, listed), COLUMNS)
     waiting = 0
     for stored in map(parse_stored, active.values()):
         waiting += max(0, stored.signals - stored.consumed)

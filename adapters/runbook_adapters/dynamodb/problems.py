@@ -7,21 +7,24 @@ from contextlib import contextmanager
 
 import msgspec
 
-from runbook_adapters.aws.problems import DENIALS, THROTTLES, code_of, reason_of
+from runbook_adapters.aws.problems import DENIALS, THROTTLES, code_of, library_errors, reason_of
 from runbook_engine.errors import Overloaded, RunbookError, Unreadable
 
 CONDITION = "ConditionalCheckFailed"
 CANCELLED = "TransactionCanceledException"
 MISSING = "ResourceNotFoundException"
 SERVER_FAULTS = frozenset(("InternalServerError", "InternalServerErrorException", "ServiceUnavailable"))
+CONFLICTS = frozenset(("TransactionConflict", "TransactionConflictException"))  # with what somebody else is writing
 # Somebody else's transaction, or too much at once: surely not done, and right to do again in a moment.
-PASSING = THROTTLES | {
-    "TransactionConflict",
-    "TransactionConflictException",
-    "TransactionInProgressException",
-    "ThrottlingError",
-    "ProvisionedThroughputExceeded",
-}
+PASSING = (
+    THROTTLES
+    | CONFLICTS
+    | {
+        "TransactionInProgressException",
+        "ThrottlingError",
+        "ProvisionedThroughputExceeded",
+    }
+)
 
 
 class Moved(Exception):  # no error: what was read is no longer so
@@ -54,11 +57,10 @@ def explain(error: Exception, table: str) -> RunbookError:
 @contextmanager
 def explained(table: str) -> Iterator[None]:
     """Turn what the library raises while something is read, or what cannot be read, into this library's errors."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
+    raised = library_errors()
     try:
         yield
-    except (ClientError, BotoCoreError) as error:
+    except raised as error:
         raise explain(error, table) from error
     except msgspec.MsgspecError as error:
         raise Unreadable(

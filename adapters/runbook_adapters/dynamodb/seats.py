@@ -77,6 +77,10 @@ class DynamoSeats:
 
         return self._settled(use)
 
+    def forget(self, key: str) -> None:
+        """Let the key be used once more: what it was used for has not been kept. Raises Unreadable."""
+        self._settled(lambda work: work.point(keys.one("USED", key), None))
+
     def _column(self, execution_id: str, name: str) -> str | None:
         place = _seat(execution_id)
         with _unreadable():

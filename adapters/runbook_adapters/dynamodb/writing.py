@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from runbook_adapters.aws.problems import NOT_SENT, UNUSABLE, reason_of
+from runbook_adapters.aws.problems import NOT_SENT, UNUSABLE, library_errors, reason_of
 from runbook_adapters.dynamodb.items import Item, encode, encode_value, size_of
 from runbook_adapters.dynamodb.keys import Key
-from runbook_adapters.dynamodb.problems import CONDITION, PASSING, SERVER_FAULTS, Moved, explain, reasons_of
+from runbook_adapters.dynamodb.problems import CONDITION, CONFLICTS, PASSING, SERVER_FAULTS, Moved, explain, reasons_of
 from runbook_adapters.dynamodb.schema import HASH
 from runbook_adapters.dynamodb.table import Table
 from runbook_engine.errors import RunbookError, Unreadable
@@ -24,7 +24,7 @@ LOST_TRIES = 3  # of a write whose answer is lost
 REVISION = "rev"  # never the same twice, so nobody takes a later state for the one that he has read
 
 Condition = Literal["revision", "absent", "none"]
-Meaning = Literal["moved", "lost", "passing", "final"]
+Meaning = Literal["moved", "contended", "lost", "passing", "final"]
 
 
 class Write(NamedTuple):
@@ -38,7 +38,11 @@ class Write(NamedTuple):
 
 
 def write(table: Table, writes: Sequence[Write]) -> None:
-    """Store everything or nothing. Raises Moved when a condition does not hold, Overloaded, Unreadable."""
+    """Store everything or nothing. Raises Moved when a condition does not hold, Overloaded, Unreadable.
+
+    Whoever is writing one of the items right now changes what was read: that is Moved too, since the same request
+    would be in vain.
+    """
     _refuse_too_much(table, writes)
     token = table.token()
     request = [_action(table.name, each, token) for each in writes]
@@ -53,6 +57,8 @@ def write(table: Table, writes: Sequence[Write]) -> None:
             if lost is not None and _is_there(table, writes, token):
                 return
             raise Moved from failure
+        if meaning == "contended" and lost is None:
+            raise Moved from failure
         if meaning == "lost":
             lost, losses = failure, losses + 1
         if meaning == "final" or losses == LOST_TRIES or attempt == TRIES - 1:
@@ -62,11 +68,10 @@ def write(table: Table, writes: Sequence[Write]) -> None:
 
 def _sent(table: Table, request: list[dict[str, Any]], token: str) -> Exception | None:
     """Send a transaction once, and return what came back instead of a yes."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
+    raised = library_errors()
     try:
         table.touching().transact_write_items(TransactItems=request, ClientRequestToken=token)
-    except (ClientError, BotoCoreError) as error:
+    except raised as error:
         failure: Exception = error
         return failure
     return None
@@ -77,6 +82,8 @@ def _meaning(failure: Exception) -> Meaning:
     name, reasons = type(failure).__name__, reasons_of(failure)
     if CONDITION in reasons:
         return "moved"
+    if reasons <= PASSING and reasons & CONFLICTS:
+        return "contended"
     if reasons <= PASSING or name in NOT_SENT:
         return "passing"
     response = getattr(failure, "response", None)

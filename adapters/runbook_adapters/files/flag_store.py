@@ -14,6 +14,7 @@ import msgspec
 
 from runbook_adapters import disk
 from runbook_engine.errors import Conflict, InvalidTarget, Permanent, Unreadable
+from runbook_engine.model.decoding import from_json
 from runbook_engine.model.observation import Flag
 from runbook_engine.model.plan import Value
 from runbook_engine.model.target import Target
@@ -93,7 +94,7 @@ class FlagFileWriter:
 def load_store(path: Path, *, create: bool) -> Store:
     """Return the stored flags; a missing file is empty only where it may be created. Raises Unreadable."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Store)
+        return from_json(path.read_bytes(), Store)
     except FileNotFoundError as error:
         if create:
             return Store({})

@@ -12,6 +12,7 @@ import msgspec
 
 from runbook_adapters import disk
 from runbook_engine.errors import Unreadable
+from runbook_engine.model.decoding import from_json
 from runbook_engine.model.observation import Pause
 
 
@@ -33,7 +34,7 @@ class PauseFileReader:
         """Return the pause in force, None when there is none or it has expired. Raises Unreadable."""
         remedy = "no change is made until it can be read: runbook resume removes it, runbook pause writes it anew"
         try:
-            stored = msgspec.json.decode(self._path.read_bytes(), type=Stored)
+            stored = from_json(self._path.read_bytes(), Stored)
         except FileNotFoundError as error:
             if self._path.parent.is_dir():
                 return None

@@ -39,6 +39,7 @@ from runbook_adapters.kubernetes.problems import (
     WriteConflict,
 )
 from runbook_adapters.kubernetes.wording import one_line
+from runbook_engine.model.decoding import from_json
 
 LONGEST_WAIT = timedelta(minutes=15)  # whatever the server asks for
 BUDGET_REPAIR = timedelta(seconds=30)  # a budget with impossible numbers is put right by its controller
@@ -72,7 +73,7 @@ def said_of(status: int, headers: Mapping[str, str], body: bytes, *, secret: str
     """Return what the server said. Whatever the body is, this raises nothing, and it never repeats the secret."""
     after = _wait(headers.get("retry-after", ""))
     try:
-        found = msgspec.json.decode(body, type=_Status)
+        found = from_json(body, _Status)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         found = None
     if found is None or found.kind != "Status":

@@ -31,9 +31,9 @@ class LambdaFunctionWriter:
         """Make the alias point to a published version, if it points to `expected`; whatever canary there is ends."""
         return compare_and_set(lambda: self._point(target, version, expected), str(target))
 
-    def shift(self, target: Target, canary: str, *, expected: str) -> Receipt:
+    def shift(self, target: Target, canary: str, *, expected: str, version: int) -> Receipt:
         """Send a share of the alias' calls to a second version, if `expected` is the share now; empty = to none."""
-        return compare_and_set(lambda: self._shift(target, canary, expected), str(target))
+        return compare_and_set(lambda: self._shift(target, canary, expected, version), str(target))
 
     def limit(self, target: Target, concurrency: int | None, *, expected: int | None) -> Receipt:
         """Reserve so many concurrent calls for the function, no more; None = nothing reserved."""
@@ -67,12 +67,16 @@ class LambdaFunctionWriter:
             self._check_usable(name, version)
         return self._update(target, name, alias, FunctionVersion=str(version or LATEST), weights={})
 
-    def _shift(self, target: Target, canary: str, expected: str) -> Receipt:
+    def _shift(self, target: Target, canary: str, expected: str, version: int) -> Receipt:
         weights = weights_of(canary)
         with before_touching():
             name = _with_alias(target)
             self._check_same(target, name)
             alias = self._looks.alias(name)
+        if version_of(alias) != version:
+            raise Conflict(
+                f"{target} points to version {version_of(alias)} by now and not {version}; nothing was changed"
+            )
         live = canary_of(alias)
         if live == normal(canary):
             return UNCHANGED

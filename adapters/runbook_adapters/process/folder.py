@@ -22,6 +22,7 @@ import msgspec
 from runbook_adapters import disk
 from runbook_adapters.process.deployment import Deployment
 from runbook_engine.errors import InvalidTarget, Permanent, Unreadable
+from runbook_engine.model.decoding import from_json
 from runbook_engine.model.target import Target
 
 STATE = "deployment.json"
@@ -37,7 +38,7 @@ def load_deployment(folder: Path) -> Deployment:
     """Return a folder's deployment. Raises Unreadable."""
     path = folder / STATE
     try:
-        deployment = msgspec.json.decode(path.read_bytes(), type=Deployment)
+        deployment = from_json(path.read_bytes(), Deployment)
     except OSError as error:
         raise Unreadable(f"{path} cannot be read: {error.strerror}") from error
     except msgspec.MsgspecError as error:

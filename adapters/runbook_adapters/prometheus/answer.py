@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from runbook_engine.errors import Unreadable
+from runbook_engine.model.decoding import from_json
 from runbook_engine.model.observation import Sample, Series
 
 Decoded = TypeVar("Decoded")
@@ -56,7 +57,7 @@ class Body(msgspec.Struct, frozen=True, rename="camel"):
 def read_body(content: bytes) -> Body:
     """Return the envelope. Raises Unreadable."""
     try:
-        return msgspec.json.decode(content, type=Body)
+        return from_json(content, Body)
     except msgspec.MsgspecError as error:
         raise Unreadable(f"the answer is not of the Prometheus API: {error} (set url to Prometheus itself)") from error
 
@@ -108,6 +109,6 @@ def _finite_points(values: tuple[Point, ...]) -> list[tuple[datetime, float]]:
 
 def _decoded(result: Result, kind: type[Decoded]) -> Decoded:
     try:
-        return msgspec.json.decode(result.result, type=kind)
+        return from_json(result.result, kind)
     except msgspec.MsgspecError as error:
         raise Unreadable(f"the answer is not of the Prometheus API: {error} (set url to Prometheus itself)") from error

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import msgspec
 
+from runbook_engine.model.decoding import from_msgpack
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -36,8 +38,7 @@ def pack(value: object) -> bytes:
 
 def unpack_all(rows: Iterable[tuple[bytes]], kind: type[Body]) -> tuple[Body, ...]:
     """Return what `pack` was given, of rows that hold a body only. Raises msgspec.MsgspecError."""
-    decoder = msgspec.msgpack.Decoder(kind)
-    return tuple(decoder.decode(body) for (body,) in rows)
+    return tuple(from_msgpack(body, kind) for (body,) in rows)
 
 
 def json_list(values: Iterable[str]) -> str:

@@ -108,9 +108,10 @@ class SqliteJournal:
         query = f"SELECT body FROM executions {where}ORDER BY opened_at DESC, id LIMIT ?"
         return self._all(Execution, query, *filter(None, wanted.values()), limit)
 
-    def audit(self, execution_id: str) -> tuple[AuditRecord, ...]:
-        """Return an execution's audit records, oldest first."""
-        return self._all(AuditRecord, "SELECT body FROM audit WHERE execution_id = ? ORDER BY number", execution_id)
+    def audit(self, execution_id: str, after: int = 0) -> tuple[AuditRecord, ...]:
+        """Return an execution's audit records, oldest first; those after a number."""
+        query = "SELECT body FROM audit WHERE execution_id = ? AND number > ? ORDER BY number"
+        return self._all(AuditRecord, query, execution_id, after)
 
     def evidence(self, execution_id: str) -> tuple[Evidence, ...]:
         """Return what was captured before the first change, oldest first."""

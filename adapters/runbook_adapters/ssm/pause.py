@@ -14,6 +14,7 @@ from runbook_adapters.aws.clients import Clients
 from runbook_adapters.aws.problems import checking, looking, touching
 from runbook_adapters.ssm.parameters import fetch
 from runbook_engine.errors import Unreadable
+from runbook_engine.model.decoding import from_json
 from runbook_engine.model.observation import Pause
 
 SERVICE = "ssm"
@@ -45,7 +46,7 @@ class SsmPauseReader:
         if found is None:
             return None
         try:
-            stored = msgspec.json.decode(found.value, type=Stored)
+            stored = from_json(found.value, Stored)
         except msgspec.MsgspecError as error:
             raise Unreadable(f"the kill switch {self._parameter} is corrupt: {error} ({REMEDY})") from error
         if stored.until.tzinfo is None:

@@ -15,14 +15,17 @@ from typing import Any
 import msgspec
 
 from runbook_engine.entrypoints.aws_lambda.host import Host
+from runbook_engine.entrypoints.settings import InvalidSettings
 from runbook_engine.errors import UnknownExecution
 from runbook_engine.model.audit import AuditRecord
 from runbook_engine.model.bus import BUS_VERSION, BusEvent
+from runbook_engine.model.decoding import from_values
 from runbook_engine.model.directive import Approve, Directive, Done, Next, Wait
 from runbook_engine.model.execution import Execution
 
 SPEND = timedelta(seconds=20)  # of one call: then the state machine is told, so that it shows what goes on
 RESERVE = timedelta(seconds=10)  # of the function's time: nothing new is begun in it
+LEAST = RESERVE + timedelta(seconds=2)
 MOST_CYCLES = 2000  # of one run of the state machine, whose history has an end
 MOST_RETELLS = 20
 RETELL = 30  # seconds
@@ -51,7 +54,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 def drive_on(event: Any, context: Any, host: Host) -> dict[str, Any]:
     """Answer the state machine. Raises what the engine raises: a repeated call finds everything as it was left."""
-    asked = msgspec.convert(event, Asked)
+    asked = from_values(event, Asked)
     if asked.op == "await_approval":
         return _await(asked, host)
     now = host.clock.now()
@@ -78,7 +81,13 @@ def _drive(asked: Asked, host: Host, until: datetime, deadline: datetime) -> Dir
 
 
 def _deadline(context: Any, now: datetime) -> datetime:
-    return now + timedelta(milliseconds=context.get_remaining_time_in_millis()) - RESERVE
+    left = timedelta(milliseconds=context.get_remaining_time_in_millis())
+    if left < LEAST:
+        raise InvalidSettings(
+            f"the function has {left.total_seconds():.0f} s left at its start, and below {LEAST.seconds} s nothing is "
+            "begun (raise its time limit; Terraform's default is 240 s)"
+        )
+    return now + left - RESERVE
 
 
 def _follow(directive: Directive, asked: Asked, host: Host, *, all_told: bool) -> dict[str, Any]:
@@ -133,7 +142,7 @@ def _still_asks(execution: Execution, wanted: str, host: Host) -> bool:
 
 def _tell(asked: Asked, host: Host) -> int | None:
     """Tell the bus of every audit record that it has not heard of; None when it did not take them all."""
-    records = [record for record in host.engine.journal.audit(asked.execution_id) if record.number > asked.told]
+    records = host.engine.journal.audit(asked.execution_id, asked.told)
     if not records:
         return asked.told
     left = host.waker.publish([_event(record) for record in records])

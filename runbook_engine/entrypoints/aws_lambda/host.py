@@ -16,6 +16,7 @@ from runbook_engine.entrypoints.aws_lambda.emf import emf_line
 from runbook_engine.entrypoints.aws_lambda.names import STATE, Names, completed, names_of
 from runbook_engine.entrypoints.aws_lambda.signatures import KeptSignatures
 from runbook_engine.entrypoints.aws_lambda.waking import Waker
+from runbook_engine.entrypoints.backlog import Backlog
 from runbook_engine.entrypoints.clock import SystemClock
 from runbook_engine.entrypoints.composition import engine_of, front_engine_of, pause_of
 from runbook_engine.entrypoints.credentials import Keyring, load_keyring
@@ -29,6 +30,7 @@ from runbook_engine.ports import Clock, FirstUses, Notifier, PauseReader, PauseW
 from runbook_engine.registry import Registry
 
 NAMESPACE = "RunbookEngine"
+COUNTED_FOR = timedelta(seconds=5)  # a count of open executions is believed
 KEPT_FOR = timedelta(seconds=30)  # a keyring, so that what is missing of it is not asked for with every request
 
 
@@ -58,6 +60,7 @@ class Host:
 
     engine: Engine
     configuration: Configuration
+    backlog: Backlog
     seats: Seats
     uses: FirstUses
     waker: Waker
@@ -122,11 +125,14 @@ def _assemble(
     def linking(notifier: Notifier) -> Notifier:
         return LinkingNotifier(notifier, links) if names.approve_url or names.link_key else notifier
 
+    if acts:
+        engine = engine_of(adapters, bundle, tell=linking, checkpoint=checkpoint)
+    else:
+        engine = front_engine_of(adapters, bundle)
     return Host(
-        engine=engine_of(adapters, bundle, tell=linking, checkpoint=checkpoint)
-        if acts
-        else front_engine_of(adapters, bundle),
+        engine=engine,
         configuration=bundle.configuration,
+        backlog=Backlog(engine, adapters.clock, COUNTED_FOR),
         seats=seats,
         uses=uses,
         waker=waker,

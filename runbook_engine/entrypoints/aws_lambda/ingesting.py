@@ -19,7 +19,6 @@ from runbook_engine.errors import InvalidAlert, Overloaded, RunbookError, Unauth
 from runbook_engine.model.bus import BUS_VERSION, BusEvent
 from runbook_engine.model.configuration import Scope
 from runbook_engine.model.delivery import Request
-from runbook_engine.model.execution import ENDED
 from runbook_engine.sources.envelope import (
     Envelope,
     HttpDelivery,
@@ -121,7 +120,7 @@ def _keep(request: Request, scope: Scope, sender: str, host: Host) -> Receipt:
     Raises Overloaded when people did not hear of an alert that no runbook takes: nobody else tells them, and an answer
     that is an error is what the installation's own alarm hears.
     """
-    _demand_room(host)
+    host.backlog.demand_room()
     receipt = host.engine.ingest(request)
     host.log.event(
         "delivery",
@@ -139,15 +138,6 @@ def _keep(request: Request, scope: Scope, sender: str, host: Host) -> Receipt:
     if unheard:
         raise Overloaded(f"{unheard} alerts that no runbook takes are kept, and the bus could not be told of them")
     return receipt
-
-
-def _demand_room(host: Host) -> None:
-    most = host.configuration.limits.max_open_executions
-    counts = host.engine.journal.counts()
-    ended = {f"executions.{status}" for status in ENDED}
-    count = sum(number for name, number in counts.items() if name.startswith("executions.") and name not in ended)
-    if count >= most:
-        raise Overloaded(f"{count} executions are open, the most is {most} (limits.maxOpenExecutions)")
 
 
 def _told(receipt: Receipt, scope: Scope, host: Host) -> list[BusEvent]:

@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from runbook_engine.entrypoints.refusals import InvalidRequest, Refusal, refusal_of
 from runbook_engine.entrypoints.server.bodies import read_body
+from runbook_engine.model.decoding import from_json
 
 LARGEST_WISH = 16 * 1024  # bytes of a person's request
 
@@ -45,7 +46,7 @@ def read_wish(kind: type[Wish]) -> Wish:
     if len(body) > LARGEST_WISH:
         raise InvalidRequest(f"the body is larger than {LARGEST_WISH} bytes", 413)
     try:
-        return msgspec.json.decode(body, type=kind)
+        return from_json(body, kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         wanted = ", ".join(field.encode_name for field in msgspec.structs.fields(kind))  # type: ignore[arg-type]  # structs
         raise InvalidRequest(f"the body is not an object with the keys {wanted}") from error

@@ -3,59 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from datetime import timedelta
 
 from flask import Blueprint, Response, request
 
 from runbook_engine.engine import Engine, Receipt
+from runbook_engine.entrypoints.backlog import Backlog
 from runbook_engine.entrypoints.credentials import Bearer, Keyring
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.metrics import Metrics
 from runbook_engine.entrypoints.server.answers import answer
 from runbook_engine.entrypoints.server.bodies import read_body
-from runbook_engine.errors import InvalidAlert, Overloaded, RunbookError
+from runbook_engine.errors import InvalidAlert, RunbookError
 from runbook_engine.model.delivery import Headers, Request
-from runbook_engine.model.execution import ENDED
 from runbook_engine.ports import Clock
 
-COUNTED_FOR = 1.0  # seconds that a count of open executions is believed
-
-
-@dataclass(slots=True)
-class Backlog:
-    """How many executions are open; a storm of deliveries asks the journal once a second."""
-
-    engine: Engine
-    _guard: threading.Lock = field(default_factory=threading.Lock)
-    _counted_at: float = float("-inf")
-    _open: int = 0
-
-    def demand_room(self) -> None:
-        """Raise Overloaded when there is no room for more, or what the journal raises when it cannot count."""
-        most = self.engine.bundle.configuration.limits.max_open_executions
-        with self._guard:
-            if time.monotonic() - self._counted_at > COUNTED_FOR:
-                self._open = open_executions(self.engine)
-                self._counted_at = time.monotonic()
-            if self._open >= most:
-                raise Overloaded(f"{self._open} executions are open, the most is {most} (limits.maxOpenExecutions)")
-
-
-def open_executions(engine: Engine) -> int:
-    """Return how many executions have not ended."""
-    ended = {f"executions.{status}" for status in ENDED}
-    counts = engine.journal.counts()
-    return sum(count for name, count in counts.items() if name.startswith("executions.") and name not in ended)
+COUNTED_FOR = timedelta(seconds=1)  # a count of open executions is believed
 
 
 def hook_routes(engine: Engine, keyring: Keyring, clock: Clock, metrics: Metrics, log: EventLog) -> Blueprint:
     """Return the routes that senders post to."""
     routes = Blueprint("hooks", __name__)
-    backlog = Backlog(engine)
+    backlog = Backlog(engine, clock, COUNTED_FOR)
     sources = {scope.name: scope.source for scope in engine.bundle.configuration.scopes}
 
     @routes.post("/hooks/<scope>")

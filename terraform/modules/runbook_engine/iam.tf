@@ -10,13 +10,4 @@ data "aws_iam_policy_document" "drive" {
 
 data "aws_iam_policy_document" "sweep" {
   source_policy_documents = var.policies
-
-  # A pause that has run out is lifted by writing that it is over.
-  statement {
-    sid     = "LiftPause"
-    actions = ["ssm:PutParameter"]
-    resources = [
-      "arn:${data.aws_partition.current.partition}:ssm:${local.place}:parameter${var.pause_parameter}",
-    ]
-  }
 }

@@ -122,6 +122,19 @@ def test_lines_say_so_when_too_many_were_written_at_once(logs: Logs) -> None:
     assert {"a": ("[older and newer lines left out: too many were written at once]", "flood", "flood")} == logs.tail(2)
 
 
+def test_logs_are_unreadable_when_the_search_ends_before_the_first_line(logs: Logs) -> None:
+    """Pages may be empty as long as CloudWatch still searches: then nothing was found, which is not an empty log."""
+    logs.looking.answer(ASK, {"events": [], "nextToken": "1"}, times=99)
+
+    with pytest.raises(Unreadable) as caught:
+        logs.tail()
+
+    assert (
+        "the logs of /aws/lambda/orders cannot be read: 10 pages of them hold no line of orders "
+        "(look in CloudWatch itself)" == str(caught.value)
+    )
+
+
 def test_streams_are_bounded_when_there_are_many_instances(logs: Logs) -> None:
     """Those that wrote last."""
     stamp = int(logs.bed.clock.now().timestamp() * 1000)

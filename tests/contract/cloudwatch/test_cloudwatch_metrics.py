@@ -262,19 +262,23 @@ def test_step_is_rounded_to_a_period_when_cloudwatch_has_no_such(
 
 
 @pytest.mark.parametrize(
-    ("age", "period"),
+    ("age", "step", "period"),
     [
-        pytest.param(timedelta(days=10), 60, id="days ago"),
-        pytest.param(timedelta(days=20), 300, id="weeks ago"),
-        pytest.param(timedelta(days=100), 3600, id="months ago"),
+        pytest.param(timedelta(days=10), MINUTE, 60, id="days ago"),
+        pytest.param(timedelta(days=10), 7 * MINUTE, 420, id="days ago, in sevens"),
+        pytest.param(timedelta(days=20), MINUTE, 300, id="weeks ago"),
+        pytest.param(timedelta(days=20), 7 * MINUTE, 600, id="weeks ago, in sevens"),
+        pytest.param(timedelta(days=100), MINUTE, 3600, id="months ago"),
     ],
 )
-def test_step_is_rounded_to_what_is_kept_when_it_is_long_ago(metrics: Metrics, age: timedelta, period: int) -> None:
-    """CloudWatch keeps minutes for 15 days and five minutes for 63, and answers nothing where they are gone."""
+def test_step_is_rounded_to_what_is_kept_when_it_is_long_ago(
+    metrics: Metrics, age: timedelta, step: timedelta, period: int
+) -> None:
+    """CloudWatch keeps minutes for 15 days and five minutes for 63, and sums up whole ones of what it kept only."""
     began = (metrics.now - age).replace(minute=0) + timedelta(hours=1)
     metrics.looking.answer(GET, page({began: 1.0}))
 
-    (series,) = metrics.history(age, MINUTE)
+    (series,) = metrics.history(age, step)
 
     assert ((began + timedelta(seconds=period), 1.0),) == series.points
 

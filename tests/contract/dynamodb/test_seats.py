@@ -11,6 +11,7 @@ import pytest
 from runbook_adapters.dynamodb import DynamoSeats
 from runbook_adapters.dynamodb.table import Table
 from runbook_engine.errors import Unreadable
+from runbook_engine.ports import FirstUses, Seats
 from tests.contract.journal.samples import NOON, after
 from tests.emulators.dynamodb import Faults, losing, refusal, refusing
 
@@ -102,6 +103,36 @@ def test_key_is_used_once_until_it_is_forgotten(seats: DynamoSeats) -> None:
     assert not seats.first_use("signature", after(30), after(11))
 
 
+def test_key_may_be_used_again_when_it_is_forgotten(seats: DynamoSeats, client: Any, name: str) -> None:
+    """What it was used for was not kept, and is sent again; forgetting what nobody used is harmless."""
+    seats.first_use("signature", after(10), NOON)
+    seats.first_use("other", after(10), NOON)
+
+    seats.forget("signature")
+    seats.forget("signature")
+
+    assert ["USED#other"] == [item["pk"]["S"] for item in client.scan(TableName=name)["Items"]]
+    assert [True, False] == [seats.first_use("signature", after(10), at) for at in (after(1), after(2))]
+
+
+def test_seats_serve_all_that_their_ports_promise() -> None:
+    """A host calls them through the ports; what is missing would be missed in the middle of a delivery."""
+    promised = {name for port in (Seats, FirstUses) for name in vars(port) if not name.startswith("_")}
+
+    assert [] == [name for name in sorted(promised) if not callable(getattr(DynamoSeats, name, None))]
+
+
+def test_key_is_used_again_when_it_was_forgotten_in_between(seats: DynamoSeats) -> None:
+    """What it was used for has not been kept; of a key that nobody used nothing need be forgotten."""
+    assert seats.first_use("signature", after(10), NOON)
+
+    seats.forget("signature")
+    seats.forget("other")
+
+    assert seats.first_use("signature", after(10), NOON)
+    assert not seats.first_use("signature", after(10), NOON)
+
+
 def test_key_is_used_by_one_of_many_when_they_come_together(seats: DynamoSeats) -> None:
     """Sixteen threads, one key."""
     with ThreadPoolExecutor(16) as threads:
@@ -124,11 +155,13 @@ def test_use_is_the_first_when_its_answer_is_lost(seats: DynamoSeats, faults: Fa
         pytest.param(lambda seats: seats.take("a", "first", NOON), id="take"),
         pytest.param(lambda seats: seats.keep_token("a", "first", "secret", NOON), id="keep a token"),
         pytest.param(lambda seats: seats.first_use("key", after(1), NOON), id="first use"),
+        pytest.param(lambda seats: seats.forget("used"), id="forget"),
     ],
 )
 def test_seats_raise_unreadable_when_the_table_is_throttled(seats: DynamoSeats, faults: Faults, ask: Any) -> None:
     """Who cannot know sits nowhere; who cannot remember says no."""
     seats.take("a", "first", NOON)
+    seats.first_use("used", after(1), NOON)
     faults.before = refusing(repeat(refusal("ThrottlingException", says="Rate exceeded")))
 
     with pytest.raises(Unreadable, match="takes no more at the moment: ThrottlingException: Rate exceeded"):

@@ -165,6 +165,26 @@ def test_alert_opens_more_executions_than_a_transaction_takes(journal: DynamoJou
     assert {"k"} == set(journal.episodes(["k"]))
 
 
+@pytest.mark.parametrize("kind", ["told", "joined"])
+def test_alert_reaches_more_executions_than_a_transaction_takes(journal: DynamoJournal, kind: str) -> None:
+    """What opened many runs resolves for all of them, whatever their number; none of them hears it twice."""
+    many = tuple(execution(f"run-{number:02}", "k") for number in range(60))
+    journal.record(Intake(episodes=(episode("k"),), opened=many))
+    word = signal("resolved" if kind == "told" else "joined", key="k")
+
+    journal.record(
+        Intake(
+            episodes=(episode("k", version=1, state="closed"),),
+            signals=tuple((each.id, word) for each in many) if kind == "told" else (),
+            joined=tuple((each.slot, each.id, word) for each in many) if kind == "joined" else (),
+            arrivals=(arrival("incident-1", 1, "k"),),
+        )
+    )
+
+    assert {1} == {len(journal.signals(each.id, 0)) for each in many}
+    assert ("closed", 2) == (journal.episodes(["k"])["k"].state, journal.episodes(["k"])["k"].version)
+
+
 def test_delivery_is_refused_whole_when_one_of_thousands_of_alerts_has_moved(journal: DynamoJournal) -> None:
     """It is judged before the first of its parts is stored."""
     keys = [f"k{number}" for number in range(250)]
@@ -221,6 +241,18 @@ def test_large_record_is_read_back_when_it_was_stored(journal: DynamoJournal, si
     assert [noise(size)] == [each.text for each in journal.evidence("a")]
     assert "small again" == journal.load("a").reason
     assert "small again" == journal.executions(limit=1)[0].reason
+
+
+def test_only_columns_are_read_when_executions_are_counted_or_due(journal: DynamoJournal, faults: Faults) -> None:
+    """Every delivery counts what is open: megabytes of bodies would make a storm worse."""
+    opened(journal, "a", reason=noise(900_000))
+    opened(journal, "b", reason=noise(900_000))
+    faults.asked.clear()
+
+    counts, due = journal.counts(), journal.due(after(1), 9)
+
+    assert (2, {"a", "b"}) == (counts["executions.pending"], set(due))
+    assert 2 == faults.asked["BatchGetItem"]
 
 
 def test_large_record_leaves_no_piece_behind_when_it_shrinks(journal: DynamoJournal, client: Any, name: str) -> None:

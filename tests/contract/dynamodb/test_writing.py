@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat
+from itertools import cycle, repeat
 
 import msgspec
 import pytest
+from botocore.parsers import ResponseParserError
 
 from runbook_adapters.dynamodb import DynamoJournal
 from runbook_engine.errors import Overloaded, RunbookError, StaleVersion, Unreadable
 from runbook_engine.model.guardrail import Budget, Lock
 from runbook_engine.ports import Committed, Refused
 from tests.contract.journal.samples import NOON, after, audit_record, minutes, opened, signal
-from tests.emulators.dynamodb import Faults, losing, refusal, refusing
+from tests.emulators.dynamodb import Faults, Tokens, locked_client, losing, refusal, refusing
 from tests.emulators.dynamodb_client import open_journal
 
 CANCELLED = "TransactionCanceledException"
@@ -115,6 +116,43 @@ def test_commit_that_was_lost_is_known_by_its_record_when_another_has_followed_i
     assert 2 == journal.load("a").version
 
 
+def test_commit_that_was_lost_is_done_when_its_token_is_known_still(name: str) -> None:
+    """Within ten minutes DynamoDB itself says so, whoever has followed it since."""
+    faults, tokens = Faults(), Tokens()
+    journal = open_journal(name, locked_client(faults, tokens=tokens), pause=lambda attempt: None)
+    old = opened(journal, "a")
+    lose = losing(1)
+
+    def overtake(operation: str, request: object) -> None:
+        if operation == "TransactWriteItems":
+            faults.after = lambda operation, request: None
+            journal.commit(msgspec.structs.replace(old, status="waiting"), expected_version=1, now=NOON)
+            lose(operation, request)
+
+    faults.after = overtake
+
+    assert Committed(1) == journal.commit(old, expected_version=0, now=NOON)
+    assert (2, "waiting") == (journal.load("a").version, journal.load("a").status)
+    assert 3 == len(tokens.done)
+
+
+def test_answer_that_cannot_be_understood_is_no_answer(journal: DynamoJournal, faults: Faults) -> None:
+    """A proxy may say anything; what is read says so, and what is written is sent again."""
+    old = opened(journal, "a")
+
+    def garble(operation: str, request: object) -> None:
+        faults.before = lambda operation, request: None
+        raise ResponseParserError("no JSON")
+
+    faults.before = garble
+    with pytest.raises(Unreadable) as caught:
+        journal.load("a")
+    faults.before = lambda operation, request: garble(operation, request) if operation.startswith("Trans") else None
+
+    assert Committed(1) == journal.commit(old, expected_version=0, now=NOON)
+    assert f"table {TABLE} failed: no JSON" == named(caught.value)
+
+
 def test_commit_raises_unreadable_when_no_answer_ever_comes(journal: DynamoJournal, faults: Faults) -> None:
     """What it meant can be read back later: it was stored, once."""
     old = opened(journal, "a")
@@ -138,10 +176,33 @@ def test_commit_raises_overloaded_when_the_table_is_throttled_for_long(journal: 
     assert 0 == journal.load("a").version
 
 
+def test_commit_is_decided_again_when_another_transaction_is_under_way(journal: DynamoJournal, faults: Faults) -> None:
+    """What it has read is about to change, so the same request is not sent twice: of a hundred each has its turn."""
+    old = opened(journal, "a")
+    faults.before = refusing([CONFLICT] * 20)
+    faults.asked.clear()
+
+    committed = journal.commit(old, expected_version=0, claims=[BUDGET], now=NOON)
+
+    assert Committed(1) == committed
+    assert {"BatchGetItem": 21, "TransactWriteItems": 21} == dict(faults.asked)
+
+
+def test_commit_that_was_lost_is_sent_again_when_another_transaction_is_under_way(
+    journal: DynamoJournal, faults: Faults
+) -> None:
+    """It may be done already: only the same request, under the same token, tells."""
+    old = opened(journal, "a")
+    faults.before, faults.after = refusing([None, CONFLICT]), losing(1)
+
+    assert Committed(1) == journal.commit(old, expected_version=0, now=NOON)
+    assert 1 == journal.load("a").version
+
+
 def test_commit_raises_overloaded_when_others_never_stop_writing(journal: DynamoJournal, faults: Faults) -> None:
     """Each time it looks again, and each time somebody was faster."""
     old = opened(journal, "a")
-    faults.before = refusing(repeat(refusal(CANCELLED, ["ConditionalCheckFailed"])))
+    faults.before = refusing(cycle([refusal(CANCELLED, ["ConditionalCheckFailed"]), CONFLICT]))
 
     with pytest.raises(Overloaded) as caught:
         journal.commit(old, expected_version=0, now=NOON)
@@ -196,11 +257,24 @@ def test_list_is_overloaded_when_the_table_is_throttled(journal: DynamoJournal, 
     assert says == named(caught.value)
 
 
-def test_record_that_a_newer_release_has_written_says_so(journal: DynamoJournal, name: str, client: object) -> None:
+@pytest.mark.parametrize(
+    "columns",
+    [
+        pytest.param({"body": {"B": b"\xc1"}}, id="another body"),
+        pytest.param({"body": {"B": b"\xc1"}, "packed": {"BOOL": True}}, id="a body that is packed otherwise"),
+        pytest.param({"body": {"S": "text"}}, id="a body of another type"),
+        pytest.param({"version": {"N": "1"}}, id="no body"),
+        pytest.param({"share": {"N": "0.5"}}, id="a fraction"),
+        pytest.param({"extra": {"NULL": True}}, id="a type that we never write"),
+    ],
+)
+def test_record_that_a_newer_release_has_written_says_so(
+    journal: DynamoJournal, name: str, client: object, columns: dict[str, object]
+) -> None:
     """The remedy is an upgrade."""
     opened(journal, "a")
     place = {"pk": {"S": "EXEC#a"}, "sk": {"S": "META"}}
-    client.put_item(TableName=name, Item={**place, "body": {"B": b"\xc1"}})  # type: ignore[attr-defined]
+    client.put_item(TableName=name, Item={**place, **columns})  # type: ignore[attr-defined]
 
     with pytest.raises(Unreadable) as caught:
         journal.load("a")

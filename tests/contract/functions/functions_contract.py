@@ -87,7 +87,7 @@ class FunctionsContract:
 
     def test_canary_ends_when_the_alias_moves(self, rig: FunctionsRig) -> None:
         """No share of the calls is left with a version that was rolled back."""
-        rig.writer.shift(rig.target, "2=10", expected="")
+        rig.writer.shift(rig.target, "2=10", expected="", version=3)
         rig.settle()
 
         rig.writer.point(rig.target, 1, expected=3)
@@ -97,7 +97,7 @@ class FunctionsContract:
 
     def test_canary_ends_when_the_alias_is_to_stay(self, rig: FunctionsRig) -> None:
         """Pointing to the version that it points to is more than nothing while a canary runs."""
-        rig.writer.shift(rig.target, "2=10", expected="")
+        rig.writer.shift(rig.target, "2=10", expected="", version=3)
         rig.settle()
 
         receipt = rig.writer.point(rig.target, 3, expected=3)
@@ -110,7 +110,7 @@ class FunctionsContract:
         with pytest.raises(Permanent):
             rig.writer.point(rig.target, 9, expected=3)
         with pytest.raises(Permanent):
-            rig.writer.shift(rig.target, "9=10", expected="")
+            rig.writer.shift(rig.target, "9=10", expected="", version=3)
 
         function = rig.reader.function(rig.target)
         assert (function.version, function.canary) == (3, "")
@@ -120,11 +120,11 @@ class FunctionsContract:
         with pytest.raises(Permanent):
             rig.writer.point(_plain(rig.target), 2, expected=3)
         with pytest.raises(Permanent):
-            rig.writer.shift(_plain(rig.target), "2=10", expected="")
+            rig.writer.shift(_plain(rig.target), "2=10", expected="", version=3)
 
     def test_share_is_shifted_when_there_is_no_canary(self, rig: FunctionsRig) -> None:
         """The second version gets its share, and the first keeps the rest."""
-        receipt = rig.writer.shift(rig.target, "2=12.5", expected="")
+        receipt = rig.writer.shift(rig.target, "2=12.5", expected="", version=3)
 
         assert not receipt.get("unchanged")
         function = rig.reader.function(rig.target)
@@ -132,34 +132,44 @@ class FunctionsContract:
 
     def test_canary_ends_when_nothing_is_to_be_shifted(self, rig: FunctionsRig) -> None:
         """An abort leaves every call with the first version."""
-        rig.writer.shift(rig.target, "2=10", expected="")
+        rig.writer.shift(rig.target, "2=10", expected="", version=3)
         rig.settle()
 
-        rig.writer.shift(rig.target, "", expected="2=10")
+        rig.writer.shift(rig.target, "", expected="2=10", version=3)
 
         assert rig.reader.function(rig.target).canary == ""
 
     def test_canary_stays_when_it_is_another_one(self, rig: FunctionsRig) -> None:
         """Somebody else's canary is not ended."""
-        rig.writer.shift(rig.target, "2=10", expected="")
+        rig.writer.shift(rig.target, "2=10", expected="", version=3)
         rig.settle()
 
         with pytest.raises(Conflict):
-            rig.writer.shift(rig.target, "", expected="2=50")
+            rig.writer.shift(rig.target, "", expected="2=50", version=3)
 
         assert rig.reader.function(rig.target).canary == "2=10"
 
-    def test_canary_is_left_alone_when_it_is_so_already(self, rig: FunctionsRig) -> None:
-        """A repeat finds its own, whatever was expected."""
-        rig.writer.shift(rig.target, "2=10", expected="")
+    def test_canary_is_left_alone_when_the_alias_has_moved(self, rig: FunctionsRig) -> None:
+        """Nine calls of ten would go to a version that nobody has approved."""
+        rig.writer.point(rig.target, 1, expected=3)
         rig.settle()
 
-        assert rig.writer.shift(rig.target, "2=10", expected="")["unchanged"] is True
+        with pytest.raises(Conflict):
+            rig.writer.shift(rig.target, "2=10", expected="", version=3)
+
+        assert rig.reader.function(rig.target).canary == ""
+
+    def test_canary_is_left_alone_when_it_is_so_already(self, rig: FunctionsRig) -> None:
+        """A repeat finds its own, whatever was expected."""
+        rig.writer.shift(rig.target, "2=10", expected="", version=3)
+        rig.settle()
+
+        assert rig.writer.shift(rig.target, "2=10", expected="", version=3)["unchanged"] is True
 
     def test_canary_is_refused_when_it_is_what_runs_already(self, rig: FunctionsRig) -> None:
         """A canary is another version."""
         with pytest.raises(Permanent):
-            rig.writer.shift(rig.target, "3=10", expected="")
+            rig.writer.shift(rig.target, "3=10", expected="", version=3)
 
         assert rig.reader.function(rig.target).canary == ""
 
@@ -204,7 +214,7 @@ class FunctionsContract:
         with pytest.raises(Permanent):
             rig.writer.point(unknown, 2, expected=3)
         with pytest.raises(Permanent):
-            rig.writer.shift(unknown, "2=10", expected="")
+            rig.writer.shift(unknown, "2=10", expected="", version=3)
         with pytest.raises(Permanent):
             rig.writer.limit(unknown, 0, expected=None)
 

@@ -115,6 +115,15 @@ def test_version_stays_when_only_its_environment_differs(lambda_rig: LambdaRig) 
     assert [4, 3, 2, 1] == [each.number for each in lambda_rig.reader.function(lambda_rig.target).versions]
 
 
+def test_version_stays_when_its_environment_is_hidden(lambda_rig: LambdaRig) -> None:
+    """Without its key Lambda shows no environment: then nobody can tell that two versions are the same."""
+    hidden = {"Environment": {"Error": {"ErrorCode": "AccessDeniedException", "Message": "no"}}, "CodeSha256": "same"}
+    versions = [{"Version": number, **hidden} for number in ("$LATEST", "1", "2", "3")]
+    lambda_rig.looking.answer("ListVersionsByFunction", {"Versions": versions})
+
+    assert [3, 2, 1] == [each.number for each in lambda_rig.reader.function(lambda_rig.target).versions]
+
+
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
@@ -355,7 +364,7 @@ def test_alias_stays_when_the_version_cannot_be_called(
     with pytest.raises(error, match=f"^{re.escape(says)}$"):
         lambda_rig.writer.point(lambda_rig.target, 2, expected=3)
     with pytest.raises(error):
-        lambda_rig.writer.shift(lambda_rig.target, "2=10", expected="")
+        lambda_rig.writer.shift(lambda_rig.target, "2=10", expected="", version=3)
 
     assert "3" == lambda_rig.alias()["FunctionVersion"]
 
@@ -375,7 +384,7 @@ def test_share_is_refused_when_the_alias_is_the_unpublished_code(lambda_rig: Lam
     lambda_rig.client.update_alias(FunctionName=NAME, Name="live", FunctionVersion="$LATEST")
 
     with pytest.raises(Permanent) as caught:
-        lambda_rig.writer.shift(lambda_rig.target, "2=10", expected="")
+        lambda_rig.writer.shift(lambda_rig.target, "2=10", expected="", version=0)
 
     assert (
         "function/orders:live points to the unpublished code, which shares no calls (let it point to a version first)"
@@ -387,17 +396,17 @@ def test_share_is_refused_when_the_alias_is_the_unpublished_code(lambda_rig: Lam
 def test_canary_is_refused_when_it_can_be_none(lambda_rig: LambdaRig, canary: str) -> None:
     """A canary is a published version and a percentage."""
     with pytest.raises(Permanent) as caught:
-        lambda_rig.writer.shift(lambda_rig.target, canary, expected="")
+        lambda_rig.writer.shift(lambda_rig.target, canary, expected="", version=3)
 
     assert f"{canary!r} is no canary (write VERSION=PERCENT as in 8=10, or nothing for none)" == str(caught.value)
 
 
 def test_weights_are_as_lambda_wants_them_when_shifted(lambda_rig: LambdaRig) -> None:
     """A share of one, not a percentage, and an abort leaves nothing behind."""
-    lambda_rig.writer.shift(lambda_rig.target, "2=12.5", expected="")
+    lambda_rig.writer.shift(lambda_rig.target, "2=12.5", expected="", version=3)
     assert {"2": 0.125} == lambda_rig.alias()["RoutingConfig"]["AdditionalVersionWeights"]
 
-    lambda_rig.writer.shift(lambda_rig.target, "", expected="2=12.50")
+    lambda_rig.writer.shift(lambda_rig.target, "", expected="2=12.50", version=3)
     assert {} == lambda_rig.alias()["RoutingConfig"]["AdditionalVersionWeights"]
 
 

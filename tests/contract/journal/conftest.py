@@ -15,9 +15,9 @@ from tests.emulators.dynamodb_client import open_journal
 
 
 def open_dynamodb(folder: Path | None = None) -> DynamoJournal:
-    """A journal on a table of its own."""
-    client = locked_client()
-    return open_journal(new_table(client), client)
+    """A journal on a table of its own, which never answers a question at once."""
+    client = locked_client(stingy=True)
+    return open_journal(new_table(client), client, pause=lambda attempt: None)
 
 
 MAKERS: dict[str, Callable[[Path], Journal]] = {

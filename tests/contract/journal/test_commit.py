@@ -167,3 +167,15 @@ def test_stored_execution_does_not_change_when_the_caller_changes_a_mapping(jour
     inputs["cluster"] = "prod"
 
     assert {"cluster": "local"} == journal.load("a").inputs
+
+
+def test_audit_returns_only_what_is_new_when_an_earlier_answer_is_named(journal: Journal) -> None:
+    """Whoever has heard of some records asks for those after the last of them."""
+    old = opened(journal, "a")
+    first = (audit_record("a", 1), audit_record("a", 2))
+    journal.commit(change(old), expected_version=0, records=first, now=NOON)
+    journal.commit(change(old), expected_version=1, records=(audit_record("a", 3),), now=NOON)
+
+    assert [1, 2, 3] == [record.number for record in journal.audit("a")]
+    assert [3] == [record.number for record in journal.audit("a", 2)]
+    assert () == journal.audit("a", 3)

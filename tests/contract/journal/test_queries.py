@@ -85,6 +85,20 @@ def test_counts_follow_what_is_stored(journal: Journal) -> None:
     assert {"executions.running": 1, "executions.pending": 1, "incidents.open": 1, "signals.waiting": 2} == counts
 
 
+@pytest.mark.parametrize(
+    "wanted", [{}, {"incident_id": "incident-1"}, {"runbook": "r"}, {"active_only": True}], ids=str
+)
+def test_nothing_is_listed_when_nothing_is_wanted(journal: Journal, wanted: dict[str, str]) -> None:
+    """A limit of none is an answer, not a mistake."""
+    opened(journal, "a", runbook="r")
+    journal.record(Intake(incidents=(incident("i"),), episodes=(episode("k"),)))
+
+    assert () == journal.executions(limit=0, **wanted)  # type: ignore[arg-type]
+    assert () == journal.incidents(limit=0)
+    assert () == journal.due(after(99), 0)
+    assert () == journal.open_episodes(after(99), 0)
+
+
 def test_runbook_is_kept_by_digest(journal: Journal) -> None:
     """Keeping it twice is harmless."""
     journal.keep_runbook(runbook("d7"))

@@ -94,7 +94,7 @@ def test_no_two_invitations_share_a_signature(execution: str, hash_: str, receiv
 def test_only_a_question_gets_a_link() -> None:
     """A message that asks carries its link to that receiver; any other is passed on as it is."""
     told = Told()
-    notifier = LinkingNotifier(told, LINKS)
+    notifier = LinkingNotifier(told, lambda: LINKS)
     plain = Message(id="1", event="started", title="", text="", at=UNTIL, execution_id="exec-1")
     asking = Message(
         id="2", event="approval", title="", text="", at=UNTIL, execution_id="exec-1", asks="4b1dcafe",

@@ -8,6 +8,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from runbook_engine.entrypoints.metrics import Metrics, watched
@@ -34,6 +35,7 @@ def values_of(text: str) -> dict[tuple[str, tuple[str, ...]], float]:
     }
 
 
+@pytest.mark.slow
 def test_a_scrape_adds_up_what_several_processes_counted(tmp_path: Path) -> None:
     """The second process sees the first one's alerts, although that one has ended."""
     environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}

@@ -50,7 +50,7 @@ class Spy:
     def point(self, target: Target, version: int, *, expected: int) -> Mapping[str, Any]:
         return {"where": self.where, "call": f"point {version} {expected}"}
 
-    def shift(self, target: Target, canary: str, *, expected: str) -> Mapping[str, Any]:
+    def shift(self, target: Target, canary: str, *, expected: str, version: int) -> Mapping[str, Any]:
         return {"where": self.where, "call": f"shift {canary!r} {expected!r}"}
 
     def limit(self, target: Target, concurrency: int | None, *, expected: int | None) -> Mapping[str, Any]:
@@ -140,7 +140,7 @@ def test_each_function_is_touched_where_it_is(tmp_path: Path) -> None:
 
     said = [
         effects.functions.point(ORDERS, 7, expected=8),
-        effects.functions.shift(ORDERS, "9=10", expected=""),
+        effects.functions.shift(ORDERS, "9=10", expected="", version=3),
         effects.functions.limit(asia, None, expected=5),
         effects.settings.write(asia, "env:/A", None, expected="x"),
         effects.queues.redrive(Target("queue", "", "", "dlq"), per_second=10),

@@ -134,6 +134,7 @@ def test_two_stores_are_refused_when_engine_yaml_names_them() -> None:
     assert "adapters.secrets: an installation has one secret store (keep one)" == str(caught.value)
 
 
+@pytest.mark.slow
 def test_region_is_asked_for_when_nothing_names_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """The shipped adapter, on a machine that knows nothing of AWS."""
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
@@ -150,6 +151,7 @@ def test_region_is_asked_for_when_nothing_names_one(monkeypatch: pytest.MonkeyPa
     ) == str(caught.value)
 
 
+@pytest.mark.slow
 def test_no_sdk_is_loaded_when_no_such_secret_is_asked_for(tmp_path: Path) -> None:
     """Settings are read by every command, and boto3 costs a second."""
     code = (

@@ -13,6 +13,8 @@ import yaml
 from runbook_engine.loading.json_schema import document_schema
 from runbook_engine.registry import Registry
 
+pytestmark = pytest.mark.slow  # the schema is checked against the schema of schemas
+
 DATA = Path(__file__).parents[2] / "data"
 EXPRESSIBLE = [
     "checks",

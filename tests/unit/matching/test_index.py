@@ -15,6 +15,7 @@ from runbook_engine.matching.index import Index
 from runbook_engine.matching.placement import Entry
 from runbook_engine.model.matcher import Matcher
 from runbook_engine.model.matcher_grammar import parse_matchers
+from tests.length import LONG
 
 pytestmark = pytest.mark.slow
 
@@ -155,7 +156,7 @@ def test_names_come_in_order_of_priority_when_rules_are_filed_apart() -> None:
 
 
 @pytest.mark.parametrize("skewed", [False, True], ids=["uniform", "skewed"])
-@pytest.mark.parametrize("most", [3_000, pytest.param(100_000, marks=pytest.mark.slow)], ids=str)
+@pytest.mark.parametrize("most", [3_000, 100_000 if LONG else 20_000], ids=str)
 def test_work_stays_flat_when_there_are_many_more_runbooks(most: int, skewed: bool) -> None:
     """Counted, not timed: look-ups grow by less than half, and few rules are tried in vain."""
     sizes = (100 if skewed else 10, most)

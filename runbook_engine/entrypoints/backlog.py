@@ -1,0 +1,42 @@
+"""How many executions are open, for every front door: when there are too many, nothing new is taken in."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from runbook_engine.engine import Engine
+from runbook_engine.errors import Overloaded
+from runbook_engine.model.execution import ENDED
+from runbook_engine.ports import Clock
+
+
+@dataclass(slots=True)
+class Backlog:
+    """A count that is believed for a moment, so that a storm of deliveries asks the journal seldom."""
+
+    engine: Engine
+    clock: Clock
+    counted_for: timedelta = timedelta(seconds=1)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+    _counted_at: datetime | None = None
+    _open: int = 0
+
+    def demand_room(self) -> None:
+        """Raise Overloaded when there is no room for more, or what the journal raises when it cannot count."""
+        most = self.engine.bundle.configuration.limits.max_open_executions
+        with self._guard:
+            now = self.clock.now()
+            if self._counted_at is None or abs(now - self._counted_at) > self.counted_for:
+                self._open = open_executions(self.engine)
+                self._counted_at = now
+            if self._open >= most:
+                raise Overloaded(f"{self._open} executions are open, the most is {most} (limits.maxOpenExecutions)")
+
+
+def open_executions(engine: Engine) -> int:
+    """Return how many executions have not ended."""
+    ended = {f"executions.{status}" for status in ENDED}
+    counts = engine.journal.counts()
+    return sum(count for name, count in counts.items() if name.startswith("executions.") and name not in ended)
