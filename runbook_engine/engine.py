@@ -38,7 +38,7 @@ from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.delivery import Parsed, Rejected, Request, SourceSettings
 from runbook_engine.model.directive import Directive
-from runbook_engine.model.execution import Approved, Execution, Member
+from runbook_engine.model.execution import ApprovalRequest, Approved, Execution, Member
 from runbook_engine.model.guardrail import Verdict
 from runbook_engine.model.incident import Arrival, ExecutionReport, IncidentReport, Intake
 from runbook_engine.model.plan import Plan
@@ -160,10 +160,12 @@ class Engine:
         """Return the alerts of a delivery. Raises InvalidAlert when nothing in it can be used."""
         return parse_request(request, self.bundle.configuration, self._registry)
 
-    def ingest(self, request: Request) -> Receipt:
+    def ingest(self, request: Request, announce: Callable[[tuple[Taken, ...]], None] = lambda alerts: None) -> Receipt:
         """Take one delivery in. When this returns, what it meant is durable.
 
-        Raises InvalidAlert, or whatever the journal raises when it cannot store.
+        `announce` hears the alerts with news just before they are stored, again if somebody else was faster; what it
+        raises keeps them from being stored, so that they are news once more when they come again.
+        Raises InvalidAlert, or whatever `announce` and the journal raise.
         """
         parsed = self.parse(request)
         changes, refused = own_changes(parsed, request.scope, self.bundle.configuration)
@@ -171,7 +173,10 @@ class Engine:
             raise InvalidAlert("schema", "no change of the delivery is taken: " + refused[0].reason)
         for target, event in changes:
             self.journal.record_change(target, event)
-        intake = self._record(lambda: self._intake.build(parsed.alerts, request.received_at))
+        intake = self._record(
+            lambda: self._intake.build(parsed.alerts, request.received_at),
+            lambda intake: announce(_taken_in(intake)),
+        )
         return Receipt(
             accepted=len(parsed.alerts),
             rejected=parsed.rejected + refused,
@@ -180,7 +185,7 @@ class Engine:
             incidents=tuple(dict.fromkeys(incident.id for incident in intake.incidents)),
             warnings=parsed.warnings,
             changes=len(changes),
-            alerts=tuple(_taken(arrival) for arrival in intake.arrivals),
+            alerts=_taken_in(intake),
             due=_wanting(intake),
         )
 
@@ -296,9 +301,7 @@ class Engine:
 
     def approve(self, execution_id: str, *, plan_hash: str, by: str, now: datetime, reason: str = "") -> None:
         """Say yes to exactly the change that is asked for. Raises StalePlan, Forbidden, UnknownExecution."""
-        request = self.journal.load(execution_id).approval
-        if request is None:
-            raise StalePlan(f"execution {execution_id} asks for nothing now")
+        request = self._question(execution_id)
         _demand_same_plan(request.hash, plan_hash)
         self._demand_member(request.by, by)
         if now >= request.until:
@@ -307,9 +310,7 @@ class Engine:
 
     def deny(self, execution_id: str, *, by: str, now: datetime, reason: str = "") -> None:
         """Say no to what is asked. Raises StalePlan when nothing is, Forbidden, UnknownExecution."""
-        request = self.journal.load(execution_id).approval
-        if request is None:
-            raise StalePlan(f"execution {execution_id} asks for nothing now")
+        request = self._question(execution_id)
         self._demand_member(request.by, by)
         self._signal(execution_id, Signal(kind="denied", at=now, by=by, reason=reason))
 
@@ -340,10 +341,11 @@ class Engine:
         mode = effective_mode(runbook, self.bundle.configuration, holds)
         return Matched(runbook=runbook, mode=mode)
 
-    def _record(self, build: Callable[[], Intake]) -> Intake:
+    def _record(self, build: Callable[[], Intake], announce: Callable[[Intake], None] = lambda intake: None) -> Intake:
         """Build and store; when somebody was faster, look again. Raises StaleVersion after many tries."""
         for attempt in range(MOST_TRIES - 1):
             intake = build()
+            announce(intake)
             try:
                 self.journal.record(intake)
             except StaleVersion:
@@ -351,8 +353,20 @@ class Engine:
                 continue
             return intake
         intake = build()
+        announce(intake)
         self.journal.record(intake)
         return intake
+
+    def _question(self, execution_id: str) -> ApprovalRequest:
+        """Return what an execution asks. Raises StalePlan when it asks nothing, or has an answer that it must heed."""
+        execution = self.journal.load(execution_id)
+        if execution.approval is None:
+            raise StalePlan(f"execution {execution_id} asks for nothing now")
+        for signal in self.journal.signals(execution_id, execution.signals_consumed):
+            if signal.kind in ("approved", "denied"):
+                said = "yes" if signal.kind == "approved" else "no"
+                raise StalePlan(f"{signal.by} has said {said} already, at {signal.at.astimezone(UTC):%H:%M:%S} UTC")
+        return execution.approval
 
     def _signal(self, execution_id: str, signal: Signal) -> None:
         self.journal.load(execution_id)
@@ -371,6 +385,10 @@ class Engine:
         if team.members and person not in team.members:
             return f"{person} is not in {team.name}, which must answer: {', '.join(team.members)}"
         return ""
+
+
+def _taken_in(intake: Intake) -> tuple[Taken, ...]:
+    return tuple(_taken(arrival) for arrival in intake.arrivals)
 
 
 def _taken(arrival: Arrival) -> Taken:

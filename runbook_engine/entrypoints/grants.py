@@ -10,7 +10,7 @@ from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.grant import Grant
 from runbook_engine.model.iam import Account, Allowance
 from runbook_engine.model.runbook import Mode
-from runbook_engine.permissions import allowances_of, grants_of
+from runbook_engine.permissions import PORTS, allowances_of, grants_of
 from runbook_engine.registry import Registry
 
 AWS = "aws"  # what an adapter calls itself whose calls IAM allows
@@ -28,6 +28,11 @@ def installation_allowances(
     """Return every allowance that an installation's runbooks need of AWS. Raises NoAdapter."""
     ports = _ports_of(AWS, bundle.configuration, registry)
     return allowances_of(bundle.runbooks, bundle.configuration, registry, account, mode=mode, ports=ports)
+
+
+def acts_in_aws(configuration: Configuration, registry: Registry) -> bool:
+    """Whether runbooks reach anything of AWS here: else no policy is about this installation. Raises NoAdapter."""
+    return bool(PORTS & _ports_of(AWS, configuration, registry))
 
 
 def _ports_of(vendor: str, configuration: Configuration, registry: Registry) -> frozenset[str]:

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 
 from runbook_engine.entrypoints.settings import InvalidSettings
-from runbook_engine.errors import Unauthenticated
+from runbook_engine.errors import RunbookError, Unauthenticated
 from runbook_engine.model.observation import Message
 from runbook_engine.ports import Notifier
 
@@ -79,12 +79,19 @@ class LinkingNotifier:
     links: Callable[[], ApprovalLinks]
 
     def send(self, receiver: str, message: Message) -> None:
-        """Deliver one message. Raises what the notifier raises, and what reading the key raises."""
+        """Deliver one message. Raises what the notifier raises; without a link a question is asked all the same."""
         if message.asks and message.until is not None:
-            invitation = Invitation(message.execution_id, message.asks, message.until.replace(microsecond=0), receiver)
-            links = {**message.links, "approve": self.links().url(invitation)}
-            message = msgspec.structs.replace(message, links=links)
+            message = self._linked(receiver, message, message.until)
         self.notifier.send(receiver, message)
+
+    def _linked(self, receiver: str, message: Message, until: datetime) -> Message:
+        invitation = Invitation(message.execution_id, message.asks, until.replace(microsecond=0), receiver)
+        try:
+            url = self.links().url(invitation)
+        except RunbookError as error:
+            text = f"{message.text} (there is no link to answer by: {error})"
+            return msgspec.structs.replace(message, text=text)
+        return msgspec.structs.replace(message, links={**message.links, "approve": url})
 
 
 def approval_links(base: str, key: str) -> ApprovalLinks:

@@ -85,6 +85,8 @@ def test_message_arrives_whole_when_it_is_sent(service):
         "execution_id": "e1",
         "incident_id": "7f3c",
         "links": {"dashboard": "https://grafana.example/d/checkout"},
+        "asks": "",
+        "until": None,
     }
     assert asked.headers["Content-Type"] == "application/json"
     assert asked.headers["Idempotency-Key"] == "7f3c:changed:1"

@@ -218,3 +218,22 @@ def test_an_answer_that_comes_before_the_token_is_kept_is_not_slept_through(aws:
     aws.wait_idle()
 
     assert installed.flag() == "true"
+
+
+@pytest.mark.parametrize(("first", "then"), [("approve", "deny"), ("deny", "approve")])
+def test_a_second_answer_hears_of_the_first_before_the_driver_has_moved(
+    aws: Aws, install: Install, first: str, then: str
+) -> None:
+    """Two people answer at once: the page never says what does not happen."""
+    installed = install(runbooks=(ASKING,))
+    installed.post(installed.fires())
+    link = asked(installed)
+
+    assert installed.follow(link, "POST", answer(answer=first)).status == 200
+    second = installed.follow(link, "POST", answer(answer=then))
+    aws.wait_idle()
+
+    said = {"approve": "yes", "deny": "no"}[first]
+    assert second.status == 409
+    assert f"the link sent to oncall has said {said} already" in second.text
+    assert installed.flag() == {"approve": "true", "deny": "false"}[first]

@@ -80,13 +80,14 @@ def test_an_alarm_over_the_default_bus_starts_a_runbook(aws: Aws, install: Insta
     assert installed.flag() == "true"
 
 
-def test_an_event_of_a_source_that_no_scope_admits_is_refused_without_a_retry(aws: Aws, install: Install) -> None:
-    """It would be refused again; it is logged and counted."""
+def test_an_event_of_a_source_that_no_scope_admits_ends_in_a_dead_letter_queue(aws: Aws, install: Install) -> None:
+    """A slip of the pen in engine.yaml destroys nothing: people find what came."""
     installed = install()
 
     invocation = aws.invoke("runbook-engine-alert-ingest", events.event("aws.ec2", "Whatever", {}))
 
-    assert invocation.error is None
+    assert invocation.error is not None
+    assert "no scope of engine.yaml admits events aws.ec2@123456789012" in invocation.error["errorMessage"]
     assert installed.executions() == ()
 
 
@@ -122,7 +123,7 @@ def test_a_queue_is_told_which_messages_failed(aws: Aws, install: Install) -> No
     aws.settle()
 
     assert installed.flag() == "true"
-    assert aws.messages(queue) == []
+    assert [message.body for message in aws.messages(queue)] == ["not json"]  # until it is in the dead-letter queue
 
 
 def signed(aws: Aws, installed: Installation) -> Callable[[], int]:
@@ -193,10 +194,34 @@ def test_a_query_of_any_length_is_answered(aws: Aws, install: Install, method: s
     assert reply.status == status
 
 
-def test_an_alert_that_nobody_handles_and_nobody_hears_of_is_an_error(aws: Aws, install: Install) -> None:
-    """The sweep cannot make up for it, so the answer is one that the installation's own alarm hears."""
+def test_an_alert_that_nobody_handles_is_told_when_its_sender_comes_again(aws: Aws, install: Install) -> None:
+    """The bus was down: nothing was stored, so that it is news once more, and people hear its name."""
     installed = install()
+    alert = installed.fires("NobodyKnowsMe")
     aws.bus.fail_entries("AccessDeniedException", which=lambda index, entry: True, times=1)
 
-    assert installed.post(installed.fires("NobodyKnowsMe")).status == 503
-    assert installed.post(installed.fires()).status == 202
+    assert installed.post(alert).status == 503
+    assert installed.post(alert).status == 202
+    aws.settle()
+
+    bodies = [message.body for message in aws.messages(installed.pipeline.queues["messages"])]
+    assert len([body for body in bodies if "NobodyKnowsMe" in body]) == 1
+
+
+def test_an_alert_that_nobody_handles_is_told_although_the_function_died_before_it_was_stored(
+    aws: Aws, install: Install
+) -> None:
+    """Told first, stored second: twice perhaps, and never not at all."""
+    installed = install()
+    installed.post(installed.fires("Warm"))
+    aws.settle()
+    aws.messages(installed.pipeline.queues["messages"])
+    alert = installed.fires("NobodyKnowsMe")
+    aws.faults.kill_at("dynamodb", "TransactWriteItems", nth=1)
+
+    assert installed.post(alert).status == 500
+    assert installed.post(alert).status == 202
+    aws.settle()
+
+    bodies = [message.body for message in aws.messages(installed.pipeline.queues["messages"])]
+    assert len([body for body in bodies if "NobodyKnowsMe" in body]) >= 1

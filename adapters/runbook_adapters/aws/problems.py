@@ -51,7 +51,7 @@ DENIALS = frozenset(
         "NotAuthorized",
     )
 )
-THROTTLE_WAIT = timedelta(seconds=2)
+THROTTLE_WAIT = timedelta(seconds=10)  # a step tries three times: half a minute of too many calls is no failure
 BUSY = frozenset((408, 429))  # the service has not taken the request in
 UNSENT = frozenset(("AssumeRole", "AssumeRoleWithWebIdentity"))  # what fails here fails before the call that was meant
 NOT_SENT = (

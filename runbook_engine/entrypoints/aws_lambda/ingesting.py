@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 
 from runbook_engine.engine import Receipt
+from runbook_engine.entrypoints.aws_lambda.announcing import Announcer
 from runbook_engine.entrypoints.aws_lambda.host import Host
 from runbook_engine.entrypoints.logs import say_error
 from runbook_engine.entrypoints.refusals import refusal_of
-from runbook_engine.errors import InvalidAlert, Overloaded, RunbookError, Unauthenticated
-from runbook_engine.model.bus import BUS_VERSION, BusEvent
+from runbook_engine.errors import InvalidAlert, RunbookError, Unauthenticated
 from runbook_engine.model.configuration import Scope
 from runbook_engine.model.delivery import Request
 from runbook_engine.sources.envelope import (
@@ -31,7 +31,6 @@ from runbook_engine.sources.envelope import (
 )
 
 JSON = "application/json"
-MOST_TOLD = 100  # alerts of one delivery that the bus hears of
 
 
 def take(event: object, context: Any, host: Host) -> Any:
@@ -98,30 +97,31 @@ def _remember(signature: str, host: Host) -> None:
 
 
 def _take_from_platform(delivery: PlatformDelivery, account: str, host: Host) -> str:
-    """Take in what the platform delivers; return why it must deliver it again, empty when that would not help."""
+    """Take in what the platform delivers; return why it was not taken, empty when it was.
+
+    What can never be taken is told of as well: after a few tries it lies in a dead-letter queue, where people find it.
+    """
     try:
         scope = scope_of(delivery.origin, host.configuration, account)
         _keep(to_request(delivery, scope, received_at=host.clock.now()), scope, str(delivery.origin), host)
-    except (InvalidAlert, Unauthenticated) as error:  # it would be the same the next time
-        host.log.event("delivery.unusable", "error", origin=str(delivery.origin), id=delivery.id, **say_error(error))
-        host.count({"Deliveries": 1}, outcome="unusable")
-        return ""
     except RunbookError as error:
-        host.log.event("delivery.failed", "error", origin=str(delivery.origin), id=delivery.id, **say_error(error))
-        host.count({"Deliveries": 1}, outcome="failed")
+        outcome = "unusable" if isinstance(error, InvalidAlert | Unauthenticated) else "failed"
+        origin, who = str(delivery.origin), delivery.id
+        host.log.event(f"delivery.{outcome}", "error", origin=origin, id=who, **say_error(error))
+        host.count({"Deliveries": 1}, outcome=outcome)
         return str(error)
     host.count({"Deliveries": 1}, outcome="accepted")
     return ""
 
 
 def _keep(request: Request, scope: Scope, sender: str, host: Host) -> Receipt:
-    """Make a delivery durable, then tell the bus, and see to it that what it starts is driven.
+    """Tell of what no runbook takes, make the delivery durable, and see to it that what it starts is driven.
 
-    Raises Overloaded when people did not hear of an alert that no runbook takes: nobody else tells them, and an answer
-    that is an error is what the installation's own alarm hears.
+    Raises what the journal raises, and Overloaded when the bus could not be told: then nothing was stored.
     """
     host.backlog.demand_room()
-    receipt = host.engine.ingest(request)
+    announcer = Announcer(scope, host)
+    receipt = host.engine.ingest(request, announcer)
     host.log.event(
         "delivery",
         scope=scope.name,
@@ -132,38 +132,9 @@ def _keep(request: Request, scope: Scope, sender: str, host: Host) -> Receipt:
         bytes=len(request.body),
         body_sha256=hashlib.sha256(request.body).hexdigest(),
     )
-    untold = host.waker.publish(_told(receipt, scope, host))  # first: the sweep wakes whom we do not, and tells nobody
     host.waker.wake(receipt.due)
-    unheard = sum(not each.event.detail["handled"] for each in untold)
-    if unheard:
-        raise Overloaded(f"{unheard} alerts that no runbook takes are kept, and the bus could not be told of them")
+    announcer.tell_the_rest(receipt.alerts)
     return receipt
-
-
-def _told(receipt: Receipt, scope: Scope, host: Host) -> list[BusEvent]:
-    """Return what the bus hears; of very many alerts first of those that no runbook takes, for people must."""
-    now = host.clock.now()
-    told = sorted(receipt.alerts, key=lambda taken: taken.handled)[:MOST_TOLD]
-    if len(told) < len(receipt.alerts):
-        host.log.event("alerts.untold", "warning", scope=scope.name, count=len(receipt.alerts) - len(told))
-    return [
-        BusEvent(
-            kind="Alert Received",
-            at=now,
-            detail={
-                "version": BUS_VERSION,
-                "scope": scope.name,
-                "source": scope.source,
-                "name": taken.name,
-                "status": taken.status,
-                "severity": taken.severity,
-                "alert_key": taken.alert_key,
-                "handled": taken.handled,
-                "incident_id": taken.incident_id,
-            },
-        )
-        for taken in told
-    ]
 
 
 def _body(receipt: Receipt) -> str:

@@ -18,7 +18,7 @@ from runbook_engine.entrypoints.cli.given_policy import read_policy
 from runbook_engine.entrypoints.cli.given_rights import read_given
 from runbook_engine.entrypoints.cli.output import answer, say, write_text
 from runbook_engine.entrypoints.composition import load_bundle_of
-from runbook_engine.entrypoints.grants import installation_allowances, installation_grants
+from runbook_engine.entrypoints.grants import acts_in_aws, installation_allowances, installation_grants
 from runbook_engine.model.grant import Grant, uncovered
 from runbook_engine.model.iam import Account, Allowance, uncovered_allowances
 from runbook_engine.model.runbook import MODES
@@ -46,6 +46,11 @@ GROUP = "rbac.authorization.k8s.io"
 ANY = "*"
 ACCOUNT = re.compile(r"[0-9]{12}")
 REGION = re.compile(r"[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}")
+NOT_IN_AWS = (
+    "{config}: no adapter of AWS serves what runbooks change or look at, so there is no policy to tell (name the "
+    "installation in AWS: --runbooks DIR --config FILE, as in --runbooks runbooks/aws --config "
+    "terraform/examples/engine.yaml)"
+)
 
 
 def add_arguments(name: str, parser: Parser) -> None:
@@ -91,13 +96,16 @@ def add_arguments(name: str, parser: Parser) -> None:
 
 def run(name: str, arguments: Namespace, desk: Desk) -> int:
     """Run the command."""
-    registry = Registry()
-    bundle = load_bundle_of(desk.settings(arguments), registry)
+    registry, settings = Registry(), desk.settings(arguments)
+    bundle = load_bundle_of(settings, registry)
     grants = installation_grants(bundle, registry, arguments.mode)
     account = Account(account=arguments.account, region=arguments.region, partition=arguments.partition)
     allowances = installation_allowances(bundle, registry, account, arguments.mode)
+    policy = _given_policy(arguments)
+    if (arguments.format == "iam" or policy is not None) and not acts_in_aws(bundle.configuration, registry):
+        raise UsageError(NOT_IN_AWS.format(config=settings.config or "no engine.yaml"))
     if arguments.check:
-        return _check(arguments, grants, allowances, desk)
+        return _check(arguments, grants, allowances, policy, desk)
     if arguments.format == "text":
         say(desk, (*(render_permissions(grants) if grants or not allowances else ()), *render_allowances(allowances)))
     elif arguments.format == "json":
@@ -111,6 +119,15 @@ def run(name: str, arguments: Namespace, desk: Desk) -> int:
     return OK
 
 
+def _given_policy(arguments: Namespace) -> Sequence[Allowance] | None:
+    """Return what the policy to compare with allows, None when no policy was given."""
+    if not arguments.check:
+        return None
+    if arguments.format not in ("text", "json"):
+        raise UsageError(f"--check compares, and writes no {arguments.format} (take --format text or json)")
+    return read_policy(arguments.check)
+
+
 def _write_policy(desk: Desk, allowances: Sequence[Allowance]) -> None:
     policy = iam_policy(allowances)
     size = policy_size(policy)
@@ -122,11 +139,14 @@ def _write_policy(desk: Desk, allowances: Sequence[Allowance]) -> None:
     write_text(desk.stdout, f"{json.dumps(policy, indent=2)}\n")
 
 
-def _check(arguments: Namespace, grants: Sequence[Grant], allowances: Sequence[Allowance], desk: Desk) -> int:
-    """Say by what the rights in the file are narrower and wider than what is needed."""
-    if arguments.format not in ("text", "json"):
-        raise UsageError(f"--check compares, and writes no {arguments.format} (take --format text or json)")
-    policy = read_policy(arguments.check)
+def _check(
+    arguments: Namespace,
+    grants: Sequence[Grant],
+    allowances: Sequence[Allowance],
+    policy: Sequence[Allowance] | None,
+    desk: Desk,
+) -> int:
+    """Say by what the rights in the file are narrower and wider than what is needed; a policy was read before."""
     if policy is not None:
         return _check_policy(arguments, allowances, policy, desk)
     given = read_given(arguments.check)

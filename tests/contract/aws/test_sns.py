@@ -285,7 +285,7 @@ def test_delivery_is_repeated_or_given_up_when(
     assert says == str(caught.value)
     assert 1 == len(told.asked)
     if isinstance(caught.value, Retryable):
-        assert timedelta(seconds=2) == caught.value.after
+        assert timedelta(seconds=10) == caught.value.after
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 
 from runbook_engine.entrypoints.links import ApprovalLinks, Invitation, LinkingNotifier, approval_links
 from runbook_engine.entrypoints.settings import InvalidSettings
-from runbook_engine.errors import Unauthenticated
+from runbook_engine.errors import NoAdapter, Unauthenticated
 from runbook_engine.model.observation import Message
 
 KEY = "k" * 32
@@ -108,6 +108,24 @@ def test_only_a_question_gets_a_link() -> None:
     assert first == plain
     assert second.links["dashboard"] == "https://d.example"
     assert LINKS.read("exec-1", query_of(second.links["approve"])) == INVITATION
+
+
+def test_a_question_is_asked_even_when_no_link_can_be_made() -> None:
+    """Somebody must hear of it, and why there is no link."""
+
+    def unreadable() -> ApprovalLinks:
+        raise NoAdapter("the secret {ssm: /key} is not there", "make it")
+
+    told = Told()
+    asking = Message(
+        id="2", event="approval", title="", text="may I?", at=UNTIL, execution_id="e", asks="4b1dcafe", until=UNTIL
+    )
+
+    LinkingNotifier(told, unreadable).send("team-chat", asking)
+
+    ((_, message),) = told.messages
+    assert message.text == "may I? (there is no link to answer by: the secret {ssm: /key} is not there (make it))"
+    assert message.links == {}
 
 
 @pytest.mark.parametrize(
