@@ -170,7 +170,7 @@ class Engine:
         parsed = self.parse(request)
         changes, refused = own_changes(parsed, request.scope, self.bundle.configuration)
         if refused and not changes and not parsed.alerts:
-            raise InvalidAlert("schema", "no change of the delivery is taken: " + refused[0].reason)
+            raise InvalidAlert("not_ours", "no change of the delivery is taken: " + refused[0].reason)
         for target, event in changes:
             self.journal.record_change(target, event)
         intake = self._record(

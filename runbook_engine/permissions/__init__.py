@@ -4,7 +4,7 @@ Nothing is asked of either. A name that the runbook leaves to the alert is bound
 engine.yaml, since nothing outside of it is ever touched.
 """
 
-from runbook_engine.permissions.cloud import allowances_of
+from runbook_engine.permissions.cloud import PORTS, allowances_of
 from runbook_engine.permissions.cluster import grants_of
 
-__all__ = ["allowances_of", "grants_of"]
+__all__ = ["PORTS", "allowances_of", "grants_of"]

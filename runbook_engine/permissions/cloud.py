@@ -176,3 +176,4 @@ SERVICES: Mapping[str, _Service] = {
     "logs": _Service(lambda action: "logs", _of_logs),
     "cloudwatch": _Service(lambda action: "metrics", _of_metrics),
 }
+PORTS = frozenset(("automations", "flags", "functions", "logs", "metrics", "queues"))  # those that call a service

@@ -12,7 +12,7 @@ pause_parameter    = "/runbook-engine/pause"
 action_policy_file = "../../../build/iam/actions.json"
 environment        = { RUNBOOK_TOPIC_PAYMENTS = "arn:aws:sns:eu-west-1:123456789012:payments-oncall" }
 
-oncall_severities = ["critical", "high"]
+oncall_severities = ["critical", "high", "unknown"]
 oncall_subscriptions = {
   oncall = { protocol = "email", endpoint = "oncall@example.com" }
   pager = {

@@ -60,8 +60,9 @@ def with_commands() -> list[object]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of the shipped runbooks to work in, as a reader has them."""
-    shutil.copytree(ROOT / "runbooks", tmp_path / "runbooks")
+    """A copy of the shipped runbooks and the installation in AWS to work in, as a reader has them."""
+    for shipped in ("runbooks", "terraform/examples"):
+        shutil.copytree(ROOT / shipped, tmp_path / shipped)
     return tmp_path
 
 

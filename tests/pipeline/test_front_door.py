@@ -225,3 +225,20 @@ def test_an_alert_that_nobody_handles_is_told_although_the_function_died_before_
 
     bodies = [message.body for message in aws.messages(installed.pipeline.queues["messages"])]
     assert len([body for body in bodies if "NobodyKnowsMe" in body]) >= 1
+
+
+def test_a_deployment_of_something_else_is_ignored(aws: Aws, install: Install) -> None:
+    """The bus tells of every deployment of the account; those of others are no error and wake nobody."""
+    config = CONFIG.replace(
+        "tokens:\n", "  deploys: {source: deployments, from: ['events:aws.codepipeline']}\ntokens:\n", 1
+    )
+    installed = install(config=config)
+    detail = {"pipeline": "theirs", "execution-id": "ex-1", "state": "SUCCEEDED"}
+
+    invocation = aws.invoke(
+        "runbook-engine-alert-ingest",
+        events.event("aws.codepipeline", "CodePipeline Pipeline Execution State Change", detail),
+    )
+
+    assert invocation.error is None
+    assert installed.executions() == ()

@@ -3,21 +3,28 @@
 import importlib
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, get_args
 
 import pytest
+from msgspec.structs import replace
 
 from runbook_adapters.dynamodb.schema import TABLE, TIME_TO_LIVE
+from runbook_engine.engine import parse_request
+from runbook_engine.entrypoints.aws_lambda.host import NAMESPACE
 from runbook_engine.entrypoints.aws_lambda.state_machine import definition
+from runbook_engine.loading.files import load_valid_files
 from runbook_engine.model.bus import BUS_SOURCE, BusEventKind
-from tests.terraform.state import CONFIGURATIONS, Applied
+from runbook_engine.model.delivery import Request
+from runbook_engine.registry import Registry
+from tests.terraform.state import CONFIGURATIONS, ROOT, Applied
 
+ALARM = ROOT / "tests/data/alerts/cloudwatch-events-alarm.json"
+ALARMED = datetime(2026, 5, 11, 7, 40, 17, tzinfo=UTC)
 NO_REPLAYS = [{"exists": False}]
 JOURNAL = {
     "dynamodb:BatchGetItem",
-    "dynamodb:ConditionCheckItem",
     "dynamodb:DeleteItem",
-    "dynamodb:GetItem",
     "dynamodb:PutItem",
     "dynamodb:Query",
     "dynamodb:UpdateItem",
@@ -33,7 +40,6 @@ EVERYONE = {
     "logs:PutLogEvents",
     "s3:GetObject",
     "ssm:GetParameter",
-    "ssm:GetParameters",
 }
 NETWORK = {
     "ec2:AssignPrivateIpAddresses",
@@ -70,6 +76,12 @@ def targets(pipeline: Applied) -> list[Mapping[str, Any]]:
     """Return the targets of every rule and schedule."""
     schedules = [target for each in pipeline.of("aws_scheduler_schedule").values() for target in each["target"]]
     return [*pipeline.of("aws_cloudwatch_event_target").values(), *schedules]
+
+
+def rule_of(pipeline: Applied, name: str) -> Mapping[str, Any]:
+    """Return the rule of a name."""
+    (found,) = [rule for rule in pipeline.of("aws_cloudwatch_event_rule").values() if rule["name"] == name]
+    return found
 
 
 def acts(target: Mapping[str, Any]) -> bool:
@@ -121,6 +133,23 @@ def test_rules_of_the_bus_match_what_the_engine_says(pipeline: Applied) -> None:
 
     assert [[BUS_SOURCE]] * 3 == [pattern["source"] for pattern in patterns]
     assert kinds <= set(get_args(BusEventKind))
+
+
+@pytest.mark.parametrize(("graded", "severity"), [(True, "high"), (False, "unknown")], ids=["by a scope", "by nobody"])
+def test_alarm_without_a_severity_wakes_somebody(pipeline: Applied, graded: bool, severity: str) -> None:
+    """An alarm of CloudWatch has none of its own, and an alert that nobody hears of is worse than one too many."""
+    registry = Registry()
+    configuration = load_valid_files([], registry, CONFIGURATIONS / "examples/engine.yaml").bundle.configuration
+    if not graded:
+        configuration = replace(
+            configuration, scopes=tuple(replace(each, severities={}) for each in configuration.scopes)
+        )
+    request = Request("alarms", "cloudwatch", {}, ALARM.read_bytes(), ALARMED, origin="events:aws.cloudwatch")
+
+    (alert,) = parse_request(request, configuration, registry).alerts
+
+    assert severity == alert.severity
+    assert severity in json.loads(rule_of(pipeline, "runbook-engine-oncall")["event_pattern"])["detail"]["severity"]
 
 
 def test_every_queue_admits_the_rules_that_use_it(pipeline: Applied) -> None:
@@ -182,6 +211,22 @@ def test_nobody_may_more_than_is_listed(pipeline: Applied) -> None:
             granted.setdefault(role_of[address], set()).update(statement["Action"])
 
     assert granted == GRANTED
+
+
+def test_whoever_asks_for_a_token_may_read_it(pipeline: Applied) -> None:
+    """Where a team has members its answer needs a token, so the approval pages read what the webhooks read."""
+    role_of = {address: values["role"] for address, values in pipeline.of("aws_iam_role_policy").items()}
+    read = {
+        role_of[address].removeprefix("runbook-engine-"): {
+            arn.partition(":parameter")[2] for arn in statement["Resource"]
+        }
+        for address, statement in pipeline.statements("aws_iam_role_policy")
+        if statement.get("Sid") == "Parameters"
+    }
+    tokens = {"/runbook-engine/scopes/payments", "/runbook-engine/scopes/orders"}
+
+    assert tokens == read["alert-ingest"]
+    assert tokens | {"/runbook-engine/link-key"} == read["approve"]
 
 
 def test_no_right_is_for_every_resource_but_those_that_take_none(pipeline: Applied) -> None:
@@ -297,15 +342,22 @@ def test_every_queue_and_function_is_watched(pipeline: Applied) -> None:
     assert ("AsyncEventAge", "runbook-engine-alert-ingest") in watched
 
 
+def test_deliveries_that_are_refused_are_counted(pipeline: Applied) -> None:
+    """A token that was changed on one side only, and an event that nobody takes, are found without reading logs."""
+    counted = {
+        alarm["dimensions"]["outcome"]: (alarm["threshold"], alarm["period"], alarm["treat_missing_data"])
+        for alarm in pipeline.of("aws_cloudwatch_metric_alarm").values()
+        if (alarm["namespace"], alarm["metric_name"]) == (NAMESPACE, "Deliveries")
+    }
+
+    assert {"unauthorized": (9, 300, "notBreaching"), "unusable": (0, 300, "notBreaching")} == counted
+
+
 def test_every_alarm_tells_people_and_never_the_engine(pipeline: Applied) -> None:
     """An engine that remediates its own alarms has nobody to watch it."""
     alarms = pipeline.of("aws_cloudwatch_metric_alarm").values()
     topic = pipeline.one("aws_sns_topic")["arn"]
-    (rule,) = [
-        json.loads(rule["event_pattern"])
-        for rule in pipeline.of("aws_cloudwatch_event_rule").values()
-        if rule["name"] == "runbook-engine-alarms"
-    ]
+    rule = json.loads(rule_of(pipeline, "runbook-engine-alarms")["event_pattern"])
     (left_out,) = rule["detail"]["alarmName"]
 
     assert {(topic,)} == {tuple(alarm["alarm_actions"]) for alarm in alarms}

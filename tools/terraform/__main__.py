@@ -68,7 +68,7 @@ def gate(folders: Sequence[Path], *, provider: str) -> int:
     """Judge the folders, or all there are, with the real provider where it can be had; return the exit code."""
     program = shutil.which("terraform", path=str(ROOT / ".tools")) or shutil.which("terraform")
     if program is None:
-        say("terraform: there is no terraform (install 1.9 or newer onto PATH)")
+        say("terraform: there is no terraform (install 1.11 or newer onto PATH)")
         return 1
     if files := unformatted(Path(program), folders or [CONFIGURATIONS]):
         say("\n".join(["terraform: these files are not formatted (terraform fmt -recursive):", *files]))

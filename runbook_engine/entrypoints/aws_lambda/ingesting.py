@@ -14,7 +14,7 @@ import msgspec
 from runbook_engine.engine import Receipt
 from runbook_engine.entrypoints.aws_lambda.announcing import Announcer
 from runbook_engine.entrypoints.aws_lambda.host import Host
-from runbook_engine.entrypoints.logs import say_error
+from runbook_engine.entrypoints.logs import Level, say_error
 from runbook_engine.entrypoints.refusals import refusal_of
 from runbook_engine.errors import InvalidAlert, RunbookError, Unauthenticated
 from runbook_engine.model.configuration import Scope
@@ -31,6 +31,7 @@ from runbook_engine.sources.envelope import (
 )
 
 JSON = "application/json"
+NOT_OURS = "not_ours"  # the code of a change that is about nothing that this installation may touch
 
 
 def take(event: object, context: Any, host: Host) -> Any:
@@ -105,13 +106,20 @@ def _take_from_platform(delivery: PlatformDelivery, account: str, host: Host) ->
         scope = scope_of(delivery.origin, host.configuration, account)
         _keep(to_request(delivery, scope, received_at=host.clock.now()), scope, str(delivery.origin), host)
     except RunbookError as error:
-        outcome = "unusable" if isinstance(error, InvalidAlert | Unauthenticated) else "failed"
-        origin, who = str(delivery.origin), delivery.id
-        host.log.event(f"delivery.{outcome}", "error", origin=origin, id=who, **say_error(error))
+        outcome = _outcome_of(error)
+        level: Level = "info" if outcome == "ignored" else "error"
+        host.log.event(f"delivery.{outcome}", level, origin=str(delivery.origin), id=delivery.id, **say_error(error))
         host.count({"Deliveries": 1}, outcome=outcome)
-        return str(error)
+        return "" if outcome == "ignored" else str(error)
     host.count({"Deliveries": 1}, outcome="accepted")
     return ""
+
+
+def _outcome_of(error: RunbookError) -> str:
+    """Return what became of a delivery. The bus tells of every deployment of the account, also of what is not ours."""
+    if isinstance(error, InvalidAlert) and error.code == NOT_OURS:
+        return "ignored"
+    return "unusable" if isinstance(error, InvalidAlert | Unauthenticated) else "failed"
 
 
 def _keep(request: Request, scope: Scope, sender: str, host: Host) -> Receipt:

@@ -1,5 +1,5 @@
-# Execution Due -> one execution of the driver. An event that is delivered twice starts two; the second finds the lease
-# taken and ends at once.
+# Execution Due -> one execution of the driver. An event that is delivered twice starts two; the newer takes the seat,
+# and the other ends at its next call.
 
 resource "aws_cloudwatch_event_rule" "driver" {
   name           = "${var.name}-driver"

@@ -50,9 +50,9 @@ variable "oncall_topic_arn" {
 }
 
 variable "oncall_severities" {
-  description = "Severities of unhandled alerts that the on-call hears of at once."
+  description = "Severities of unhandled alerts that the on-call hears of at once. unknown is one: an alarm of CloudWatch without the tag severity may be the worst of all."
   type        = set(string)
-  default     = ["critical", "high"]
+  default     = ["critical", "high", "unknown"]
 
   validation {
     condition     = length(var.oncall_severities) > 0 && length(setsubtract(var.oncall_severities, ["critical", "high", "warning", "low", "info", "unknown"])) == 0

@@ -46,7 +46,7 @@ data "aws_iam_policy_document" "own" {
 
     content {
       sid     = "Parameters"
-      actions = ["ssm:GetParameter", "ssm:GetParameters"]
+      actions = ["ssm:GetParameter"]
       resources = [
         for path in statement.value :
         "arn:${data.aws_partition.current.partition}:ssm:${local.place}:parameter${path}"

@@ -121,8 +121,8 @@ variable "reserved_concurrency" {
   default     = -1
 
   validation {
-    condition     = var.reserved_concurrency == -1 || (var.reserved_concurrency >= 1 && var.reserved_concurrency <= 1000)
-    error_message = "reserved_concurrency must be 1 to 1000, or -1 (0 would switch the function off)."
+    condition     = var.reserved_concurrency == -1 || (var.reserved_concurrency >= 1 && var.reserved_concurrency <= 1000 && floor(var.reserved_concurrency) == var.reserved_concurrency)
+    error_message = "reserved_concurrency must be a whole number from 1 to 1000, or -1 (0 would switch the function off)."
   }
 }
 
@@ -158,7 +158,7 @@ variable "network" {
   default = null
 
   validation {
-    condition     = var.network == null || try(length(var.network.subnet_ids) >= 2, false)
-    error_message = "network needs subnets in two zones, or one zone's failure stops the function."
+    condition     = var.network == null || try(length(distinct(var.network.subnet_ids)) == max(2, length(var.network.subnet_ids)), false)
+    error_message = "network needs different subnets in two zones, or one zone's failure stops the function."
   }
 }

@@ -46,7 +46,7 @@ module "approve" {
   timeout_seconds      = 25
   environment          = local.environment
   policy_json          = data.aws_iam_policy_document.approve.json
-  secret_parameters    = [var.link_key_parameter]
+  secret_parameters    = distinct(concat([var.link_key_parameter], var.token_parameters)) # a team with members answers with a token
   kms_key_arn          = var.kms_key_arn
   log_retention_days   = var.log_retention_days
   reserved_concurrency = var.approve_concurrency

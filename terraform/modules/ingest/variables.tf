@@ -61,7 +61,7 @@ variable "policies" {
 }
 
 variable "token_parameters" {
-  description = "Paths of the SSM parameters with the credentials of the scopes: bearer tokens, HMAC keys, passwords."
+  description = "Paths of the SSM parameters with credentials: of the scopes (bearer tokens, HMAC keys, passwords), and of people who answer."
   type        = list(string)
   default     = []
 
@@ -141,8 +141,8 @@ variable "ingest_concurrency" {
   default     = 20
 
   validation {
-    condition     = var.ingest_concurrency == -1 || (var.ingest_concurrency >= 1 && var.ingest_concurrency <= 1000)
-    error_message = "ingest_concurrency must be 1 to 1000, or -1 (0 would switch the function off)."
+    condition     = var.ingest_concurrency == -1 || (var.ingest_concurrency >= 1 && var.ingest_concurrency <= 1000 && floor(var.ingest_concurrency) == var.ingest_concurrency)
+    error_message = "ingest_concurrency must be a whole number from 1 to 1000, or -1 (0 would switch the function off)."
   }
 }
 
@@ -152,8 +152,8 @@ variable "approve_concurrency" {
   default     = 5
 
   validation {
-    condition     = var.approve_concurrency == -1 || (var.approve_concurrency >= 1 && var.approve_concurrency <= 1000)
-    error_message = "approve_concurrency must be 1 to 1000, or -1 (0 would switch the function off)."
+    condition     = var.approve_concurrency == -1 || (var.approve_concurrency >= 1 && var.approve_concurrency <= 1000 && floor(var.approve_concurrency) == var.approve_concurrency)
+    error_message = "approve_concurrency must be a whole number from 1 to 1000, or -1 (0 would switch the function off)."
   }
 }
 

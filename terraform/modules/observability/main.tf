@@ -84,6 +84,26 @@ locals {
         above       = 0
       }
     },
+    {
+      unauthorized = {
+        description = "Ten deliveries in five minutes had no valid credentials: a sender's token is wrong, or somebody is trying"
+        namespace   = "RunbookEngine"
+        metric      = "Deliveries"
+        dimensions  = { outcome = "unauthorized" }
+        minutes     = 5
+        statistic   = "Sum"
+        above       = 9
+      }
+      unusable = {
+        description = "AWS delivered what no scope takes, or what is no alert: it was not handled; the log of alert_ingest says why"
+        namespace   = "RunbookEngine"
+        metric      = "Deliveries"
+        dimensions  = { outcome = "unusable" }
+        minutes     = 5
+        statistic   = "Sum"
+        above       = 0
+      }
+    },
   )
 }
 

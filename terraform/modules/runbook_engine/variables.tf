@@ -75,6 +75,11 @@ variable "pause_parameter" {
     condition     = can(regex("^/[A-Za-z0-9/._-]+$", var.pause_parameter))
     error_message = "pause_parameter must be a path such as /runbook-engine/pause."
   }
+
+  validation {
+    condition     = var.pause_parameter != var.link_key_parameter
+    error_message = "pause_parameter and link_key_parameter must differ: whoever pauses the engine must not replace the key that signs approvals."
+  }
 }
 
 variable "secret_parameters" {
@@ -138,8 +143,8 @@ variable "network" {
   default = null
 
   validation {
-    condition     = var.network == null || try(length(var.network.subnet_ids) >= 2, false)
-    error_message = "network needs subnets in two zones, or one zone's failure stops remediation."
+    condition     = var.network == null || try(length(distinct(var.network.subnet_ids)) == max(2, length(var.network.subnet_ids)), false)
+    error_message = "network needs different subnets in two zones, or one zone's failure stops remediation."
   }
 
   validation {
@@ -159,8 +164,8 @@ variable "drive_concurrency" {
   default     = 10
 
   validation {
-    condition     = var.drive_concurrency == -1 || (var.drive_concurrency >= 1 && var.drive_concurrency <= 1000)
-    error_message = "drive_concurrency must be 1 to 1000, or -1 (0 would switch the function off)."
+    condition     = var.drive_concurrency == -1 || (var.drive_concurrency >= 1 && var.drive_concurrency <= 1000 && floor(var.drive_concurrency) == var.drive_concurrency)
+    error_message = "drive_concurrency must be a whole number from 1 to 1000, or -1 (0 would switch the function off)."
   }
 }
 
@@ -170,8 +175,8 @@ variable "sweep_concurrency" {
   default     = 1
 
   validation {
-    condition     = var.sweep_concurrency == -1 || (var.sweep_concurrency >= 1 && var.sweep_concurrency <= 1000)
-    error_message = "sweep_concurrency must be 1 to 1000, or -1 (0 would switch the function off)."
+    condition     = var.sweep_concurrency == -1 || (var.sweep_concurrency >= 1 && var.sweep_concurrency <= 1000 && floor(var.sweep_concurrency) == var.sweep_concurrency)
+    error_message = "sweep_concurrency must be a whole number from 1 to 1000, or -1 (0 would switch the function off)."
   }
 }
 

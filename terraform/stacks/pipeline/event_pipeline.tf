@@ -3,7 +3,7 @@
 # Everything is in the modules; here they are joined.
 
 locals {
-  environment = merge(module.runbook_engine.bundle_environment, var.environment, {
+  environment = merge(var.environment, module.runbook_engine.bundle_environment, { # what is ours wins
     RUNBOOK_TABLE        = module.incident_store.name
     RUNBOOK_BUS          = module.event_bus.name
     RUNBOOK_TOPIC_ONCALL = module.notify.topic_arn

@@ -87,7 +87,7 @@ variable "environment" {
 }
 
 variable "token_parameters" {
-  description = "Paths of the SSM parameters with the credentials of the scopes: bearer tokens, HMAC keys, passwords."
+  description = "Paths of the SSM parameters with credentials: of the scopes (bearer tokens, HMAC keys, passwords), and of people who answer."
   type        = list(string)
   default     = []
 
@@ -152,8 +152,8 @@ variable "network" {
   default = null
 
   validation {
-    condition     = var.network == null || try(length(var.network.subnet_ids) >= 2, false)
-    error_message = "network needs subnets in two zones, or one zone's failure stops remediation."
+    condition     = var.network == null || try(length(distinct(var.network.subnet_ids)) == max(2, length(var.network.subnet_ids)), false)
+    error_message = "network needs different subnets in two zones, or one zone's failure stops remediation."
   }
 
   validation {
@@ -178,8 +178,8 @@ variable "concurrency" {
   default = {}
 
   validation {
-    condition     = alltrue([for calls in values(var.concurrency) : calls == -1 || (calls >= 1 && calls <= 1000)])
-    error_message = "concurrency must be 1 to 1000 for each function, or -1 (0 would switch it off)."
+    condition     = alltrue([for calls in values(var.concurrency) : calls == -1 || (calls >= 1 && calls <= 1000 && floor(calls) == calls)])
+    error_message = "concurrency must be a whole number from 1 to 1000 for each function, or -1 (0 would switch it off)."
   }
 }
 
@@ -245,9 +245,9 @@ variable "sqs_queues" {
 }
 
 variable "oncall_severities" {
-  description = "Severities of unhandled alerts that the on-call hears of at once."
+  description = "Severities of unhandled alerts that the on-call hears of at once. unknown is one: an alarm of CloudWatch without the tag severity may be the worst of all."
   type        = set(string)
-  default     = ["critical", "high"]
+  default     = ["critical", "high", "unknown"]
 
   validation {
     condition     = length(var.oncall_severities) > 0 && length(setsubtract(var.oncall_severities, ["critical", "high", "warning", "low", "info", "unknown"])) == 0

@@ -218,6 +218,34 @@ def test_a_wrong_place_is_said_in_one_sentence(argv: tuple[str, ...], sentence: 
     assert sentence in result.err
 
 
+@pytest.mark.parametrize(
+    "adapters",
+    [
+        pytest.param("flags: {adapter: files, path: f.json}", id="no adapter of AWS"),
+        pytest.param("pause: {adapter: ssm, parameter: /pause}", id="only what belongs to the host"),
+    ],
+)
+@pytest.mark.parametrize(
+    "argv",
+    [("--format", "iam"), ("--check", "given.json"), ("--check", "given.json", "--format", "json")],
+    ids=["a policy", "a comparison", "a comparison for scripts"],
+)
+def test_an_installation_outside_aws_has_no_policy(folder: Path, adapters: str, argv: tuple[str, ...]) -> None:
+    """An empty one would be blessed, and every call refused."""
+    served = "  functions: {adapter: lambda}\n  flags: {adapter: FLAGS}\n"
+    (folder / "runbooks" / "engine.yaml").write_text(CONFIG.replace(served, f"  {adapters}\n"))
+    (folder / "given.json").write_text(json.dumps({"Version": "2012-10-17", "Statement": []}))
+
+    result = run(*argv, *WHERE)
+
+    assert (2, "") == (result.code, result.out)
+    assert result.err == (
+        "runbook: runbooks/engine.yaml: no adapter of AWS serves what runbooks change or look at, so there is no "
+        "policy to tell (name the installation in AWS: --runbooks DIR --config FILE, as in --runbooks runbooks/aws "
+        "--config terraform/examples/engine.yaml)\n"
+    )
+
+
 def test_a_policy_that_is_too_long_is_said_beside_it(folder: Path) -> None:
     """AWS would refuse it, and the remedy is to say fewer runbooks at once."""
     targets = ", ".join(f'"function=orders-{number:03}:live"' for number in range(60))

@@ -125,14 +125,14 @@ def test_a_foreign_name_that_stands_for_nothing_is_kept_as_it_is(engine: Callabl
         pytest.param(
             {"kind": "deployment", "namespace": "kube-system", "name": "dns"},
             ("local",),
-            "schema: no change of the delivery is taken: invalid_target: scope deploys may not touch "
+            "not_ours: no change of the delivery is taken: invalid_target: scope deploys may not touch "
             "deployment=kube-system/dns",
             id="a target of somebody else",
         ),
         pytest.param(
             {"kind": "deployment", "namespace": "apps", "name": "web"},
             ("blue", "green"),
-            "schema: no change of the delivery is taken: invalid_target: apps/deployment/web names no place, and there "
+            "not_ours: no change of the delivery is taken: invalid_target: apps/deployment/web names no place, and there "
             "are several: blue, green",
             id="one of several clusters",
         ),

@@ -71,6 +71,15 @@ run "archives_and_audits" {
   }
 }
 
+run "tells_what_nobody_graded" {
+  command = plan
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.oncall.event_pattern).detail.severity == ["critical", "high", "unknown"]
+    error_message = "An alert without a severity may be the worst of all."
+  }
+}
+
 run "tells_the_severities_that_are_asked_for" {
   command = plan
 

@@ -111,6 +111,20 @@ run "refuses_a_package_that_is_not_there" {
   expect_failures = [aws_lambda_function.this]
 }
 
+run "refuses_one_subnet_told_twice_and_half_a_call" {
+  command = plan
+
+  variables {
+    network              = { subnet_ids = ["subnet-0a", "subnet-0a"], security_group_id = "sg-0a" }
+    reserved_concurrency = 1.5
+  }
+
+  expect_failures = [
+    var.network,
+    var.reserved_concurrency,
+  ]
+}
+
 run "refuses_what_makes_no_sense" {
   command = plan
 

@@ -117,6 +117,9 @@ run "refuses_what_makes_no_sense" {
     burst_limit = 10
     # refuses to leave every alarm out
     own_alarm_prefix = ""
+    # refuses half a call at a time
+    ingest_concurrency  = 1.5
+    approve_concurrency = 1.5
     # refuses an unknown source of deployments
     deployment_sources = ["aws.ec2"]
     # refuses a fifo topic
@@ -128,6 +131,8 @@ run "refuses_what_makes_no_sense" {
   expect_failures = [
     var.burst_limit,
     var.own_alarm_prefix,
+    var.ingest_concurrency,
+    var.approve_concurrency,
     var.deployment_sources,
     var.sns_topics,
     var.environment,

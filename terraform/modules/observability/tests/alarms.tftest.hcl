@@ -19,7 +19,7 @@ run "watches_everything" {
   command = plan
 
   assert {
-    condition     = toset(keys(aws_cloudwatch_metric_alarm.count)) == toset(["errors-alert-ingest", "errors-sweep", "throttles-alert-ingest", "throttles-sweep", "backlog-alert-ingest", "backlog-alerts", "dlq-driver", "driver-failed", "driver-timed-out", "api-errors"])
+    condition     = toset(keys(aws_cloudwatch_metric_alarm.count)) == toset(["errors-alert-ingest", "errors-sweep", "throttles-alert-ingest", "throttles-sweep", "backlog-alert-ingest", "backlog-alerts", "dlq-driver", "driver-failed", "driver-timed-out", "api-errors", "unauthorized", "unusable"])
     error_message = "Every function, queue, driver and the API must be watched."
   }
 
@@ -31,6 +31,21 @@ run "watches_everything" {
   assert {
     condition     = alltrue([for name in output.alarm_names : startswith(name, output.alarm_prefix)])
     error_message = "The engine leaves its own alarms out by their prefix."
+  }
+}
+
+run "counts_what_was_refused" {
+  command = plan
+
+  assert {
+    condition = { for key in ["unauthorized", "unusable"] : key => [
+      for alarm in [aws_cloudwatch_metric_alarm.count[key]] :
+      [alarm.namespace, alarm.metric_name, alarm.dimensions.outcome, alarm.statistic, alarm.comparison_operator, alarm.threshold, alarm.period, alarm.treat_missing_data]
+      ][0] } == {
+      unauthorized = ["RunbookEngine", "Deliveries", "unauthorized", "Sum", "GreaterThanThreshold", 9, 300, "notBreaching"]
+      unusable     = ["RunbookEngine", "Deliveries", "unusable", "Sum", "GreaterThanThreshold", 0, 300, "notBreaching"]
+    }
+    error_message = "A sender that is refused, and an event that cannot be taken, must be heard of."
   }
 }
 

@@ -133,6 +133,10 @@ run "refuses_what_makes_no_sense" {
     bundle = { key = "bundles/1.msgpack", digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" }
     # refuses a network that reaches nothing
     network = { vpc_id = "vpc-0a", subnet_ids = ["subnet-0a", "subnet-0b"], egress_cidrs = [] }
+    # refuses one parameter for two purposes
+    pause_parameter = "/runbook-engine/link-key"
+    # refuses half a sweep
+    sweep_concurrency = 1.5
     # refuses plain http for approvals
     approvals_url = "http://api.example.com/approvals"
   }
@@ -141,7 +145,21 @@ run "refuses_what_makes_no_sense" {
     var.action_policy_json,
     var.bundle,
     var.network,
+    var.pause_parameter,
+    var.sweep_concurrency,
     var.approvals_url,
+  ]
+}
+
+run "refuses_one_subnet_told_twice" {
+  command = plan
+
+  variables {
+    network = { vpc_id = "vpc-0a", subnet_ids = ["subnet-0a", "subnet-0a"], egress_cidrs = ["10.42.0.0/16"] }
+  }
+
+  expect_failures = [
+    var.network,
   ]
 }
 

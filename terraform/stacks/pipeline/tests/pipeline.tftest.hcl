@@ -52,6 +52,26 @@ run "takes_a_key_of_yours" {
   }
 }
 
+run "lets_nobody_replace_what_the_functions_open" {
+  command = plan
+
+  variables {
+    create_bundle_bucket = true
+    bundle               = { key = "bundles/1.msgpack", digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" }
+    environment          = { RUNBOOK_BUNDLE_DIGEST = "none", RUNBOOK_TABLE = "another", RUNBOOK_TOPIC_PAYMENTS = "arn:aws:sns:eu-west-1:123456789012:payments" }
+  }
+
+  assert {
+    condition     = local.environment.RUNBOOK_BUNDLE_DIGEST == var.bundle.digest && local.environment.RUNBOOK_TABLE == "runbook-engine"
+    error_message = "What the pipeline says of itself must win."
+  }
+
+  assert {
+    condition     = local.environment.RUNBOOK_TOPIC_PAYMENTS == var.environment.RUNBOOK_TOPIC_PAYMENTS
+    error_message = "What is added must arrive."
+  }
+}
+
 run "tells_of_a_zip_for_another_processor" {
   command = plan
 
@@ -82,5 +102,19 @@ run "refuses_what_makes_no_sense" {
     var.region,
     var.environment,
     var.concurrency,
+  ]
+}
+
+run "refuses_half_a_call_and_one_subnet_told_twice" {
+  command = plan
+
+  variables {
+    concurrency = { sweep = 1.5 }
+    network     = { vpc_id = "vpc-0a", subnet_ids = ["subnet-0a", "subnet-0a"], egress_cidrs = ["10.42.0.0/16"] }
+  }
+
+  expect_failures = [
+    var.concurrency,
+    var.network,
   ]
 }
