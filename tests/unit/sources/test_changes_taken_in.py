@@ -132,8 +132,8 @@ def test_a_foreign_name_that_stands_for_nothing_is_kept_as_it_is(engine: Callabl
         pytest.param(
             {"kind": "deployment", "namespace": "apps", "name": "web"},
             ("blue", "green"),
-            "not_ours: no change of the delivery is taken: invalid_target: apps/deployment/web names no place, and there "
-            "are several: blue, green",
+            "not_ours: no change of the delivery is taken: invalid_target: apps/deployment/web names no place, and "
+            "there are several: blue, green",
             id="one of several clusters",
         ),
     ],
