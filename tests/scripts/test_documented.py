@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 
@@ -17,8 +19,9 @@ COMMANDS = [
     for page in PAGES
     for block in blocks_of(page)
     if block.language == "sh"
-    for line in block.text.splitlines()
+    for line in block.text.replace("\\\n", " ").splitlines()
 ]
+RUNBOOK = "import sys; from runbook_engine.entrypoints.cli import main; sys.exit(main())"
 TEXT = "\n".join(page.read_text() for page in PAGES)
 
 
@@ -40,8 +43,12 @@ def test_command_can_be_typed(rig: Rig, line: str) -> None:
             for name in re.findall(r"-var=(\w+)=", line):
                 assert f'variable "{name}"' in declared
             assert arguments[0] in ("init", "apply", "destroy", "output")
+        case [".venv/bin/runbook", *arguments]:
+            typed = arguments[: arguments.index(">")] if ">" in arguments else arguments
+            done = subprocess.run([sys.executable, "-c", RUNBOOK, *typed], cwd=ROOT, capture_output=True, check=False)
+            assert done.returncode == 0, done.stderr.decode()
         case _:
-            assert words[0] in ("aws", "make")
+            assert words[0] in ("aws", "make", "mkdir")
 
 
 def test_outputs_that_pages_name_are_there() -> None:
