@@ -10,8 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runbook_engine.engine import Engine, Receipt
+    from runbook_engine.engine import Engine
     from runbook_engine.errors import RunbookError
+    from runbook_engine.intake.receipt import Receipt
     from runbook_engine.model.alert import Alert
     from runbook_engine.model.bundle import Bundle
     from runbook_engine.model.delivery import Request
@@ -40,7 +41,7 @@ _HOMES = {
     "Outcome": "model.plan",
     "Plan": "model.plan",
     "Progress": "model.plan",
-    "Receipt": "engine",
+    "Receipt": "intake.receipt",
     "Registry": "registry",
     "Request": "model.delivery",
     "Runbook": "model.runbook",

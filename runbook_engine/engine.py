@@ -28,6 +28,7 @@ from runbook_engine.guardrails import ceiling_of, effective_mode
 from runbook_engine.intake.builder import IntakeBuilder
 from runbook_engine.intake.by_hand import intake_by_hand, open_by_hand
 from runbook_engine.intake.changes import own_changes
+from runbook_engine.intake.receipt import Receipt, Taken, receipt_of, taken_in
 from runbook_engine.intake.wishes import Matched, open_wished
 from runbook_engine.matching.explain import Explanation, explain, explain_labels
 from runbook_engine.matching.index import Index
@@ -36,11 +37,11 @@ from runbook_engine.matching.placement import Entry
 from runbook_engine.model.alert import Alert
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.configuration import Configuration
-from runbook_engine.model.delivery import Parsed, Rejected, Request, SourceSettings
+from runbook_engine.model.delivery import Parsed, Request, SourceSettings
 from runbook_engine.model.directive import Directive
 from runbook_engine.model.execution import ApprovalRequest, Approved, Execution, Member
 from runbook_engine.model.guardrail import Verdict
-from runbook_engine.model.incident import Arrival, ExecutionReport, IncidentReport, Intake
+from runbook_engine.model.incident import ExecutionReport, IncidentReport, Intake
 from runbook_engine.model.plan import Plan
 from runbook_engine.model.runbook import Mode, ModeRule, Runbook
 from runbook_engine.model.signal import Signal
@@ -55,31 +56,6 @@ MOST_TRIES = 50  # in a storm every delivery touches the same incident, and some
 LONGEST_PAUSE = 0.05  # seconds
 SHORTEST_HASH = 4
 EXPIRE_BATCH = 100
-
-
-class Taken(msgspec.Struct, frozen=True, kw_only=True):
-    """One alert that brought news, and whether a runbook took it."""
-
-    name: str
-    status: str
-    severity: str
-    alert_key: str
-    incident_id: str
-    handled: bool
-
-
-class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one delivery. Everything in it is durable."""
-
-    accepted: int
-    rejected: tuple[Rejected, ...] = ()
-    opened: tuple[str, ...] = ()  # executions
-    joined: tuple[str, ...] = ()
-    incidents: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    changes: int = 0  # that others made, kept for "what changed?"
-    alerts: tuple[Taken, ...] = ()  # those that brought news
-    due: tuple[str, ...] = ()  # executions that want to be driven now because of it, those that only tell included
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,19 +151,9 @@ class Engine:
             self.journal.record_change(target, event)
         intake = self._record(
             lambda: self._intake.build(parsed.alerts, request.received_at),
-            lambda intake: announce(_taken_in(intake)),
+            lambda intake: announce(taken_in(intake)),
         )
-        return Receipt(
-            accepted=len(parsed.alerts),
-            rejected=parsed.rejected + refused,
-            opened=tuple(execution.id for execution in intake.opened if not execution.ended),
-            joined=tuple(execution_id for _, execution_id, _ in intake.joined),
-            incidents=tuple(dict.fromkeys(incident.id for incident in intake.incidents)),
-            warnings=parsed.warnings,
-            changes=len(changes),
-            alerts=_taken_in(intake),
-            due=_wanting(intake),
-        )
+        return receipt_of(intake, parsed, refused, changes=len(changes))
 
     def expire(self, now: datetime) -> int:
         """Expire episodes of which nobody has spoken for long; their changes stay. Returns how many."""
@@ -385,29 +351,6 @@ class Engine:
         if team.members and person not in team.members:
             return f"{person} is not in {team.name}, which must answer: {', '.join(team.members)}"
         return ""
-
-
-def _taken_in(intake: Intake) -> tuple[Taken, ...]:
-    return tuple(_taken(arrival) for arrival in intake.arrivals)
-
-
-def _taken(arrival: Arrival) -> Taken:
-    alert = arrival.alert
-    return Taken(
-        name=alert.name,
-        status=alert.status,
-        severity=alert.severity,
-        alert_key=alert.alert_key,
-        incident_id=arrival.incident_id,
-        handled=any(decision.outcome in ("opened", "joined") for decision in arrival.decisions),
-    )
-
-
-def _wanting(intake: Intake) -> tuple[str, ...]:
-    opened = (execution.id for execution in intake.opened)
-    joined = (execution_id for _, execution_id, _ in intake.joined)
-    told = (execution_id for execution_id, _ in intake.signals)
-    return tuple(dict.fromkeys((*opened, *joined, *told)))
 
 
 def _demand_same_plan(actual: str, given: str) -> None:

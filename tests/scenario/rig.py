@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
-from runbook_engine.engine import Engine, Receipt
+from runbook_engine.engine import Engine
+from runbook_engine.intake.receipt import Receipt
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.check import DoNoHarm, QueryCheck
 from runbook_engine.model.configuration import Configuration, Receiver, Scope, Team

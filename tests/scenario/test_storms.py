@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-from runbook_engine.engine import Receipt
+from runbook_engine.intake.receipt import Receipt
 from runbook_engine.model.delivery import Request
 from tests.scenario.rig import ALERT, MINUTE, Rig
 

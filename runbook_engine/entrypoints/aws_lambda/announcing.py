@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from runbook_engine.engine import Taken
 from runbook_engine.entrypoints.aws_lambda.host import Host
 from runbook_engine.errors import Overloaded
+from runbook_engine.intake.receipt import Taken
 from runbook_engine.model.bus import BUS_VERSION, BusEvent
 from runbook_engine.model.configuration import Scope
 
@@ -51,9 +51,8 @@ class Announcer:
         """Return one event for what is too much to be told one by one: nobody would read a thousand pages."""
         if not alerts:
             return []
-        first = alerts[0]
-        handled = all(alert.handled for alert in alerts)
-        return [self._about(f"{len(alerts)} more alerts of this delivery", first, handled=handled, alert_key="")]
+        gravest, name = alerts[0], f"{len(alerts)} more alerts of this delivery"
+        return [self._about(name, gravest, handled=gravest.handled, alert_key="")]
 
     def _event(self, alert: Taken) -> BusEvent:
         return self._about(alert.name, alert, handled=alert.handled, alert_key=alert.alert_key)

@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 
-from runbook_engine.engine import Receipt
 from runbook_engine.entrypoints.aws_lambda.announcing import Announcer
 from runbook_engine.entrypoints.aws_lambda.host import Host
 from runbook_engine.entrypoints.logs import Level, say_error
 from runbook_engine.entrypoints.refusals import refusal_of
 from runbook_engine.errors import InvalidAlert, RunbookError, Unauthenticated
+from runbook_engine.intake.receipt import Receipt
 from runbook_engine.model.configuration import Scope
 from runbook_engine.model.delivery import Request
 from runbook_engine.sources.envelope import (

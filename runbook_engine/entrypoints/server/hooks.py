@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from flask import Blueprint, Response, request
 
-from runbook_engine.engine import Engine, Receipt
+from runbook_engine.engine import Engine
 from runbook_engine.entrypoints.backlog import Backlog
 from runbook_engine.entrypoints.credentials import Bearer, Keyring
 from runbook_engine.entrypoints.logs import EventLog
@@ -18,6 +18,7 @@ from runbook_engine.entrypoints.metrics import Metrics
 from runbook_engine.entrypoints.server.answers import answer
 from runbook_engine.entrypoints.server.bodies import read_body
 from runbook_engine.errors import InvalidAlert, RunbookError
+from runbook_engine.intake.receipt import Receipt
 from runbook_engine.model.delivery import Headers, Request
 from runbook_engine.ports import Clock
 

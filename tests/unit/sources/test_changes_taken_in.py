@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from runbook_engine.engine import Engine, Receipt
+from runbook_engine.engine import Engine
 from runbook_engine.errors import InvalidAlert
+from runbook_engine.intake.receipt import Receipt
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.delivery import Request
 from runbook_engine.model.target import Target

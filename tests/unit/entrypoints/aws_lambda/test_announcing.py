@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from runbook_engine.engine import Taken
 from runbook_engine.entrypoints.aws_lambda.announcing import MOST_TOLD, Announcer
 from runbook_engine.errors import Overloaded
+from runbook_engine.intake.receipt import Taken
 from runbook_engine.model.bus import BusEvent, Unpublished
 from runbook_engine.model.configuration import Scope
 
@@ -103,3 +103,14 @@ def test_a_bus_that_is_down_stops_no_alert_that_a_runbook_takes() -> None:
     announce.tell_the_rest((taken("handled", handled=True),))
 
     assert bus.events == []
+
+
+def test_a_crowd_that_a_runbook_takes_pages_nobody_for_one_that_is_over() -> None:
+    """Of those that are told after they are stored none fires without a runbook, and their number says no other."""
+    announce, bus = announcing()
+    crowd = [taken(f"handled-{number}", handled=True) for number in range(MOST_TOLD + 1)]
+
+    announce.tell_the_rest((*crowd, taken("over", "info", status="resolved")))
+
+    assert bus.names[-1] == "2 more alerts of this delivery"
+    assert bus.events[-1].detail["handled"] is True
