@@ -79,7 +79,7 @@ class Database:
         pool.idle.append(connection)
 
     def _open(self) -> sqlite3.Connection:
-        if not self.path.exists():
+        if self._opened_file is None and not self.path.exists():  # one that was in use is never made anew
             create(self.path)
         connection = sqlite3.connect(
             f"{self.path.as_uri()}?mode=rw",
@@ -92,6 +92,7 @@ class Database:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA fullfsync = ON")  # macOS: through the drive's own cache
             check(connection, self.path)
+            self._refuse_other_file()
         except BaseException:
             connection.close()
             raise

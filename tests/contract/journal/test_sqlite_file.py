@@ -361,3 +361,16 @@ def test_explain_names_the_remedy_when_sqlite_reports(
 
     assert kind is type(error)
     assert says.replace("FILE", str(file)).replace("FOLDER", str(tmp_path)) == str(error)
+
+
+def test_a_journal_that_is_moved_while_a_connection_is_opened_is_not_made_anew(tmp_path: Path) -> None:
+    """Between the look and the opening it may go away: an empty one in its place would hide what is in it."""
+    path = tmp_path / "journal.sqlite3"
+    database = Database(path, timedelta(seconds=1))
+    with database.reading():
+        path.rename(tmp_path / "away.sqlite3")
+
+        with pytest.raises(sqlite3.OperationalError):
+            database._open()
+
+    assert not path.exists()
