@@ -14,6 +14,7 @@ from runbook_engine.model.execution import Execution
 from runbook_engine.model.group import Group
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.model.signal import Signal
+from runbook_engine.model.storm import Latch
 
 IncidentStatus = Literal["open", "mitigated", "resolved"]
 
@@ -60,8 +61,8 @@ Join = tuple[str, str, Signal]  # a slot, the execution that must hold it, and t
 class Intake(msgspec.Struct, frozen=True, kw_only=True):
     """All that one delivery changes, stored in one transaction or not at all.
 
-    Episodes, incidents and groups carry the version they were read with; the journal stores version + 1. A slot in
-    `opened` must be free, a slot in `joined` must be held by the execution named: else StaleVersion.
+    Episodes, incidents, groups and the latch carry the version they were read with; the journal stores version + 1. A
+    slot in `opened` must be free, a slot in `joined` must be held by the execution named: else StaleVersion.
     """
 
     episodes: tuple[Episode, ...] = ()
@@ -72,6 +73,7 @@ class Intake(msgspec.Struct, frozen=True, kw_only=True):
     joined: tuple[Join, ...] = ()
     signals: tuple[tuple[str, Signal], ...] = ()  # execution id, signal
     arrivals: tuple[Arrival, ...] = ()
+    latch: Latch | None = None
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):

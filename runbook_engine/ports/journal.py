@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from runbook_engine.model.observation import ChangeEvent
     from runbook_engine.model.runbook import Runbook
     from runbook_engine.model.signal import Signal
+    from runbook_engine.model.standing import End
+    from runbook_engine.model.storm import Latch
     from runbook_engine.model.target import Target
 
 
@@ -51,6 +53,14 @@ class Ledger(Protocol):
         """Return how many changes of other executions stand under a budget key since then."""
         ...
 
+    def latch(self) -> Latch:
+        """Return the storm latch; version 0 when nothing was ever stored."""
+        ...
+
+    def ends(self, runbook: str, digest: str, limit: int) -> tuple[End, ...]:
+        """Return how runs of a runbook as it is written in this digest ended, newest first."""
+        ...
+
 
 class Journal(Ledger, Protocol):
     """The atomic store. A method that writes is one transaction; when it returns, it is durable."""
@@ -70,6 +80,8 @@ class Journal(Ledger, Protocol):
         group: Group | None = None,
         release_locks: bool = False,
         evidence: Sequence[Evidence] = (),
+        trace: bytes = b"",
+        end: End | None = None,
         now: datetime,
     ) -> Committed | Refused:
         """Store version `expected_version + 1` with its audit records, if the stored version is the expected one.
@@ -77,11 +89,16 @@ class Journal(Ledger, Protocol):
         Claims are checked and taken in the same transaction: the first that does not hold refuses the whole. So
         does a slot that the execution names now, did not name before, and another one holds; the execution gives up
         the one it had. `joins` let its alerts join others: StaleVersion unless those hold the slots. `group` is
-        stored with it, under the version that it was read with: StaleVersion when it has moved.
+        stored with it, under the version that it was read with: StaleVersion when it has moved. `trace` is what
+        happened, as bytes for `trace`; `end` is how it ended, kept once for each execution.
         Due is `execution.due_at`, or now when signals wait that this version has not consumed. An execution
         that no longer absorbs gives up its slot and its followers; while unconsumed signals wait it may not:
         StaleVersion. Raises StaleVersion.
         """
+        ...
+
+    def trace(self, execution_id: str) -> tuple[bytes, ...]:
+        """Return what commits said had happened, in their order; those that said nothing left out."""
         ...
 
     def signals(self, execution_id: str, after: int) -> tuple[Signal, ...]:

@@ -28,6 +28,8 @@ from runbook_engine.model.incident import Arrival, Evidence, Incident, Intake, J
 from runbook_engine.model.observation import ChangeEvent
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.model.signal import Signal
+from runbook_engine.model.standing import End
+from runbook_engine.model.storm import Latch
 from runbook_engine.model.target import Target
 from runbook_engine.ports import Committed, Refused
 from runbook_engine.testing.memory_changes import MemoryChanges
@@ -46,6 +48,7 @@ class _Entry:
     signals: list[Signal] = field(default_factory=list)
     audit: list[AuditRecord] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
+    trace: list[bytes] = field(default_factory=list)
 
 
 class MemoryJournal:
@@ -63,6 +66,8 @@ class MemoryJournal:
         self._groups = MemoryGroups()
         self._arrivals: list[Arrival] = []
         self._runbooks: dict[str, Runbook] = {}
+        self._latch = Latch()
+        self._ends: dict[str, End] = {}  # by execution
 
     def load(self, execution_id: str) -> Execution:
         """Return the newest version. Raises UnknownExecution."""
@@ -80,6 +85,8 @@ class MemoryJournal:
         group: Group | None = None,
         release_locks: bool = False,
         evidence: Sequence[Evidence] = (),
+        trace: bytes = b"",
+        end: End | None = None,
         now: datetime,
     ) -> Committed | Refused:
         """Store the next version with all that belongs to it, or nothing. Raises StaleVersion."""
@@ -105,9 +112,18 @@ class MemoryJournal:
             entry.due = due_after_commit(following, signals=len(entry.signals), now=now)
             entry.audit.extend(kept_records)
             entry.evidence.extend(kept_evidence)
+            entry.trace.extend([trace] if trace else [])
+            if end is not None:
+                self._ends[end.execution_id] = _kept(end)
             self._groups.store(_given(group))
             self._join(joins)
         return Committed(following.version)
+
+    def trace(self, execution_id: str) -> tuple[bytes, ...]:
+        """Return what commits said had happened, in their order."""
+        with self._lock:
+            entry = self._entries.get(execution_id)
+            return tuple(entry.trace) if entry else ()
 
     def signals(self, execution_id: str, after: int) -> tuple[Signal, ...]:
         """Return the signals with a number above `after`, in order."""
@@ -173,6 +189,17 @@ class MemoryJournal:
         with self._lock:
             return len(self._claims.changes_after(key, since, other_than))
 
+    def latch(self) -> Latch:
+        """Return the storm latch."""
+        with self._lock:
+            return self._latch
+
+    def ends(self, runbook: str, digest: str, limit: int) -> tuple[End, ...]:
+        """Return how runs of a runbook as it is written in this digest ended, newest first."""
+        with self._lock:
+            found = [end for end in self._ends.values() if (end.runbook, end.digest) == (runbook, digest)]
+        return tuple(sorted(found, key=lambda end: (end.at, end.execution_id), reverse=True)[:limit])
+
     def record(self, intake: Intake) -> None:
         """Store one delivery. Raises StaleVersion when an episode, incident, group or slot has moved."""
         with self._lock:
@@ -180,6 +207,8 @@ class MemoryJournal:
             self._episodes |= {new.alert_key: _following(new) for new in intake.episodes}
             self._incidents |= {new.id: _following(new) for new in intake.incidents}
             self._groups.store(intake.groups)
+            if intake.latch is not None:
+                self._latch = _following(intake.latch)
             for runbook in intake.runbooks:
                 self._runbooks.setdefault(runbook.digest, _kept(runbook))
             for execution in intake.opened:
@@ -342,6 +371,8 @@ class MemoryJournal:
             "an incident of this delivery", [(new.id, new.version) for new in intake.incidents], self._incidents
         )
         self._groups.refuse_moved(intake.groups)
+        if intake.latch is not None and intake.latch.version != self._latch.version:
+            raise StaleVersion("the storm latch has moved since it was read: read it again")
         if _any_taken([execution.id for execution in opened], self._entries):
             raise StaleVersion("an execution of this delivery is there already: read the slots again")
         if _any_taken([execution.slot for execution in opened], self._slots):

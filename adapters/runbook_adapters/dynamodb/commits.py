@@ -9,12 +9,14 @@ from datetime import datetime
 from runbook_adapters.dynamodb import executions, keys, ledger, versions
 from runbook_adapters.dynamodb.deliveries import join, joined_keys, refuse_lost_slots
 from runbook_adapters.dynamodb.executions import Stored
+from runbook_adapters.dynamodb.items import with_body
 from runbook_adapters.dynamodb.work import Work
 from runbook_engine.model.audit import AuditRecord
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.group import Group
 from runbook_engine.model.guardrail import Claim, Lock
 from runbook_engine.model.incident import Evidence, Join
+from runbook_engine.model.standing import End
 from runbook_engine.ports import Committed, Refused
 
 
@@ -30,6 +32,8 @@ class Commit:
     group: Group | None = None
     release_locks: bool = False
     evidence: Sequence[Evidence] = ()
+    trace: bytes = b""
+    end: End | None = None
     now: datetime
 
     @property
@@ -57,8 +61,18 @@ def apply(work: Work, commit: Commit, serial: Callable[[], str]) -> Committed | 
     evidence = {serial(): piece for piece in commit.evidence}
     executions.append_records(work, execution.id, old, commit.records, evidence)
     executions.replace(work, execution, old, audited=len(commit.records), locks=locks, now=commit.now)
+    _keep_beside(work, commit)
     join(work, commit.joins)
     return Committed(execution.version)
+
+
+def _keep_beside(work: Work, commit: Commit) -> None:
+    """Keep what happened, and how it ended."""
+    if commit.trace:
+        work.add(keys.trace(commit.execution.id, commit.execution.version), with_body({}, commit.trace))
+    if commit.end is not None:
+        end = commit.end
+        work.point(keys.end(end.runbook, end.digest, end.at, end.execution_id), with_body({}, end))
 
 
 def _locks(work: Work, commit: Commit, old: Stored) -> tuple[str, ...]:

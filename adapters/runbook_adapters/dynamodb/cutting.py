@@ -67,6 +67,7 @@ class Cut:
                     told,
                     incidents=incidents.after(number),
                     groups=groups.of(told.opened, last=last),
+                    latch=intake.latch if number == 0 else None,
                     runbooks=tuple(runbooks.pop(digest) for digest in used if digest in runbooks),
                 ),
                 tuple(follow for alert_key in batch for follow in self._follows.get(alert_key, ())),
@@ -209,7 +210,7 @@ def _incident_items(intake: Intake) -> dict[str, set[str]]:
 
 
 def _share(alert_key: str, fields: Said, incidents: Mapping[str, set[str]]) -> _Share:
-    intake = Intake(**{name: tuple(values) for name, values in fields.items()})
+    intake = Intake(**{name: tuple(values) for name, values in fields.items()})  # type: ignore[arg-type]  # lists only
     items = {f"alert {alert_key}", *incidents.get(alert_key, ())}
     for execution in intake.opened:
         items |= {f"{what} {execution.id}" for what in ("execution", "slot", "listed")}

@@ -46,6 +46,7 @@ def judge(work: Work, intake: Intake) -> None:
     alerts.refuse_moved_episodes(work, intake.episodes)
     versions.refuse_moved_incidents(work, intake.incidents)
     versions.refuse_moved_groups(work, intake.groups)
+    versions.refuse_moved_latch(work, intake.latch)
     if _any_there(work, [keys.execution(execution.id) for execution in opened]):
         raise StaleVersion("an execution of this delivery is there already: read the slots again")
     if _any_there(work, [executions.slot_key(execution.slot) for execution in opened]):
@@ -66,6 +67,7 @@ def store(work: Work, delivery: Delivery, serial: Callable[[], str]) -> None:
         versions.write_incident(work, incident)
     for group in intake.groups:
         versions.write_group(work, group)
+    versions.write_latch(work, intake.latch)
     for execution in intake.opened:
         executions.insert(work, msgspec.structs.replace(execution, version=0))
     for alert_key, execution_id in delivery.follows:
@@ -149,6 +151,7 @@ def _wanted(intake: Intake) -> list[Key]:
         *(keys.alert(episode.alert_key) for episode in intake.episodes),
         *(keys.incident(incident.id) for incident in intake.incidents),
         *(keys.group(group.id) for group in intake.groups),
+        *([versions.LATCH] if intake.latch is not None else []),
         *(keys.execution(execution.id) for execution in intake.opened),
         *(executions.slot_key(execution.slot) for execution in intake.opened),
         *(keys.one("DIGEST", runbook.digest) for runbook in intake.runbooks),

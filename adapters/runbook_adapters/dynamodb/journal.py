@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import partial
+from itertools import islice
 
 import msgspec
 
@@ -28,6 +29,8 @@ from runbook_engine.model.incident import Arrival, Evidence, Incident, Intake, J
 from runbook_engine.model.observation import ChangeEvent
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.model.signal import Signal
+from runbook_engine.model.standing import End
+from runbook_engine.model.storm import Latch
 from runbook_engine.model.target import Target
 from runbook_engine.ports import Committed, Refused
 
@@ -63,6 +66,8 @@ class DynamoJournal:
         group: Group | None = None,
         release_locks: bool = False,
         evidence: Sequence[Evidence] = (),
+        trace: bytes = b"",
+        end: End | None = None,
         now: datetime,
     ) -> Committed | Refused:
         """Store the next version with all that belongs to it, or nothing. Raises StaleVersion."""
@@ -75,11 +80,17 @@ class DynamoJournal:
             group=group,
             release_locks=release_locks,
             evidence=evidence,
+            trace=trace,
+            end=end,
             now=now,
         )
         with self._explained():
             self._lead(joins)
             return settle(self._table, lambda work: commits.apply(work, commit, self._serial))
+
+    def trace(self, execution_id: str) -> tuple[bytes, ...]:
+        """Return what commits said had happened, in their order."""
+        return self._all(bytes, keys.execution(execution_id).pk, "TRC#", "TRC#~")
 
     def signals(self, execution_id: str, after: int) -> tuple[Signal, ...]:
         """Return the signals with a number above `after`, in order."""
@@ -140,6 +151,18 @@ class DynamoJournal:
         """Return how many changes of other executions stand under a budget key after `since`."""
         with self._explained():
             return len(ledger.changes_after(Work(self._table), key, since, other_than))
+
+    def latch(self) -> Latch:
+        """Return the storm latch."""
+        item = self._item(versions.LATCH)
+        with self._explained():
+            return Latch() if item is None else body_of(item, Latch)
+
+    def ends(self, runbook: str, digest: str, limit: int) -> tuple[End, ...]:
+        """Return how runs of a runbook as it is written in this digest ended, newest first."""
+        with self._explained():
+            found = self._table.query(keys.ends(runbook, digest), "0", "9~", page=limit)
+            return bodies_of(islice(found, limit), End)
 
     def record(self, intake: Intake) -> None:
         """Store one delivery. Raises StaleVersion when an episode, incident, group or slot has moved.

@@ -63,6 +63,21 @@ def evidence(execution_id: str, serial: str) -> Key:
     return Key(named("EXEC", execution_id), f"EVI#{serial}")
 
 
+def trace(execution_id: str, version: int) -> Key:
+    """What happened before a version was stored."""
+    return Key(named("EXEC", execution_id), f"TRC#{version:010}")
+
+
+def ends(runbook: str, digest: str) -> str:
+    """The partition of how the runs of a runbook ended."""
+    return named("ENDS", f"{digest}#{runbook}")
+
+
+def end(runbook: str, digest: str, at: datetime, execution_id: str) -> Key:
+    """How one execution ended."""
+    return Key(ends(runbook, digest), newest_first(at, execution_id))
+
+
 def execution_of(incident_id: str, opened_at: datetime, execution_id: str) -> Key:
     """Where an incident and a runbook find an execution."""
     return Key(named("INC", incident_id), f"EXEC#{newest_first(opened_at, execution_id)}")

@@ -17,7 +17,9 @@ from runbook_adapters.dynamodb.work import Work
 from runbook_engine.errors import StaleVersion
 from runbook_engine.model.group import Group
 from runbook_engine.model.incident import Incident
+from runbook_engine.model.storm import Latch
 
+LATCH = keys.one("LATCH", "storm")
 POINTER = ("owner", "found")  # where the pointer to an item stands: it may have to go elsewhere
 
 
@@ -55,6 +57,19 @@ def write_group(work: Work, group: Group) -> None:
     kept = msgspec.structs.replace(group, version=group.version + 1)
     pointer = keys.newest("GROUPS", kept.runbook, kept.opened_at, kept.id)
     _write(work, keys.group(kept.id), with_body({"version": kept.version}, kept), pointer)
+
+
+def refuse_moved_latch(work: Work, latch: Latch | None) -> None:
+    """Raise StaleVersion unless the storm latch has the version that it was read with."""
+    if latch is not None:
+        refuse_moved(work, "the storm latch", [(LATCH, latch.version)])
+
+
+def write_latch(work: Work, latch: Latch | None) -> None:
+    """Store the storm latch under the version after the one that it was read with."""
+    if latch is not None:
+        kept = msgspec.structs.replace(latch, version=latch.version + 1)
+        work.put(LATCH, with_body({"version": kept.version}, kept))
 
 
 def newest_incident(table: Table, key: str) -> Incident | None:

@@ -14,6 +14,7 @@ import msgspec
 from runbook_adapters.sqlite.codec import json_list, optional_micros, pack, to_micros
 from runbook_adapters.sqlite.executions import append_signals, count_statuses
 from runbook_adapters.sqlite.groups import add_parts, write_groups
+from runbook_adapters.sqlite.records import write_latch
 from runbook_adapters.sqlite.versions import Row, changed, write_versions
 from runbook_engine.errors import StaleVersion
 from runbook_engine.model.due import due_after_commit
@@ -29,6 +30,7 @@ def write_intake(connection: sqlite3.Connection, intake: Intake) -> None:
     _write_episodes(connection, intake.episodes)
     _write_incidents(connection, intake.incidents)
     write_groups(connection, intake.groups)
+    write_latch(connection, intake.latch)
     _open(connection, intake.opened)
     write_runbooks(connection, intake.runbooks)
     refuse_lost_slots(connection, intake.joined)

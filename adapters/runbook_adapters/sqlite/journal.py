@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from runbook_adapters.sqlite import changes, deliveries, executions, groups, ledger
+from runbook_adapters.sqlite import records as beside
 from runbook_adapters.sqlite.codec import Body, from_micros, json_list, pack, to_micros, unpack_all
 from runbook_adapters.sqlite.database import Database
 from runbook_engine.errors import UnknownExecution, UnknownIncident, UnknownRunbook
@@ -21,6 +22,8 @@ from runbook_engine.model.incident import Arrival, Evidence, Incident, Intake, J
 from runbook_engine.model.observation import ChangeEvent
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.model.signal import Signal
+from runbook_engine.model.standing import End
+from runbook_engine.model.storm import Latch
 from runbook_engine.model.target import Target
 from runbook_engine.ports import Committed, Refused
 
@@ -53,6 +56,8 @@ class SqliteJournal:
         group: Group | None = None,
         release_locks: bool = False,
         evidence: Sequence[Evidence] = (),
+        trace: bytes = b"",
+        end: End | None = None,
         now: datetime,
     ) -> Committed | Refused:
         """Store the next version with all that belongs to it, or nothing. Raises StaleVersion."""
@@ -75,8 +80,15 @@ class SqliteJournal:
             executions.append_records(connection, following.id, records, evidence)
             executions.write_version(connection, following, body, old, len(records), now)
             groups.write_part(connection, following)
+            beside.write_trace(connection, following.id, following.version, trace)
+            beside.write_end(connection, end)
             deliveries.join(connection, joins)
         return Committed(following.version)
+
+    def trace(self, execution_id: str) -> tuple[bytes, ...]:
+        """Return what commits said had happened, in their order."""
+        query = "SELECT body FROM traces WHERE execution_id = ? ORDER BY version"
+        return tuple(body for (body,) in self._rows(query, execution_id))
 
     def signals(self, execution_id: str, after: int) -> tuple[Signal, ...]:
         """Return the signals with a number above `after`, in order."""
@@ -133,6 +145,16 @@ class SqliteJournal:
         """Return how many changes of other executions stand under a budget key after `since`."""
         with self._database.reading() as connection:
             return len(ledger.changes_after(connection, key, since, other_than))
+
+    def latch(self) -> Latch:
+        """Return the storm latch."""
+        with self._database.reading() as connection:
+            return beside.read_latch(connection)
+
+    def ends(self, runbook: str, digest: str, limit: int) -> tuple[End, ...]:
+        """Return how runs of a runbook as it is written in this digest ended, newest first."""
+        query = "SELECT body FROM ends WHERE runbook = ? AND digest = ? ORDER BY at DESC, execution_id DESC LIMIT ?"
+        return self._all(End, query, runbook, digest, limit)
 
     def record(self, intake: Intake) -> None:
         """Store one delivery. Raises StaleVersion when an episode, incident, group or slot has moved."""

@@ -20,7 +20,7 @@ from runbook_adapters.sqlite.changes import CHANGES
 from runbook_engine.errors import Unreadable
 
 APPLICATION_ID = 0x52424A31  # "RBJ1"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 GROUPS = """
 CREATE TABLE groups (
@@ -31,7 +31,17 @@ CREATE TABLE parts (
     group_id TEXT NOT NULL, opened_at INTEGER NOT NULL, execution_id TEXT NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (group_id, opened_at, execution_id)) WITHOUT ROWID;
 """
-UPGRADES = {1: GROUPS + CHANGES}  # layout -> what makes the next one of it
+RECORDS = """
+CREATE TABLE latch (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE ends (
+    runbook TEXT NOT NULL, digest TEXT NOT NULL, execution_id TEXT NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (runbook, digest, execution_id)) WITHOUT ROWID;
+CREATE INDEX ends_newest ON ends (runbook, digest, at DESC, execution_id DESC);
+CREATE TABLE traces (
+    execution_id TEXT NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (execution_id, version)) WITHOUT ROWID;
+"""
+UPGRADES = {1: GROUPS + CHANGES, 2: RECORDS}  # layout -> what makes the next one of it
 
 TABLES = f"""
 CREATE TABLE executions (
@@ -85,6 +95,7 @@ CREATE INDEX arrivals_incident ON arrivals (incident_id, at, serial);
 CREATE TABLE runbooks (digest TEXT PRIMARY KEY, body BLOB NOT NULL);
 {GROUPS}
 {CHANGES}
+{RECORDS}
 
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};

@@ -9,6 +9,9 @@ from runbook_engine.ports import Journal
 from tests.emulators.dynamodb_client import open_journal as open_table
 from tests.emulators.dynamodb_client import plain_client
 
+LATER_TABLES = ("groups", "parts", "changes", "latch", "ends", "traces")
+FIRST_LAYOUT = "".join(f"DROP TABLE {table};" for table in LATER_TABLES) + "PRAGMA user_version = 1;"
+
 Where = Path | tuple[str, str]  # a folder for SQLite; a server and a table for DynamoDB
 
 

@@ -16,7 +16,7 @@ from runbook_engine.model.observation import ChangeEvent
 from runbook_engine.model.target import Target
 from runbook_engine.ports import Journal
 from runbook_engine.testing.memory_journal import MemoryJournal
-from tests.contract.journal.opening import open_sqlite
+from tests.contract.journal.opening import FIRST_LAYOUT, open_sqlite
 from tests.contract.journal.samples import NOON, after, opened
 
 CHECKOUT = Target("deployment", "prod", "apps", "checkout", "uid-1")
@@ -145,7 +145,7 @@ def test_journal_of_an_older_release_keeps_changes_when_it_is_opened(tmp_path: P
     stored = opened(journal, "a")
     journal.close()
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)) as connection:
-        connection.executescript("DROP TABLE changes; DROP TABLE groups; DROP TABLE parts; PRAGMA user_version = 1;")
+        connection.executescript(FIRST_LAYOUT)
 
     again = open_sqlite(tmp_path)
     again.record_change(CHECKOUT, released())

@@ -119,8 +119,8 @@ def test_record_stores_nothing_when_one_thing_has_moved(journal: Journal, stale:
         signals=(("holder", signal("resolved", key="k1")),),
         arrivals=(arrival("known", 0),),
     )
-    fields = msgspec.structs.fields(Intake)
-    whole = Intake(**{field.name: getattr(good, field.name) + getattr(stale, field.name) for field in fields})
+    lists = [field.name for field in msgspec.structs.fields(Intake) if field.name != "latch"]
+    whole = Intake(**{name: getattr(good, name) + getattr(stale, name) for name in lists})
 
     with pytest.raises(StaleVersion) as caught:
         journal.record(whole)

@@ -22,7 +22,7 @@ from runbook_engine.model.execution import Execution
 from runbook_engine.model.group import Group
 from runbook_engine.model.incident import Intake
 from runbook_engine.ports import AdapterContext, Committed
-from tests.contract.journal.opening import open_sqlite
+from tests.contract.journal.opening import FIRST_LAYOUT, open_sqlite
 from tests.contract.journal.samples import NOON, after, execution, opened, signal
 
 
@@ -76,7 +76,7 @@ def first_layout(file: Path) -> Execution:
     stored = opened(journal, "a", "k1")
     journal.close()
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-        connection.executescript("DROP TABLE groups; DROP TABLE parts; DROP TABLE changes; PRAGMA user_version = 1;")
+        connection.executescript(FIRST_LAYOUT)
     return stored
 
 
@@ -93,7 +93,7 @@ def test_journal_of_an_older_release_is_brought_up_to_date_when_it_is_opened(tmp
     assert (stored, {"k1": ("a",)}) == (found, first.followers(["k1"]))
     assert ["b"] == [part.execution_id for part in first.parts("g")]
     with closing(sqlite3.connect(file)) as connection:
-        assert (2,) == connection.execute("PRAGMA user_version").fetchone()
+        assert (3,) == connection.execute("PRAGMA user_version").fetchone()
     first.close()
     second.close()
 
@@ -275,7 +275,7 @@ TROUBLES: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "a newer journal": (
         newer_journal,
-        "journal FILE has layout 9, this release reads up to 2 (upgrade runbook-engine, or set another path)",
+        "journal FILE has layout 9, this release reads up to 3 (upgrade runbook-engine, or set another path)",
     ),
     "a damaged journal": (
         damaged_journal,
