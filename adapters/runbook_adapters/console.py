@@ -27,20 +27,21 @@ class Console:
         self._path = path
         self._stream = stream
 
-    def send(self, receiver: str, message: Message) -> None:
-        """Write the message as one line. Raises Permanent when the file cannot be written."""
+    def send(self, receiver: str, message: Message) -> str:
+        """Write the message as one line, which has no reference. Raises Permanent when the file cannot be written."""
         line = render_line(receiver, message) + "\n"
         try:
             if self._path is None:
                 stream = sys.stderr if self._stream == "stderr" else sys.stdout
                 stream.write(line)
                 stream.flush()
-                return
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(line)
+            else:
+                with self._path.open("a", encoding="utf-8") as file:
+                    file.write(line)
         except OSError as error:
             where = self._path or self._stream
             raise Permanent(f"receiver {receiver} cannot write to {where}: {error.strerror}") from error
+        return ""
 
 
 def render_line(receiver: str, message: Message) -> str:

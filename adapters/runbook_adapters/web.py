@@ -38,6 +38,10 @@ class NoConnection(NoAnswer):
     """The request never arrived, or the connection broke before an answer: asking again is sensible."""
 
 
+class TooLarge(NoAnswer):
+    """More came than is taken: ask for less."""
+
+
 class Answer(msgspec.Struct, frozen=True):
     """What came back, whatever its status."""
 
@@ -75,7 +79,11 @@ class Web:
 
     def post(self, url: str, body: bytes, *, headers: Mapping[str, str]) -> Answer:
         """Send once. Raises NoAnswer."""
-        return self._request("POST", url, body=body, headers=dict(headers))
+        return self.send("POST", url, body, headers=headers)
+
+    def send(self, method: str, url: str, body: bytes, *, headers: Mapping[str, str]) -> Answer:
+        """Send once, by a method that carries a body. Raises NoAnswer."""
+        return self._request(method, url, body=body, headers=dict(headers))
 
     def _request(
         self,
@@ -110,12 +118,12 @@ class Web:
         """Read at most so much, within the whole time limit: a slow drip is no answer."""
         deadline = time.monotonic() + self._read_time_limit
         parts, size = [], 0
-        for part in response.stream(64 * 1024, decode_content=False):
+        while part := response.read1(64 * 1024, decode_content=False):
             parts.append(part)
             size += len(part)
             if size > self._most_bytes:
                 response.close()
-                raise NoAnswer(f"the answer is larger than {self._most_bytes} bytes")
+                raise TooLarge(f"the answer is larger than {self._most_bytes} bytes")
             if time.monotonic() > deadline:
                 response.close()
                 raise NoAnswer(f"the answer took longer than {self._read_time_limit:g}s")

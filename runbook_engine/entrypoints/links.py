@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import msgspec
 
-from runbook_engine.entrypoints.settings import InvalidSettings
-from runbook_engine.errors import RunbookError, Unauthenticated
+from runbook_engine.entrypoints.settings import InvalidSettings, Settings
+from runbook_engine.errors import Permanent, Retryable, RunbookError, Unauthenticated
+from runbook_engine.model.approval_address import is_approval_address
+from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.observation import Message
 from runbook_engine.ports import Notifier
 
 SHORTEST_KEY = 32
 FIELDS = ("for", "hash", "until", "sig")
 VERSION = "approval-link-1"  # of what is signed
+SIGNATURE = re.compile(r"sig(?:=|%3[Dd]|\\u003[Dd])[0-9a-f]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +66,13 @@ class ApprovalLinks:
         except (ValueError, OverflowError, OSError) as error:
             raise Unauthenticated("this link is not valid") from error
         invitation = Invitation(execution_id, given["hash"], until, given["for"])
-        if not hmac.compare_digest(self._sign(invitation).encode(), given["sig"].encode()):
+        if not hmac.compare_digest(self._sign(invitation).encode(), _bytes_of(given["sig"])):
             raise Unauthenticated("this link is not valid")
         return invitation
 
     def _sign(self, invitation: Invitation) -> str:
         signed = "".join(f"{len(part)}:{part}" for part in (VERSION, *_parts(invitation)))
-        return hmac.new(self.key, signed.encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self.key, _bytes_of(signed), hashlib.sha256).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +82,16 @@ class LinkingNotifier:
     notifier: Notifier
     links: Callable[[], ApprovalLinks]
 
-    def send(self, receiver: str, message: Message) -> None:
+    def send(self, receiver: str, message: Message) -> str:
         """Deliver one message. Raises what the notifier raises; without a link a question is asked all the same."""
-        if message.asks and message.until is not None:
-            message = self._linked(receiver, message, message.until)
-        self.notifier.send(receiver, message)
+        if not message.asks or message.until is None:
+            return self.notifier.send(receiver, message)
+        try:
+            return self.notifier.send(receiver, self._linked(receiver, message, message.until))
+        except Retryable as error:
+            raise Retryable(_unsigned(error), after=error.after) from error
+        except Permanent as error:
+            raise Permanent(_unsigned(error)) from error
 
     def _linked(self, receiver: str, message: Message, until: datetime) -> Message:
         invitation = Invitation(message.execution_id, message.asks, until.replace(microsecond=0), receiver)
@@ -94,10 +103,24 @@ class LinkingNotifier:
         return msgspec.structs.replace(message, links={**message.links, "approve": url})
 
 
-def approval_links(base: str, key: str) -> ApprovalLinks:
-    """Return the maker of links. Raises InvalidSettings when the address or the key cannot be used."""
-    parts = urlsplit(base)
-    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
+def links_of(configuration: Configuration, settings: Settings) -> Callable[[], ApprovalLinks] | None:
+    """Return what makes the links that engine.yaml sets up, with the key as it is then; None = it sets up none.
+
+    It raises InvalidSettings, NoAdapter, Unreadable.
+    """
+    chosen = configuration.approvals
+    if chosen is None:
+        return None
+    secret = settings.keeping(configuration).secret
+    return lambda: approval_links(chosen.url, secret(chosen.key), local=True)
+
+
+def approval_links(base: str, key: str, *, local: bool = False) -> ApprovalLinks:
+    """Return the maker of links; a `local` host may do without TLS where only its own machine can listen.
+
+    Raises InvalidSettings when the address or the key cannot be used.
+    """
+    if not is_approval_address(base, local=local):
         raise InvalidSettings(f"the address of the approval pages is not one: {base} (write https://host/path)")
     if len(key) < SHORTEST_KEY:
         raise InvalidSettings(
@@ -105,6 +128,15 @@ def approval_links(base: str, key: str) -> ApprovalLinks:
             "(make one with: openssl rand -hex 32)"
         )
     return ApprovalLinks(base.rstrip("/"), key.encode())
+
+
+def _unsigned(error: RunbookError) -> str:
+    """Return an error's sentence for the record: a service may repeat what it was told, and a link lets one answer."""
+    return SIGNATURE.sub("sig=...", str(error))
+
+
+def _bytes_of(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")  # half a character fits no signature, and is no traceback
 
 
 def _fields(invitation: Invitation) -> Mapping[str, str]:

@@ -159,3 +159,12 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     links: Mapping[str, str] = {}
     asks: str = ""  # the hash of the change that a yes is asked for; empty = nobody is asked
     until: datetime | None = None  # how long the question stands
+    status: str = ""  # of the execution, now
+    owner: str = ""
+    alert: str = ""
+    target: str = ""
+    did: tuple[str, ...] = ()  # what was changed so far, one line each, oldest first
+    reference: str = ""  # the receiver's own, of what it was told of this execution before; empty = nothing
+    overtaken: bool = False  # a later message of this execution has been told already
+    taken_by: str = ""  # the person who has it now
+    settled: bool = False  # nobody need look any more: nothing of the incident is open or went wrong

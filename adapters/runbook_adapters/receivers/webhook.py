@@ -1,60 +1,77 @@
-"""Telling a receiver by an HTTP POST of one JSON object."""
+"""Telling a receiver by an HTTP request with one JSON document."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass
 from urllib.parse import quote
 
 import msgspec
 
+from runbook_adapters.patience import is_passing, wait_asked
+from runbook_adapters.receivers.templates import Template
 from runbook_adapters.web import Answer, NoAnswer, Web
 from runbook_engine.errors import Permanent, Retryable
 from runbook_engine.model.observation import Message
 from runbook_engine.ports import Clock
 
-LONGEST_WAIT = timedelta(minutes=15)  # whatever the other side asks for
-TRY_AGAIN = frozenset({408, 425, 429})
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How one address is asked, and which answers mean that it was told."""
+
+    web: Web
+    address: Callable[[], str]
+    headers: Callable[[], dict[str, str]]
+    method: str = "POST"
+    expect: frozenset[int] = frozenset()
+
+    def send(self, body: bytes, message_id: str) -> Answer:
+        """Send once. Raises NoAnswer."""
+        ours = {"Content-Type": "application/json", "Idempotency-Key": quote(message_id, safe=":-_.")}
+        return self.web.send(self.method, self.address(), body, headers={**ours, **self.headers()})
+
+    def told(self, answer: Answer) -> bool:
+        """Whether the other side says that it was told."""
+        return answer.status in self.expect if self.expect else 200 <= answer.status < 300
 
 
 class Webhook:
-    """Posts messages to one address."""
+    """Sends messages to one address."""
 
-    def __init__(
-        self, web: Web, address: Callable[[], str], headers: Callable[[], dict[str, str]], clock: Clock
-    ) -> None:
-        self._web = web
-        self._address = address
-        self._headers = headers
+    def __init__(self, wire: Wire, template: Template | None, clock: Clock) -> None:
+        self._wire = wire
+        self._template = template
         self._clock = clock
 
-    def send(self, receiver: str, message: Message) -> None:
-        """Deliver one message. Raises Retryable, or Permanent when it would be refused again."""
-        body = msgspec.json.encode({"receiver": receiver, **msgspec.to_builtins(message)})
-        key = {"Content-Type": "application/json", "Idempotency-Key": quote(message.id, safe=":-_.")}
+    def send(self, receiver: str, message: Message) -> str:
+        """Deliver one message, which has no reference. Raises Retryable, or Permanent when it is refused for good."""
+        if self._template is not None:
+            body = self._template.render(receiver, message)
+        else:
+            body = msgspec.json.encode({"receiver": receiver, **msgspec.to_builtins(message)})
         try:
-            answer = self._web.post(self._address(), body, headers={**key, **self._headers()})
+            answer = self._wire.send(body, message.id)
         except NoAnswer as error:
             raise Retryable(f"receiver {receiver} was not reached: {error}") from error
-        if 200 <= answer.status < 300:
-            return
+        if self._wire.told(answer):
+            return ""
+        raise self._failure(receiver, answer)
+
+    def _failure(self, receiver: str, answer: Answer) -> Retryable | Permanent:
         said = f"receiver {receiver} answered HTTP {answer.status}" + (f": {answer.excerpt}" if answer.excerpt else "")
-        if answer.status in TRY_AGAIN or answer.status >= 500:
-            raise Retryable(said, after=_wait(answer, self._clock.now()))
+        if is_passing(answer):
+            return Retryable(said, after=wait_asked(answer, self._clock.now()))
         if 300 <= answer.status < 400:
-            raise Permanent(f"receiver {receiver} redirects, which is not followed (set its url to the final address)")
-        raise Permanent(f"{said} (correct the url or token of receiver {receiver} in engine.yaml)")
+            return Permanent(f"receiver {receiver} redirects, which is not followed (set its url to the final address)")
+        if self._template is not None:
+            remedy = f"correct the url, headers or template of receiver {receiver} in engine.yaml"
+            return Permanent(f"{said} ({remedy})")
+        return Permanent(f"{said} (correct the url or token of receiver {receiver} in engine.yaml)")
 
 
-def _wait(answer: Answer, now: datetime) -> timedelta | None:
-    """Return how long the other side asks us to wait, in either form that HTTP knows."""
-    asked = answer.headers.get("retry-after", "").strip()
-    if asked.isdigit() and len(asked) < 9:
-        return min(timedelta(seconds=int(asked)), LONGEST_WAIT)
-    try:
-        until = parsedate_to_datetime(asked)
-    except ValueError:
-        return None
-    aware = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return min(max(aware - now, timedelta(0)), LONGEST_WAIT)
+def sendable(name: str, value: str) -> str:
+    """Return a header's value. Raises NoAnswer when no header can hold it."""
+    if not (value.isascii() and value.isprintable()):
+        raise NoAnswer(f"the header {name} holds a line break or another character that no header can hold")
+    return value

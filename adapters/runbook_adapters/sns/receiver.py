@@ -24,8 +24,8 @@ class SnsReceiver:
     def __init__(self, topic: Topic) -> None:
         self._topic = topic
 
-    def send(self, receiver: str, message: Message) -> None:
-        """Deliver one message. Raises Retryable, or Permanent when it would be refused again."""
+    def send(self, receiver: str, message: Message) -> str:
+        """Deliver one message, which has no reference. Raises Retryable, or Permanent when it is refused for good."""
         address, client = self._topic.address(), self._topic.sender()
 
         def known(code: str, reason: str) -> Exception | None:
@@ -44,6 +44,7 @@ class SnsReceiver:
                 )
         except EffectUnknown as error:
             raise Retryable(str(error), THROTTLE_WAIT) from error
+        return ""
 
 
 def _identities(message: Message) -> Mapping[str, str]:

@@ -48,11 +48,16 @@ def attributes_of(message: Message) -> Mapping[str, Any]:
 def body_of(receiver: str, message: Message) -> str:
     """Return the message for every kind of subscription, as JSON that fits with room to spare.
 
-    Links that do not fit are left out; a text that does not fit loses its end, and says so.
+    Links and deeds that do not fit are left out; a text that does not fit loses its end, and says so.
     """
-    cleaned = msgspec.structs.replace(message, title=_clean(message.title)[:LONGEST_TITLE], text=_clean(message.text))
+    cleaned = msgspec.structs.replace(
+        message,
+        title=_clean(message.title)[:LONGEST_TITLE],
+        text=_clean(message.text),
+        did=tuple(_one_line(deed) for deed in message.did),
+    )
     if len(_encoded(receiver, _shortened(cleaned, 0))) > MOST_BYTES:
-        cleaned = msgspec.structs.replace(cleaned, links={})
+        cleaned = msgspec.structs.replace(cleaned, links={}, did=())
     room = MOST_TEXT
     while room > 0:
         body = _encoded(receiver, _shortened(cleaned, room))
