@@ -13,14 +13,15 @@ import hashlib
 import hmac
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from dataclasses import replace as with_mark
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from runbook_engine.entrypoints.settings import InvalidSettings
 from runbook_engine.entrypoints.signatures import RecentSignatures, SeenSignatures, SigningKey
-from runbook_engine.errors import Forbidden, NoAdapter, Unauthenticated
+from runbook_engine.errors import Forbidden, InvalidAlert, NoAdapter, Unauthenticated
 from runbook_engine.model.configuration import Configuration, Role, SecretReference, Token
 from runbook_engine.model.delivery import CREDENTIALS, Headers
 from runbook_engine.model.digest import hash_parts
@@ -41,6 +42,7 @@ class Bearer:
     roles: tuple[Role, ...]
     scopes: tuple[str, ...] = ()
     signature: str = ""  # what is remembered of a signed delivery
+    fresh_within: timedelta | None = None  # how old its news may be that starts something; None = of any age
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +90,26 @@ class Keyring:
             raise Unauthenticated(NOT_VALID)
         if key.signing is None:
             return key.bearer
-        mark = hash_parts(key.bearer.name, headers.one(key.header) or "")  # of all its scopes: none is signed
-        if not self.seen.first(mark, now=now, keep=key.signing.keep):
+        mark = hash_parts(key.bearer.name, key.signing.mark(headers, body))  # of all its scopes: none is signed
+        is_first = self.seen.first(mark, now=now, keep=key.signing.keep)
+        if not is_first and not key.signing.signature.repeats:
             raise Unauthenticated(NOT_VALID)
-        return with_mark(key.bearer, signature=mark)
+        fresh_within = key.signing.fresh_within(is_first=is_first)
+        return with_mark(key.bearer, signature=mark if is_first else "", fresh_within=fresh_within)
 
-    def forget(self, bearer: Bearer) -> None:
-        """Let a sender's retry through, because the delivery was not kept."""
-        if bearer.signature:
-            self.seen.forget(bearer.signature)
+    @contextmanager
+    def counting_once(self, bearer: Bearer) -> Iterator[None]:
+        """Let a signed delivery come again when it was not kept, whatever the reason, and only then."""
+        settled = False
+        try:
+            yield
+            settled = True
+        except InvalidAlert:
+            settled = True
+            raise
+        finally:
+            if bearer.signature and not settled:
+                self.seen.forget(bearer.signature)
 
     def person(self, authorization: str | None, role: Role) -> Bearer:
         """Return who asks, if the role is theirs. Raises Unauthenticated, Forbidden."""

@@ -9,52 +9,29 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from runbook_engine.errors import InvalidAlert
 from runbook_engine.model.alert import Alert, AlertStatus, Batch
-from runbook_engine.model.delivery import Parsed, Rejected, Request, SourceSettings, SourceSpec
+from runbook_engine.model.delivery import Parsed, Rejected, Request, SenderNote, SourceSettings, SourceSpec
 from runbook_engine.sources.body import read_body
 from runbook_engine.sources.labels import RefusedAlert, read_annotations, read_labels
 from runbook_engine.sources.normalise import Delivery, Draft, normalise
-from runbook_engine.sources.strict_json import decode_text, read_text, repeats_a_key
+from runbook_engine.sources.strict_json import decode_text, read_text
+from runbook_engine.sources.webhook_schema import (
+    LARGEST_COUNT,
+    PAYLOAD_VERSION,
+    Memory,
+    Remembered,
+    Unread,
+    read_webhook,
+)
 
-PAYLOAD_VERSION = "4"
-LARGEST_COUNT = 2**53
 STATUSES: Mapping[str, AlertStatus] = {"firing": "firing", "resolved": "resolved"}
 NOT_A_WEBHOOK = 'the body is not an Alertmanager webhook: an object with a list "alerts" is expected'
-
-
-class _WireAlert(msgspec.Struct, forbid_unknown_fields=True, gc=False, rename="camel"):
-    status: str
-    labels: dict[str, str]
-    annotations: dict[str, str]
-    starts_at: str
-    ends_at: str
-    generator_url: str = msgspec.field(name="generatorURL")
-    fingerprint: str
-
-
-class _WireBody(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
-    receiver: str
-    status: str
-    alerts: list[_WireAlert]
-    group_labels: dict[str, str]
-    common_labels: dict[str, str]
-    common_annotations: dict[str, str]
-    external_url: str = msgspec.field(name="externalURL")
-    version: str
-    group_key: str
-    truncated_alerts: Annotated[int, msgspec.Meta(ge=0, le=LARGEST_COUNT)]
-    route_labels: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
-    notification_reason: str | msgspec.UnsetType = msgspec.field(name="notification_reason", default=msgspec.UNSET)
-
-
-_DECODER = msgspec.json.Decoder(_WireBody)
-_ALERT_KEYS = len(_WireAlert.__struct_fields__)
-_BODY_KEYS = len(_WireBody.__struct_fields__)
 
 
 class _Envelope(msgspec.Struct, frozen=True):
@@ -70,7 +47,8 @@ class _Envelope(msgspec.Struct, frozen=True):
 def parse(request: Request, settings: SourceSettings) -> Parsed:
     """Return the alerts of one webhook; raise InvalidAlert when the whole body cannot be used."""
     text = read_text(read_body(request, settings))
-    envelope = _by_schema(text) or _by_value(decode_text(text))
+    memory = Memory(settings.recent, request) if settings.recent is not None else None
+    envelope = _by_schema(text, memory) or _by_value(decode_text(text))
     size = len(envelope.entries)
     if size > settings.max_alerts:
         raise InvalidAlert("too_large", f"{size} alerts in one body, at most {settings.max_alerts} are taken")
@@ -84,29 +62,38 @@ def parse(request: Request, settings: SourceSettings) -> Parsed:
     rejected: list[Rejected] = []
     for index, entry in enumerate(envelope.entries):
         try:
-            draft = _told_by_group(envelope.draft(entry), envelope)
-            alerts.append(normalise(draft, Batch(index, size, envelope.truncated), delivery))
+            alerts.append(_alert(entry, Batch(index, size, envelope.truncated), envelope, delivery, memory))
         except RefusedAlert as error:
             rejected.append(Rejected(index, str(error)))
     return Parsed(tuple(alerts), tuple(rejected), ("truncated",) if envelope.truncated else ())
 
 
-def _by_schema(text: bytes) -> _Envelope | None:
+def _alert(entry: Any, batch: Batch, envelope: _Envelope, delivery: Delivery, memory: Memory | None) -> Alert:
+    if type(entry) is Remembered:
+        return replace(
+            entry.alert,
+            batch=batch,
+            received_at=delivery.request.received_at,
+            delivery_id=delivery.delivery_id,
+            group_key=delivery.group_key,
+        )
+    alert = normalise(_told_by_group(envelope.draft(entry), envelope), batch, delivery)
+    if memory is not None and type(entry) is Unread:
+        memory.keep(entry, alert, envelope.external_url)
+    return alert
+
+
+def _by_schema(text: bytes, memory: Memory | None = None) -> _Envelope | None:
     """Read exactly what Alertmanager sends; None where anything at all is different."""
-    try:
-        body = _DECODER.decode(text)
-    except msgspec.DecodeError:
+    webhook = read_webhook(text, memory)
+    if webhook is None:
         return None
-    optional = (body.route_labels, body.notification_reason)
-    keys = _BODY_KEYS - sum(field is msgspec.UNSET for field in optional) + len(body.route_labels or ())
-    keys += len(body.group_labels) + len(body.common_labels) + len(body.common_annotations)
-    keys += sum([_ALERT_KEYS + len(alert.labels) + len(alert.annotations) for alert in body.alerts])
-    if body.version != PAYLOAD_VERSION or repeats_a_key(text, keys):
-        return None
-    return _Envelope(body.alerts, _draft_from_wire, body.group_key, body.truncated_alerts, body.external_url)
+    body = webhook.body
+    return _Envelope(webhook.alerts, _draft_from_wire, body.group_key, body.truncated_alerts, body.external_url)
 
 
-def _draft_from_wire(wire: _WireAlert) -> Draft:
+def _draft_from_wire(unread: Unread) -> Draft:
+    wire = unread.wire
     return Draft(
         STATUSES.get(wire.status, "unknown"),
         wire.labels,
@@ -164,4 +151,15 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-SOURCE = SourceSpec(name="alertmanager", parse=parse)
+SOURCE = SourceSpec(
+    name="alertmanager",
+    parse=parse,
+    notes=(
+        SenderNote(
+            sender="Prometheus Alertmanager, payload version 4",
+            proves="bearer token, password; it cannot sign",
+            retries="5xx and timeouts, then the whole group at each interval",
+            example="alertmanager-firing-grouped.json",
+        ),
+    ),
+)

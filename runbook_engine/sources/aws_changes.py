@@ -12,9 +12,11 @@ from runbook_engine.model.observation import ChangeEvent
 from runbook_engine.model.target import Target
 from runbook_engine.sources.bus_event import BusEvent
 from runbook_engine.sources.changes import changed
+from runbook_engine.sources.labels import RefusedAlert
 from runbook_engine.sources.values import map_of, text_of
 
 Told = tuple[Target, str, str, object]  # of what, who, what happened, when
+INCOMPLETE = "the event does not say what was deployed, and how far it is"
 
 
 def read_change(event: BusEvent, now: datetime) -> tuple[Target, ChangeEvent] | None:
@@ -28,6 +30,7 @@ def read_change(event: BusEvent, now: datetime) -> tuple[Target, ChangeEvent] | 
 
 def _of_pipeline(event: BusEvent) -> Told:
     name, run, state = (text_of(event.detail.get(key)) for key in ("pipeline", "execution-id", "state"))
+    _demand(name, state)
     target = Target("pipeline", event.place, "", name)
     return target, "CodePipeline", f"pipeline {name} {state} (execution {run})", None
 
@@ -35,6 +38,7 @@ def _of_pipeline(event: BusEvent) -> Told:
 def _of_deployment(event: BusEvent) -> Told:
     keys = ("application", "deploymentGroup", "deploymentId", "state")
     application, group, deployment, state = (text_of(event.detail.get(key)) for key in keys)
+    _demand(application, group, state)
     target = Target("application", event.place, "", f"{application}/{group}")
     return target, "CodeDeploy", f"deployment {deployment} of {application} to {group}: {state}", None
 
@@ -45,14 +49,21 @@ def _of_service(event: BusEvent) -> Told:
     cluster, _, name = arn.rpartition(":service/")[2].rpartition("/")
     keys = ("eventName", "deploymentId", "reason")
     happened, deployment, reason = (text_of(event.detail.get(key)) for key in keys)
+    _demand(name, happened)
     target = Target("service", event.place, cluster, name)
     return target, "ECS", f"{happened} {deployment}: {reason}", event.detail.get("updatedAt")
 
 
 def _of_alarm(event: BusEvent) -> Told:
     name, operation = text_of(event.detail.get("alarmName")), text_of(event.detail.get("operation"))
+    _demand(name, operation)
     at = map_of(event.detail.get("configuration")).get("timestamp")
     return Target("alarm", event.place, "", name), "CloudWatch", f"alarm {name}: {operation} of its configuration", at
+
+
+def _demand(*needed: str) -> None:
+    if not all(text.strip() for text in needed):
+        raise RefusedAlert(INCOMPLETE)
 
 
 _READERS: Mapping[tuple[str, str], Callable[[BusEvent], Told]] = {

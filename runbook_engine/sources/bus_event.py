@@ -12,7 +12,6 @@ from runbook_engine.model.delivery import Request
 from runbook_engine.sources.values import text_of
 
 REPLAYED = "replayed"
-IGNORED = "ignored"
 
 
 class BusEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,11 +15,11 @@ from msgspec.structs import replace
 
 from runbook_engine.errors import InvalidAlert
 from runbook_engine.model.alert import AlertStatus, Batch, Kind
-from runbook_engine.model.delivery import Parsed, Rejected, Request, SourceSettings, SourceSpec
+from runbook_engine.model.delivery import IGNORED, Parsed, Rejected, Request, SenderNote, SourceSettings, SourceSpec
 from runbook_engine.sources.alarm_event import AlarmEvent, from_action, from_bus, from_message
 from runbook_engine.sources.aws_changes import read_change
 from runbook_engine.sources.body import read_body
-from runbook_engine.sources.bus_event import IGNORED, REPLAYED, BusEvent, demand_platform, read_bus_event
+from runbook_engine.sources.bus_event import REPLAYED, BusEvent, demand_platform, read_bus_event
 from runbook_engine.sources.labels import RefusedAlert
 from runbook_engine.sources.normalise import Delivery, Draft, normalise
 from runbook_engine.sources.resources import ARN, read_resource
@@ -141,4 +141,17 @@ def _severity(alarm: AlarmEvent, settings: SourceSettings) -> str:
     return next(patterns, "")
 
 
-SOURCE = SourceSpec(name="cloudwatch", parse=parse, posted=False)
+SOURCE = SourceSpec(
+    name="cloudwatch",
+    parse=parse,
+    posted=False,
+    notes=(
+        SenderNote(
+            sender="CloudWatch alarms: EventBridge, SNS, direct action",
+            comes="through AWS",
+            proves="its origin (`from`)",
+            retries="for a day, until it is taken",
+            example="cloudwatch-events-alarm.json",
+        ),
+    ),
+)

@@ -14,7 +14,7 @@ from typing import Any
 
 from runbook_engine.errors import InvalidAlert
 from runbook_engine.model.alert import SEVERITY_NUMBERS, AlertStatus, Batch
-from runbook_engine.model.delivery import Parsed, Rejected, Request, SourceSettings, SourceSpec
+from runbook_engine.model.delivery import Parsed, Rejected, Request, SenderNote, SourceSettings, SourceSpec
 from runbook_engine.sources.body import read_body
 from runbook_engine.sources.labels import RefusedAlert
 from runbook_engine.sources.normalise import Delivery, Draft, normalise
@@ -158,4 +158,15 @@ def _milliseconds(text: str | None) -> int | None:
     return int(text) if text is not None and MILLISECONDS.fullmatch(text) else None
 
 
-SOURCE = SourceSpec(name="datadog", parse=parse)
+SOURCE = SourceSpec(
+    name="datadog",
+    parse=parse,
+    notes=(
+        SenderNote(
+            sender="Datadog, with [our payload](#datadog)",
+            proves="a header of its own, or a password; it cannot sign",
+            retries="5xx and lost connections, five times",
+            example="datadog-re-triggered.json",
+        ),
+    ),
+)

@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Any
 
 from runbook_engine.errors import InvalidAlert
-from runbook_engine.model.delivery import Parsed, Rejected, Request, SourceSettings, SourceSpec
+from runbook_engine.model.delivery import IGNORED, Parsed, Rejected, Request, SenderNote, SourceSettings, SourceSpec
 from runbook_engine.model.observation import ChangeEvent
 from runbook_engine.model.target import Target
 from runbook_engine.sources.aws_changes import read_change
 from runbook_engine.sources.body import read_body
-from runbook_engine.sources.bus_event import IGNORED, REPLAYED, BusEvent, demand_platform, read_bus_event
+from runbook_engine.sources.bus_event import REPLAYED, BusEvent, demand_platform, read_bus_event
 from runbook_engine.sources.changes import changed, short
 from runbook_engine.sources.labels import RefusedAlert
 from runbook_engine.sources.strict_json import decode_json
@@ -30,6 +30,11 @@ TARGET_KEYS = frozenset(("kind", "place", "namespace", "name"))
 EXPECTED = (
     f'the body is no change that is known: a "deployment_status" of GitHub or our own event with "schema": "{SCHEMA}" '
     "is expected (see docs/senders.md)"
+)
+
+NO_DEPLOYMENT = (
+    'the body is no "deployment_status" of GitHub: its "repository", "deployment" and "deployment_status" are '
+    "expected, with environment, ids and state"
 )
 
 Change = tuple[Target, ChangeEvent]
@@ -77,10 +82,8 @@ def _own(values: Mapping[str, Any], sent_at: str | None, now: datetime) -> Chang
 
 
 def _refuse_unknown(values: Mapping[str, Any], known: frozenset[str], where: str) -> None:
-    if unknown := sorted(set(values) - known):
-        raise RefusedAlert(
-            f"{where} has the unknown key {short(unknown[0], 40)!r}; known are {', '.join(sorted(known))}"
-        )
+    if not known.issuperset(values):
+        raise RefusedAlert(f"{where} has an unknown key; known are {', '.join(sorted(known))}")
 
 
 def _from_github(name: str, values: Mapping[str, Any], now: datetime) -> Parsed:
@@ -89,17 +92,42 @@ def _from_github(name: str, values: Mapping[str, Any], now: datetime) -> Parsed:
         return Parsed(warnings=(IGNORED,))
     status, deployment = map_of(values.get("deployment_status")), map_of(values.get("deployment"))
     repository = text_of(map_of(values.get("repository")).get("full_name"))
-    environment = text_of(deployment.get("environment"))
+    environment = text_of(deployment.get("environment")).strip()
     commit, ref, state = (
         text_of(deployment.get("sha"))[:12],
         text_of(deployment.get("ref")),
         text_of(status.get("state")),
     )
     who = text_of(map_of(status.get("creator")).get("login")) or text_of(map_of(values.get("sender")).get("login"))
-    numbers = [str(each.get("id")) for each in (deployment, status)]
+    numbers = [_number_of(each) for each in (deployment, status)]
+    if not all((repository, environment, state, *numbers)):
+        raise InvalidAlert("schema", NO_DEPLOYMENT)
     what = f"deployment {numbers[0]} of {ref} ({commit}) to {environment}: {state} (status {numbers[1]})"
     target = Target("environment", "github", "", f"{repository}/{environment}".replace(" ", "-"))
     return Parsed(changes=(changed(target, at=status.get("created_at"), who=who, what=what, now=now),))
 
 
-SOURCE = SourceSpec(name="deployments", parse=parse)
+def _number_of(told: Mapping[str, Any]) -> str:
+    number = told.get("id")
+    return str(number) if isinstance(number, int) and not isinstance(number, bool) else ""
+
+
+SOURCE = SourceSpec(
+    name="deployments",
+    parse=parse,
+    notes=(
+        SenderNote(
+            sender="GitHub `deployment_status`, [our own event](#changes)",
+            proves="`presentedAs: github` (a signature), or a bearer token",
+            retries="nothing; a person may deliver it again",
+            example="deployment-github.json",
+        ),
+        SenderNote(
+            sender="CodePipeline, CodeDeploy, ECS, our own event over EventBridge",
+            comes="through AWS",
+            proves="its origin (`from`)",
+            retries="for a day, until it is taken",
+            example="deployment-codepipeline.json",
+        ),
+    ),
+)

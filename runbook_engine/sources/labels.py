@@ -7,7 +7,7 @@ are shortened where they are absurdly long.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 
 MAX_LABELS = 128
 MAX_NAME_BYTES = 256
@@ -62,26 +62,26 @@ def check_labels(labels: Mapping[str, str]) -> Mapping[str, str]:
         raise RefusedAlert(f"more than {MAX_LABELS} labels")
     if "" in labels:
         raise RefusedAlert("a label name is empty")
-    if _longest(labels) > MAX_NAME_BYTES:
+    if _longest(labels, MAX_NAME_BYTES) > MAX_NAME_BYTES:
         raise RefusedAlert(f"a label name is longer than {MAX_NAME_BYTES} bytes")
-    if _longest(labels.values()) > MAX_VALUE_BYTES:
+    if _longest(labels.values(), MAX_VALUE_BYTES) > MAX_VALUE_BYTES:
         raise RefusedAlert(f"a label value is longer than {MAX_VALUE_BYTES} bytes")
     return labels
 
 
 def shorten_annotations(annotations: Mapping[str, str], warnings: list[str]) -> Mapping[str, str]:
     """Return the annotations, each cut at a character boundary where it is too long."""
-    if _longest(annotations.values()) <= MAX_ANNOTATION_BYTES:
+    if _longest(annotations.values(), MAX_ANNOTATION_BYTES) <= MAX_ANNOTATION_BYTES:
         return annotations
     _warn(warnings, "annotation_truncated")
     return {name: value.encode()[:MAX_ANNOTATION_BYTES].decode(errors="ignore") for name, value in annotations.items()}
 
 
-def _longest(texts: Collection[str]) -> int:
-    """Return the bytes of the longest text, or more than enough characters for it where that proves it short."""
-    characters = max(map(len, texts), default=0)
-    if characters * WIDEST_RUNE <= MAX_NAME_BYTES:
-        return characters
+def _longest(texts: Iterable[str], limit: int) -> int:
+    """Return the bytes of the longest text, or fewer than the limit where all of them together have fewer."""
+    together = "".join(texts)
+    if len(together) * (1 if together.isascii() else WIDEST_RUNE) <= limit:
+        return 0
     return max(len(text.encode()) for text in texts)
 
 

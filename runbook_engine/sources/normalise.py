@@ -6,11 +6,13 @@ future, ending before it starts) is decided here, once.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from runbook_engine.model.alert import Alert, AlertStatus, Batch, FingerprintKind, Kind, Resource
 from runbook_engine.model.delivery import Request, SourceSettings
@@ -21,6 +23,7 @@ from runbook_engine.sources.severities import severity_of
 from runbook_engine.sources.timestamps import BadTimestamp, parse_timestamp
 
 MAX_NAME = 256
+MAX_GROUP_KEY = 4096
 CLOCK_TOLERANCE = timedelta(minutes=5)
 UNNAMED = "unnamed"
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
@@ -56,6 +59,12 @@ class Delivery(msgspec.Struct, frozen=True):
     delivery_id: str
     group_key: str | None
     kind: Kind = "alert"
+
+    def __post_init__(self) -> None:
+        """Keep no group key of any length: each of ten thousand alerts would carry it into the journal."""
+        if self.group_key is not None and len(self.group_key) > MAX_GROUP_KEY:
+            digest = hashlib.sha256(self.group_key.encode()).hexdigest()
+            force_setattr(self, "group_key", f"sha256:{digest}")
 
 
 def normalise(draft: Draft, batch: Batch, delivery: Delivery) -> Alert:

@@ -9,6 +9,7 @@ resource "aws_apigatewayv2_api" "this" {
 locals {
   routes = {
     hooks   = { key = "POST /hooks/{scope}", path = "POST/hooks/*", function = module.alert_ingest }
+    put     = { key = "PUT /hooks/{scope}", path = "PUT/hooks/*", function = module.alert_ingest } # Grafana can be set to it
     show    = { key = "GET /approvals/{execution_id}", path = "GET/approvals/*", function = module.approve }
     approve = { key = "POST /approvals/{execution_id}", path = "POST/approvals/*", function = module.approve }
   }
@@ -56,7 +57,7 @@ resource "aws_apigatewayv2_stage" "this" {
   }
 
   dynamic "route_settings" {
-    for_each = { for name, route in local.routes : name => route if name != "hooks" }
+    for_each = { for name, route in local.routes : name => route if !contains(["hooks", "put"], name) }
 
     content {
       route_key              = route_settings.value.key

@@ -15,6 +15,7 @@ FUNCTIONS = {"ingest": "alert-ingest", "drive": "runbook-action", "approve": "ap
 QUEUES = ("messages", "driver_dlq", "oncall_dlq", "audit_dlq", "ingest_dlq")
 ROUTES = {
     "POST /hooks/{scope}": "ingest",
+    "PUT /hooks/{scope}": "ingest",
     "GET /approvals/{execution_id}": "approve",
     "POST /approvals/{execution_id}": "approve",
 }

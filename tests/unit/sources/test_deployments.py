@@ -137,6 +137,72 @@ def test_a_deployment_of_github_is_a_change() -> None:
     assert Parsed(changes=((Target("environment", "github", "", "acme/ledger/prod"), event),)) == parsed
 
 
+@pytest.mark.parametrize("state", ["queued", "pending", "in_progress", "success", "failure", "error", "inactive"])
+def test_every_state_of_a_deployment_is_kept_once(state: str) -> None:
+    """Each has a number of its own; what a person lets GitHub deliver again is the same change."""
+    body = sent("github")
+    body["deployment_status"] = body["deployment_status"] | {"state": state}
+
+    ((target, event),) = parse(body, headers=GITHUB | {"x-github-delivery": "d-1"}).changes
+    again = parse(body, headers=GITHUB | {"x-github-delivery": "d-2"}).changes
+
+    assert f"deployment 88001 of main (9f1c2e7) to prod: {state} (status 990011)" == event.what
+    assert ((target, event),) == again
+
+
+NO_DEPLOYMENT = (
+    'schema: the body is no "deployment_status" of GitHub: its "repository", "deployment" and "deployment_status" are '
+    "expected, with environment, ids and state"
+)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"repository": None}, id="no repository"),
+        pytest.param({"repository": {"full_name": ""}}, id="a repository without a name"),
+        pytest.param({"deployment": {}}, id="no deployment"),
+        pytest.param({"deployment": {"id": 1, "environment": " "}}, id="no environment"),
+        pytest.param({"deployment": {"id": {}, "environment": "prod"}}, id="no number"),
+        pytest.param({"deployment_status": {"id": True, "state": "success"}}, id="no number of the status"),
+        pytest.param({"deployment_status": {"id": 1}}, id="no state"),
+    ],
+)
+def test_an_event_of_github_that_names_no_deployment_is_refused(changes: dict[str, Any]) -> None:
+    """A change of nothing would stand beside every incident."""
+    with pytest.raises(InvalidAlert) as caught:
+        parse(sent("github") | changes, headers=GITHUB)
+
+    assert NO_DEPLOYMENT == str(caught.value)
+
+
+INCOMPLETE = "the event does not say what was deployed, and how far it is"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(sent("codepipeline") | {"detail": {}}, id="no pipeline"),
+        pytest.param(sent("codepipeline") | {"detail": {"pipeline": "ledger", "state": ""}}, id="no state"),
+        pytest.param(sent("codedeploy") | {"detail": {"state": "SUCCESS"}}, id="no application"),
+        pytest.param(
+            sent("codedeploy") | {"detail": {"state": "SUCCESS", "application": "a"}}, id="no deployment group"
+        ),
+        pytest.param(ECS | {"detail": {}}, id="nothing of a service"),
+        pytest.param(ECS | {"resources": []}, id="no service"),
+        pytest.param(
+            on_the_bus({"operation": "update"}, "aws.cloudwatch", "CloudWatch Alarm Configuration Change"),
+            id="no alarm",
+        ),
+    ],
+)
+def test_an_event_of_the_bus_that_names_nothing_is_rejected(body: object) -> None:
+    """It is kept where people find it."""
+    parsed = parse(body, origin="events x")
+
+    assert ((), [INCOMPLETE]) == (parsed.changes, [rejected.reason for rejected in parsed.rejected])
+
+
 @pytest.mark.parametrize("name", ["ping", "push", "workflow_run"])
 def test_whatever_else_github_sends_is_left_alone(name: str) -> None:
     """A webhook may be subscribed to more than is known."""
@@ -185,11 +251,11 @@ REJECTED: dict[str, tuple[dict[str, Any], str]] = {
     "nobody": (own(who=""), '"who" and "what" say who changed what: both are texts, and neither is empty'),
     "a key that nobody knows": (
         own(when="x"),
-        "the event has the unknown key 'when'; known are at, revision, schema, service, target, what, who",
+        "the event has an unknown key; known are at, revision, schema, service, target, what, who",
     ),
     "a target as runbooks write it": (
         own(target={"deployment": "x"}),
-        "the target has the unknown key 'deployment'; known are kind, name, namespace, place",
+        "the target has an unknown key; known are kind, name, namespace, place",
     ),
     "no target": (own(target=None), NO_KIND),
     "no name": (own(target={"kind": "function"}), NO_NAME),

@@ -14,11 +14,11 @@ variables {
   own_alarm_prefix   = "runbook-engine-health-"
 }
 
-run "has_three_routes_and_no_more" {
+run "has_four_routes_and_no_more" {
   command = plan
 
   assert {
-    condition     = toset([for route in aws_apigatewayv2_route.this : route.route_key]) == toset(["POST /hooks/{scope}", "GET /approvals/{execution_id}", "POST /approvals/{execution_id}"])
+    condition     = toset([for route in aws_apigatewayv2_route.this : route.route_key]) == toset(["POST /hooks/{scope}", "PUT /hooks/{scope}", "GET /approvals/{execution_id}", "POST /approvals/{execution_id}"])
     error_message = "The routes must be those of the handlers."
   }
 
@@ -30,6 +30,16 @@ run "has_three_routes_and_no_more" {
   assert {
     condition     = aws_apigatewayv2_stage.this.default_route_settings[0].throttling_rate_limit == 50
     error_message = "The webhooks must be throttled."
+  }
+
+  assert {
+    condition     = toset([for settings in aws_apigatewayv2_stage.this.route_settings : settings.route_key]) == toset(["GET /approvals/{execution_id}", "POST /approvals/{execution_id}"])
+    error_message = "Only the pages of people may be slower than the webhooks."
+  }
+
+  assert {
+    condition     = endswith(aws_lambda_permission.api["put"].source_arn, "/*/PUT/hooks/*") && aws_lambda_permission.api["put"].function_name == aws_lambda_permission.api["hooks"].function_name
+    error_message = "The function that takes in alerts must be callable by both methods."
   }
 }
 
