@@ -6,5 +6,6 @@ engine.yaml, since nothing outside of it is ever touched.
 
 from runbook_engine.permissions.cloud import PORTS, allowances_of
 from runbook_engine.permissions.cluster import grants_of
+from runbook_engine.permissions.requests import Sending, sendings_of
 
-__all__ = ["PORTS", "allowances_of", "grants_of"]
+__all__ = ["PORTS", "Sending", "allowances_of", "grants_of", "sendings_of"]

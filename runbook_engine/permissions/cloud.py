@@ -168,7 +168,7 @@ class _Service:
     resources: Callable[[str, Need, Place], Resources]
 
 
-OURS = frozenset(("receivers", "flags"))  # what actions say of ports without a service behind them
+OURS = frozenset(("receivers", "flags", "requests"))  # what actions say of ports without a service behind them
 SERVICES: Mapping[str, _Service] = {
     "lambda": _Service(lambda action: "functions", _of_functions),
     "sqs": _Service(lambda action: "queues", _of_queues),
