@@ -14,7 +14,7 @@ READS = (
     *("nodes.node", "nodes.nodes", "nodes.pods", "nodes.pod", "nodes.headroom", "nodes.workload_of", "nodes.node_of"),
     "nodes.rehearse",
     *("changes.changes", "logs.logs", "pauses.pause", "settings.setting", "events.events"),
-    *("functions.function", "queues.queue", "automations.run"),
+    *("functions.function", "queues.queue", "automations.run", "requests.state"),
 )
 WRITES = (
     "cluster.scale",
@@ -25,6 +25,7 @@ WRITES = (
     "flags.write",
     "settings.write",
     *("functions.point", "functions.shift", "functions.limit", "queues.redrive", "automations.start"),
+    "requests.send",
     "notifier.send",
 )
 PORTS = tuple(dict.fromkeys(method.partition(".")[0] for method in READS))

@@ -271,6 +271,13 @@ class MemoryJournal:
         with self._lock:
             return next(iter(_newest(new for new in self._incidents.values() if new.key == key)), None)
 
+    def newest_incidents(self, keys: Sequence[str]) -> Mapping[str, Incident]:
+        """Return correlation key -> its newest incident, of those that have one."""
+        wanted = set(keys)
+        with self._lock:
+            newest = _newest(new for new in self._incidents.values() if new.key in wanted)
+        return {incident.key: incident for incident in reversed(newest)}
+
     def incidents(self, *, limit: int, open_only: bool = False) -> tuple[Incident, ...]:
         """Return incidents, open ones first, then newest first."""
         with self._lock:

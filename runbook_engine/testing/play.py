@@ -21,6 +21,7 @@ from runbook_engine.ports import Journal
 from runbook_engine.registry import Registry
 from runbook_engine.testing.expectations import Seen, judge_expectation
 from runbook_engine.testing.memory_journal import MemoryJournal
+from runbook_engine.testing.missed import Miss
 from runbook_engine.testing.simulated_world import SimulatedWorld
 from runbook_engine.testing.stage import SCOPE, edit
 from runbook_engine.testing.timeline import Timeline
@@ -82,10 +83,16 @@ class Play:
         records = [record for run in reversed(self._executions()) for record in self.journal.audit(run.id)]
         return self._timeline.lines(records)
 
-    def say_now(self, text: str, mark: str = "EXPECTED") -> str:
+    def say_now(self, miss: Miss) -> str:
         """Note a finding at this instant, and return it with its time."""
-        self._timeline.note(self.clock.now(), f"{mark}  {text}")
-        return f"at {duration_text(self.clock.now() - self.clock.start)}: {text}"
+        for line in miss.beside:
+            self._timeline.find(self.clock.now(), line)
+        return f"at {duration_text(self.took)}: {miss}"
+
+    @property
+    def took(self) -> timedelta:
+        """How much simulated time has passed."""
+        return self.clock.now() - self.clock.start
 
     # --- the script -----------------------------------------------------------------------------------------
 
@@ -114,7 +121,7 @@ class Play:
         self._timeline.note(now, f"alert {alert.does}: {_labels(alert.labels)}")
         if alert.expires is not None:
             for request in self._sender.everything_but(alert.expires, now):
-                self.engine.ingest(request)
+                self._expiring.ingest(request)  # which writes every repeat down: patience decides that too
             self._expiring.expire(now)
             return
         request = self._sender.send(alert, now, self.clock.start)
@@ -133,8 +140,13 @@ class Play:
             self._timeline.note(now, f"{by} ends the pause")
             self.simulated.pauses.lift()
             return
+        if signal.release == "storm":
+            self.engine.release_storm(by=by, reason=reason, now=now)
+            return
         run = self._run_of(signal.runbook)
-        if signal.cancel is not None:
+        if signal.release is not None:
+            self.engine.release(run.id, by=by, reason=reason, now=now)
+        elif signal.cancel is not None:
             self.engine.cancel(run.id, undo=signal.cancel == "undo", by=by, reason=reason, now=now)
         elif signal.takeover is not None:
             self.engine.take_over(run.id, undo=signal.takeover == "undo", by=by, reason=reason, now=now)
@@ -195,6 +207,9 @@ class Play:
             matched=frozenset(self._matched),
             refusals=self._refusals(),
             evidence=self.journal.evidence,
+            trail=self.journal.audit,
+            incident=self._incident,
+            timeline=self.lines,
         )
         found = [
             miss for wanted in self.scenario.expect if wanted.at == offset for miss in judge_expectation(wanted, seen)
@@ -203,6 +218,11 @@ class Play:
 
     def _executions(self) -> tuple[Execution, ...]:
         return self.journal.executions(limit=MOST_EXECUTIONS)
+
+    def _incident(self, incident_id: str) -> str | None:
+        newest = self.journal.incidents(limit=MOST_EXECUTIONS)
+        wanted = incident_id or max(((each.opened_at, each.id) for each in newest), default=(None, ""))[1]
+        return self.engine.incident_report(wanted).status if wanted else None
 
     def _refusals(self) -> tuple[str, ...]:
         incidents = self.journal.incidents(limit=MOST_EXECUTIONS)

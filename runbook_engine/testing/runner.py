@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from runbook_engine.documents.runbook_test import RunbookTestDocument, ScenarioDocument
@@ -15,6 +16,7 @@ from runbook_engine.errors import RunbookError
 from runbook_engine.loading.files import Loaded, LoadedTest, load_valid_files
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.registry import Registry
+from runbook_engine.testing.missed import Miss
 from runbook_engine.testing.play import Play
 from runbook_engine.testing.rigging import rig
 from runbook_engine.testing.stage import open_configuration, set_stage, sources_of
@@ -31,6 +33,7 @@ class TestResult:
     ok: bool
     reason: str = ""
     timeline: tuple[str, ...] = ()
+    took: timedelta = timedelta(0)  # in simulated time
 
     def __str__(self) -> str:
         """Return the result as people read it: a failing expectation stands in the timeline, where it failed."""
@@ -38,18 +41,26 @@ class TestResult:
         return head if self.ok else "\n".join([head, f"  {self.reason}", *(f"  {line}" for line in self.timeline)])
 
 
-def run_test_file(path: str | Path, loaded: Loaded, registry: Registry | None = None) -> tuple[TestResult, ...]:
-    """Run every test that was loaded from a file. Raises InvalidRunbook when a runbook that it names has errors."""
+def run_test_file(
+    path: str | Path, loaded: Loaded, registry: Registry | None = None, *, named: str = ""
+) -> tuple[TestResult, ...]:
+    """Run the tests that were loaded from a file, or those `named` so in part, in any case.
+
+    Raises InvalidRunbook when a runbook that it names has errors.
+    """
     registry = registry or Registry()
     wanted = Path(path).resolve()
     tests = [test for test in loaded.tests if Path(test.file).resolve() == wanted]
-    return tuple(result for test in tests for result in run_loaded_test(test, registry))
+    return tuple(result for test in tests for result in run_loaded_test(test, registry, named=named))
 
 
-def run_loaded_test(test: LoadedTest, registry: Registry) -> tuple[TestResult, ...]:
-    """Run every test of one document. Raises InvalidRunbook when a runbook that it names has errors."""
+def run_loaded_test(test: LoadedTest, registry: Registry, *, named: str = "") -> tuple[TestResult, ...]:
+    """Run the tests of one document, or those named so. Raises InvalidRunbook when its runbooks have errors."""
+    chosen = [each for each in test.document.tests if named.casefold() in each.name.casefold()]
+    if not chosen:
+        return ()
     bundle = load_subject(test, registry)
-    return tuple(run_scenario(scenario, test, bundle, registry) for scenario in test.document.tests)
+    return tuple(run_scenario(scenario, test, bundle, registry) for scenario in chosen)
 
 
 def load_subject(test: LoadedTest, registry: Registry) -> Bundle:
@@ -69,9 +80,10 @@ def run_scenario(scenario: ScenarioDocument, test: LoadedTest, bundle: Bundle, r
     try:
         misses: Sequence[str] = play.run()
     except (RunbookError, ValueError) as error:
-        misses = (play.say_now(str(error), "STOPPED"),)
+        misses = (play.say_now(Miss(str(error))),)
     reason = "; ".join(misses)
-    return TestResult(file=test.file, name=scenario.name, ok=not misses, reason=reason, timeline=play.lines())
+    told = play.lines()
+    return TestResult(file=test.file, name=scenario.name, ok=not misses, reason=reason, timeline=told, took=play.took)
 
 
 def make_play(
@@ -83,6 +95,6 @@ def make_play(
     configuration = bundle.configuration
     if document.config is None:
         configuration = open_configuration(runbooks, scenario.world)
-    simulated = set_stage(scenario, configuration, document.interval)
+    simulated = set_stage(scenario, configuration, document.interval, document.start)
     simulated.name_sources(sources_of(runbooks))
     return hosted(scenario, Bundle(runbooks, configuration), simulated, rigged)

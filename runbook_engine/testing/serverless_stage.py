@@ -82,6 +82,14 @@ def judge_automations(simulated: SimulatedWorld, wanted: Mapping[str, int]) -> I
             yield f"runs of automation {name}", runs, actual
 
 
+def judge_requests(simulated: SimulatedWorld, wanted: Mapping[str, int]) -> Iterator[Difference]:
+    """Return how often requests were expected, and how often they were sent, where these differ."""
+    for name, times in wanted.items():
+        actual = sum(each.name == name for each in simulated.requests.sent)
+        if actual != times:
+            yield f"requests {name}", times, actual
+
+
 def find_function(simulated: SimulatedWorld, name: str) -> Target:
     """Return the target of a function, wherever it is. Raises ValueError."""
     whole = name.partition(":")[0]

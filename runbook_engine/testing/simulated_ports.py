@@ -144,9 +144,10 @@ class SimulatedInbox:
         self._receivers = None if receivers is None else frozenset(receivers)
         self.messages: list[Delivered] = []
 
-    def send(self, receiver: str, message: Message) -> None:
-        """Deliver one message."""
+    def send(self, receiver: str, message: Message) -> str:
+        """Deliver one message; a receiver's reference is what it calls its messages about one execution."""
         self._faults.touch("notifier.send", receiver, message.id, lambda: self._send(receiver, message))
+        return message.reference or f"{receiver}/{message.execution_id or message.id}"
 
     def _send(self, receiver: str, message: Message) -> Mapping[str, Value]:
         if self._receivers is not None and receiver not in self._receivers:

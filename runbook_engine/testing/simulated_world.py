@@ -35,6 +35,7 @@ from runbook_engine.testing.simulated_ports import (
     SimulatedPause,
 )
 from runbook_engine.testing.simulated_queues import SimulatedQueue, SimulatedQueues
+from runbook_engine.testing.simulated_requests import SimulatedRequests
 from runbook_engine.testing.simulated_settings import SimulatedConfigMap, SimulatedSettings
 
 SOMEBODY = "somebody"
@@ -61,6 +62,7 @@ class SimulatedWorld:
         self.functions = SimulatedFunctions(self.clock, self.faults, self.changes.add_ours)
         self.queues = SimulatedQueues(self.clock, self.faults, self.changes.add_ours)
         self.automations = SimulatedAutomations(self.clock, self.faults)
+        self.requests = SimulatedRequests(self.clock, self.faults)
         self.settings = SimulatedSettings(self.clock, self.faults, self.cluster, self.changes.add_ours, self.functions)
         self.events = SimulatedEvents(self.clock, self.faults)
         self.nodes = SimulatedNodes(self.clock, self.faults, self.cluster, self.changes.add_ours)
@@ -80,6 +82,7 @@ class SimulatedWorld:
             functions=self.functions,
             queues=self.queues,
             automations=self.automations,
+            requests=self.requests,
         )
         self.effects = Effects(
             cluster=self.cluster,
@@ -91,6 +94,7 @@ class SimulatedWorld:
             functions=self.functions,
             queues=self.queues,
             automations=self.automations,
+            requests=self.requests,
         )
 
     @property

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 
 from runbook_engine.documents.runbook_test import ScenarioDocument
 from runbook_engine.documents.test_world import DeploymentDocument, EditDocument, WorldDocument
@@ -12,6 +12,7 @@ from runbook_engine.model.configuration import AdapterChoice, Configuration, Rec
 from runbook_engine.model.observation import Autoscaler, ChangeEvent, Pause, Revision
 from runbook_engine.model.runbook import ModeRule, Runbook
 from runbook_engine.model.target import Target
+from runbook_engine.testing.clock import EPOCH
 from runbook_engine.testing.node_stage import edit_nodes, put_up_nodes
 from runbook_engine.testing.serverless_stage import edit_serverless, find_function, find_queue, put_up_serverless
 from runbook_engine.testing.simulated_world import SimulatedWorld
@@ -49,14 +50,19 @@ def open_configuration(runbooks: Iterable[Runbook], world: WorldDocument) -> Con
     )
 
 
-def set_stage(scenario: ScenarioDocument, configuration: Configuration, interval: timedelta) -> SimulatedWorld:
+def set_stage(
+    scenario: ScenarioDocument, configuration: Configuration, interval: timedelta, start: datetime | None = None
+) -> SimulatedWorld:
     """Return the simulated world as it is at the start of the scenario."""
     places = configuration.clusters or (LOCAL,)
-    simulated = SimulatedWorld(place=places[0])
+    simulated = SimulatedWorld(start or EPOCH, place=places[0])
     for deployment in scenario.world.deployments:
         _deploy(simulated, deployment)
     put_up_nodes(simulated, scenario.world)
     put_up_serverless(simulated, scenario.world, configuration.automations)
+    for template in configuration.requests:
+        simulated.requests.allow(template)
+    simulated.requests.ends.update(scenario.world.requests)
     for name, value in scenario.world.parameters.items():
         for place in places:
             simulated.set_parameter(name, value, place=place)
@@ -94,6 +100,8 @@ def edit(simulated: SimulatedWorld, document: EditDocument) -> None:
     """Change the world as others do."""
     for name, value in document.parameters.items():
         simulated.set_parameter(name, value, by=document.who)
+    for text, entries in document.config_maps.items():
+        _edit_config_map(simulated, text, entries, document.who)
     for change in document.deployments:
         target = Target("deployment", change.cluster, change.namespace, change.name)
         if change.released is not None:
@@ -105,6 +113,16 @@ def edit(simulated: SimulatedWorld, document: EditDocument) -> None:
             workload.broken = max(0, workload.wanted - change.ready)
     edit_nodes(simulated, document.nodes)
     edit_serverless(simulated, document.functions, document.queues, document.who)
+
+
+def _edit_config_map(simulated: SimulatedWorld, text: str, entries: Mapping[str, str | None], who: str) -> None:
+    target = find_config_map(simulated, text)
+    held = simulated.settings.state(target).entries
+    for name, value in entries.items():
+        held.pop(name, None)
+        held |= {} if value is None else {name: value}
+        what = f"{name} removed" if value is None else f"{name} set to {value!r}"
+        simulated.changes.add(target, ChangeEvent(at=simulated.clock.now(), who=who, what=what))
 
 
 def find_workload(simulated: SimulatedWorld, text: str) -> Target:

@@ -9,8 +9,6 @@ from datetime import datetime, timedelta
 from runbook_engine.model.audit import AuditRecord
 from runbook_engine.model.quantity import duration_text
 
-FINDINGS = ("EXPECTED", "STOPPED")
-
 
 @dataclass(slots=True)
 class Timeline:
@@ -18,17 +16,23 @@ class Timeline:
 
     start: datetime
     notes: list[tuple[datetime, str]] = field(default_factory=list)
+    findings: list[tuple[datetime, str]] = field(default_factory=list)
 
     def note(self, at: datetime, text: str) -> None:
         """Remember something that the test did or saw."""
         self.notes.append((at, text))
 
+    def find(self, at: datetime, text: str) -> None:
+        """Remember something that is not as expected: it stands behind all else of its instant."""
+        self.findings.append((at, text))
+
     def lines(self, records: Iterable[AuditRecord]) -> tuple[str, ...]:
-        """Return everything in order, the test's own notes first at each instant but for its findings."""
-        entries = [(at, text.startswith(FINDINGS), 0, text) for at, text in self.notes]
-        entries += [(record.at, False, 1, _say(record)) for record in records]
-        entries.sort(key=lambda entry: entry[:3])
-        return tuple(f"{self._offset(at):>8}  {text}" for at, _, _, text in entries)
+        """Return everything in order: at each instant the test's own notes first, and what it found last."""
+        entries = [(at, 0, text) for at, text in self.notes]
+        entries += [(record.at, 1, _say(record)) for record in records]
+        entries += [(at, 2, text) for at, text in self.findings]
+        entries.sort(key=lambda entry: entry[:2])
+        return tuple(f"{self._offset(at):>8}  {text}" for at, _, text in entries)
 
     def _offset(self, at: datetime) -> str:
         offset = at - self.start

@@ -99,7 +99,16 @@ BOOKS: dict[str, Runbook] = {
     ),
 }
 REFUSED = (Verdict(guardrail="pause", ok=False, says="paused by eve"),)
-SIGNALS: tuple[SignalKind, ...] = ("joined", "resolved", "expired", "approved", "denied", "cancelled", "taken_over")
+SIGNALS: tuple[SignalKind, ...] = (
+    "joined",
+    "resolved",
+    "expired",
+    "approved",
+    "denied",
+    "cancelled",
+    "taken_over",
+    "released",
+)
 CHANGES = (FLIP, GROW)
 
 
