@@ -40,11 +40,13 @@ def entries() -> tuple[Entry, ...]:
     return runbooks(RUNBOOKS)
 
 
-def engine(journal: Journal, written: Sequence[Entry]) -> Engine:
+def engine(journal: Journal, written: Sequence[Entry], most_open: int = 1_000_000) -> Engine:
     """Return an engine with these runbooks over this journal; each remedies the service that its alert names."""
     simulated = SimulatedWorld()
+    limits = msgspec.structs.replace(CONFIGURATION.limits, max_open_executions=most_open)
+    configuration = msgspec.structs.replace(CONFIGURATION, limits=limits)
     return Engine(
-        bundle=Bundle(tuple(_runbook(entry) for entry in written), CONFIGURATION),
+        bundle=Bundle(tuple(_runbook(entry) for entry in written), configuration),
         journal=journal,
         world=simulated.world,
         effects=simulated.effects,

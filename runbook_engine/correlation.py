@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import assert_never
+from typing import Any, assert_never
 
 import msgspec
 
@@ -22,6 +22,7 @@ EXPIRE_AFTER = timedelta(hours=9)  # two of Alertmanager's default repeat interv
 FLAPPING_WINDOW = timedelta(minutes=30)
 FLAPPING_EPISODES = 3
 KEY_PREFIX = 16
+WRITTEN_TIMES = 32  # in the time without news after which an episode expires, repeats are written down so many times
 INCIDENT_LABELS = (
     ("cluster", "namespace", "service"),
     ("cluster", "namespace", "deployment"),
@@ -38,8 +39,10 @@ def observe_alert(alert: Alert, episode: Episode | None, *, cycle: str = "") -> 
     match alert.status:
         case "firing":
             if episode is None or not episode.is_open:
-                return _fires_anew(alert, episode, cycle)
-            return _fires_again(alert, episode, cycle)
+                fired = _fires_anew(alert, episode, cycle)
+            else:
+                fired = _fires_again(alert, episode, cycle)
+            return _recorded(alert, episode, cycle) if fired.opens and alert.begins_nothing else fired
         case "resolved":
             if episode is None or episode.state in ("closed", "superseded"):
                 return _buried(alert, episode, cycle)
@@ -55,8 +58,23 @@ def expire(episode: Episode, now: datetime, after: timedelta = EXPIRE_AFTER) -> 
     if not episode.is_open or now - episode.last_seen < after:
         return None
     expired = _next(episode, state="expired", flapping=False)
-    key = hash_parts(episode.alert_key, "expired", episode.episode_id)
-    return Transition(kind="expired", key=key, episode=expired, previous=episode)
+    return Transition(kind="expired", episode=expired, previous=episode)
+
+
+def is_news(known: Episode, seen: Episode, after: timedelta) -> bool:
+    """Whether what was seen of an episode must be written down.
+
+    That its alert still fires need not be, if that was written lately: else every repeat of every alert would cost a
+    durable write. An episode then expires up to a part of `after` too late, never too early: see `silent_since`.
+    """
+    same = seen.episode_id == known.episode_id and seen.is_open and known.is_open
+    repeated = same and seen.displayed_start == known.displayed_start
+    return not repeated or (seen.last_seen - known.last_seen) * WRITTEN_TIMES >= after
+
+
+def silent_since(now: datetime, after: timedelta) -> datetime:
+    """Return the time of the last word written down before which nobody can have spoken for so long."""
+    return now - after - after / WRITTEN_TIMES
 
 
 def transition_key(alert: Alert, cycle: str = "") -> str:
@@ -86,64 +104,58 @@ def incident_key(alert: Alert, keys: Iterable[tuple[str, ...]] = INCIDENT_LABELS
 
 
 def _fires_anew(alert: Alert, known: Episode | None, cycle: str) -> Transition:
-    key = transition_key(alert, cycle)
     told = _told_start(alert)
     if known is None:
         return _opened(alert, None, cycle)
     if known.state == "expired" and _is_same(known, told, cycle):
         revived = _next(known, state="open", last_seen=_later(known.last_seen, alert.received_at))
-        return Transition(kind="repeat", key=key, episode=revived, previous=known)
+        return Transition(kind="repeat", episode=revived, previous=known)
     if known.ends_at is not None and (told or alert.received_at) <= known.ends_at:
-        return Transition(kind="late", key=key, previous=known)
+        return Transition(kind="late", previous=known)
     return _opened(alert, known, cycle)
 
 
 def _fires_again(alert: Alert, known: Episode, cycle: str) -> Transition:
     told = _told_start(alert)
     seen = _later(known.last_seen, alert.received_at)
-    key = transition_key(alert, cycle)
     if _is_same(known, told, cycle) or (told is None and not (cycle and known.cycle)):
         displayed = min(known.displayed_start, told or known.displayed_start)
         repeated = _next(known, last_seen=seen, displayed_start=displayed)
-        return Transition(kind="repeat", key=key, episode=repeated, previous=known, flapping=known.flapping)
+        return Transition(kind="repeat", episode=repeated, previous=known, flapping=known.flapping)
     if (told or alert.received_at) < known.start:
-        return Transition(kind="late", key=key, episode=_next(known, last_seen=seen), previous=known)
+        return Transition(kind="late", episode=_next(known, last_seen=seen), previous=known)
     opened = _opened(alert, known, cycle)
     ended = msgspec.structs.replace(known, state="superseded", ends_at=told or alert.received_at)
     return msgspec.structs.replace(opened, kind="superseded", previous=ended)
 
 
 def _resolves(alert: Alert, known: Episode, cycle: str) -> Transition:
-    key = transition_key(alert, cycle)
     ended = _told_end(alert)
     if ended < known.start:
-        return Transition(kind="late", key=key, previous=known, flapping=known.flapping)
+        return Transition(kind="late", previous=known, flapping=known.flapping)
     seen = _later(known.last_seen, alert.received_at)
     closed = _next(known, state="closed", ends_at=ended, last_seen=seen, flapping=False)
-    return Transition(kind="resolved", key=key, episode=closed, previous=known, flapping=known.flapping)
+    return Transition(kind="resolved", episode=closed, previous=known, flapping=known.flapping)
 
 
 def _buried(alert: Alert, known: Episode | None, cycle: str) -> Transition:
     """Remember an end whose beginning was never seen, so that a firing from before it opens nothing."""
-    key = transition_key(alert, cycle)
     ended = _told_end(alert)
     if known is not None and known.ends_at is not None and ended <= known.ends_at:
         kind = "repeat" if ended == known.ends_at else "late"
-        return Transition(kind=kind, key=key, previous=known)  # type: ignore[arg-type]  # mypy widens the literals
+        return Transition(kind=kind, previous=known)  # type: ignore[arg-type]  # mypy widens the literals
     start = _told_start(alert) or ended
-    grave = _begin(alert, known, start, cycle)
     openings = known.openings if known is not None else ()
-    grave = msgspec.structs.replace(grave, state="closed", ends_at=ended, openings=openings)
-    return Transition(kind="tombstone", key=key, episode=grave, previous=known)
+    grave = _begin(alert, known, start, cycle, state="closed", ends_at=ended, openings=openings)
+    return Transition(kind="tombstone", episode=grave, previous=known)
 
 
 def _recorded(alert: Alert, known: Episode | None, cycle: str) -> Transition:
     """Nodata and suppression say that the alert still exists; other words say nothing about an episode."""
-    key = transition_key(alert, cycle)
     if known is not None and known.is_open and alert.kind == "alert" and alert.status in ("nodata", "suppressed"):
         seen = _next(known, last_seen=_later(known.last_seen, alert.received_at))
-        return Transition(kind="recorded", key=key, episode=seen, previous=known)
-    return Transition(kind="recorded", key=key, previous=known)
+        return Transition(kind="recorded", episode=seen, previous=known)
+    return Transition(kind="recorded", previous=known)
 
 
 def _opened(alert: Alert, known: Episode | None, cycle: str) -> Transition:
@@ -152,15 +164,14 @@ def _opened(alert: Alert, known: Episode | None, cycle: str) -> Transition:
     earlier = tuple(moment for moment in known.openings if moment > since) if known is not None else ()
     openings = (*earlier, alert.received_at)[-FLAPPING_EPISODES:]
     flapping = len(openings) >= FLAPPING_EPISODES
-    opened = msgspec.structs.replace(_begin(alert, known, start, cycle), openings=openings, flapping=flapping)
-    key = transition_key(alert, cycle)
-    return Transition(kind="opened", key=key, episode=opened, previous=known, flapping=flapping)
+    opened = _begin(alert, known, start, cycle, openings=openings, flapping=flapping)
+    return Transition(kind="opened", episode=opened, previous=known, flapping=flapping)
 
 
-def _begin(alert: Alert, known: Episode | None, start: datetime, cycle: str) -> Episode:
+def _begin(alert: Alert, known: Episode | None, start: datetime, cycle: str, **told: Any) -> Episode:
     return Episode(
         alert_key=alert.alert_key,
-        episode_id=f"{alert.alert_key[:KEY_PREFIX]}-{start.astimezone(UTC):%Y%m%dT%H%M%S%f}",
+        episode_id=f"{alert.alert_key[:KEY_PREFIX]}-{_compact(start)}",
         scope=alert.scope,
         name=alert.name,
         start=start,
@@ -168,6 +179,7 @@ def _begin(alert: Alert, known: Episode | None, start: datetime, cycle: str) -> 
         last_seen=alert.received_at,
         cycle=cycle,
         version=known.version + 1 if known is not None else 0,
+        **told,
     )
 
 
@@ -193,6 +205,12 @@ def _next(episode: Episode, **changes: object) -> Episode:
 
 def _later(one: datetime, other: datetime) -> datetime:
     return one if one > other else other
+
+
+def _compact(moment: datetime) -> str:
+    """Return a time as 20260301T115912318472, in UTC."""
+    text = moment.astimezone(UTC).isoformat(timespec="microseconds")
+    return f"{text[:4]}{text[5:7]}{text[8:13]}{text[14:16]}{text[17:19]}{text[20:26]}"
 
 
 def _written(moment: datetime | None) -> str:

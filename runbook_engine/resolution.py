@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from msgspec.structs import replace
@@ -81,8 +82,7 @@ def resolve_inputs(inputs: tuple[Input, ...], alert: Alert, given: Mapping[str, 
 
     Raises InvalidTarget when one is missing or malformed.
     """
-    unknown = sorted(set(given or {}) - {declared.name for declared in inputs})
-    if unknown:
+    if given and (unknown := sorted(set(given) - {declared.name for declared in inputs})):
         raise InvalidTarget(f"unknown input {unknown[0]!r}: this runbook takes {_names(inputs)}")
     told = {"alert": alert_variables(alert)}
     return {declared.name: _resolve_input(declared, told, given or {}) for declared in inputs}
@@ -153,9 +153,14 @@ def target_refusal(configuration: Configuration, scope: str, target: Target) -> 
 
 def validate(kind: InputType, value: str, what: str) -> None:
     """Raise InvalidTarget unless the value is of its type; the value is shown escaped and cut."""
-    pattern, meaning = VALIDATORS[kind]
-    if len(value) > LONGEST_VALUE or not pattern.fullmatch(value):
+    if not is_valid(kind, value):
+        meaning = VALIDATORS[kind][1]
         raise InvalidTarget(f"invalid_target: {what} {value[:80]!r} is not {meaning}")
+
+
+def is_valid(kind: InputType, value: str) -> bool:
+    """Whether the value is of its type."""
+    return len(value) <= LONGEST_VALUE and VALIDATORS[kind][0].fullmatch(value) is not None
 
 
 def allowed(target: Target, patterns: tuple[str, ...]) -> bool:
@@ -163,7 +168,10 @@ def allowed(target: Target, patterns: tuple[str, ...]) -> bool:
 
     `*` does not reach over a `/`.
     """
-    return any(_covers(pattern, target) for pattern in patterns)
+    for pattern in patterns:  # noqa: SIM110  # a generator costs more than most patterns
+        if _covers(pattern, target):
+            return True
+    return False
 
 
 def scope_refusal(configuration: Configuration, name: str, *, runbook: str = "", target: Target | None = None) -> str:
@@ -173,24 +181,34 @@ def scope_refusal(configuration: Configuration, name: str, *, runbook: str = "",
     scope = next((scope for scope in configuration.scopes if scope.name == name), None)
     if scope is None:
         return f"engine.yaml names no scope {name}"
-    if runbook and not any(fnmatch.fnmatchcase(runbook, pattern) for pattern in scope.runbooks):
+    if runbook and "*" not in scope.runbooks and not _covered(runbook, scope.runbooks):
         return f"scope {name} may not ask for runbook {runbook}"
     if target is not None and not allowed(target, scope.targets):
         return f"scope {name} may not touch {target.pattern_form}"
     return ""
 
 
+def _covered(runbook: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatchcase(runbook, pattern) for pattern in patterns)
+
+
 def _covers(pattern: str, target: Target) -> bool:
     if pattern == "*":
         return True
-    kind, _, rest = pattern.partition("=")
+    kind, globs = _read_pattern(pattern)
     if kind not in (target.kind, "*"):
         return False
-    wanted = rest.split("/")
     actual = target.pattern_form.partition("=")[2].split("/")
-    if len(wanted) != len(actual):
+    if len(globs) != len(actual):
         return False
-    return all(fnmatch.fnmatchcase(part, glob) for part, glob in zip(actual, wanted, strict=True))
+    return all(glob(part) is not None for part, glob in zip(actual, globs, strict=True))
+
+
+@lru_cache(maxsize=1024)
+def _read_pattern(pattern: str) -> tuple[str, tuple[Callable[[str], object], ...]]:
+    """Return the kind that a pattern of an allow-list is about, and the test for each part of a target's name."""
+    kind, _, rest = pattern.partition("=")
+    return kind, tuple(re.compile(fnmatch.translate(glob)).match for glob in rest.split("/"))
 
 
 def _resolve_input(declared: Input, told: Mapping[str, Any], given: Mapping[str, str]) -> str:
@@ -198,14 +216,15 @@ def _resolve_input(declared: Input, told: Mapping[str, Any], given: Mapping[str,
     if value is None:
         where = f" (from {'.'.join(declared.path)})" if declared.path else ""
         raise InvalidTarget(f"invalid_target: input {declared.name!r}{where} has no value and no default")
-    validate(declared.type, value, f"input {declared.name!r}")
+    if not is_valid(declared.type, value):
+        validate(declared.type, value, f"input {declared.name!r}")
     return value
 
 
 def _told_value(declared: Input, told: Mapping[str, Any]) -> str | None:
     value: Any = told
     for part in declared.path:
-        value = value.get(part) if isinstance(value, Mapping) else None
+        value = value.get(part) if type(value) is dict or isinstance(value, Mapping) else None
     return value if isinstance(value, str) and declared.path else None
 
 

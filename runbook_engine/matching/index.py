@@ -9,9 +9,12 @@ shares the old tables, so a reader sees all of a change or nothing of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 
 from runbook_engine.matching.filing import Rule, Table, Tables, file_entries
 from runbook_engine.matching.placement import GRAM, Entry
+
+PRIORITY = itemgetter(0, 1)  # of a rule: its order, and its name where two have one
 
 
 class Index:
@@ -34,12 +37,12 @@ class Index:
         """Return the names of the runbooks whose matchers all hold, in their order of priority."""
         found = _find(self._tables, labels)
         if self._hidden:
-            found = [hit for hit in found if hit[1] not in self._hidden]
+            found = [rule for rule in found if rule.name not in self._hidden]
         if self._extra is not None:
             found += _find(self._extra, labels)
         if len(found) > 1:
-            found.sort()
-        return tuple([name for _, name in found])
+            found.sort(key=PRIORITY)
+        return tuple([rule[1] for rule in found])
 
     def with_added(self, entry: Entry) -> Index:
         """Return an index that has this entry too, or instead of the one of the same name.
@@ -54,49 +57,54 @@ class Index:
         return Index(self._tables, tuple(entry for entry in self._added if entry.name != name), self._hidden | {name})
 
 
-def _find(tables: Tables, labels: Mapping[str, str]) -> list[tuple[int, str]]:
-    """Look the labels up, and test what is found on the conditions that its key did not prove."""
-    get = labels.get
-    found: list[tuple[int, str]] = []
-    for bucket in _look_up(tables, labels):
-        for order, rule, tests in bucket:
-            for name, test in tests:
-                if not test(get(name, "")):
-                    break
-            else:
-                found.append((order, rule))
-    return found
+def _find(tables: Tables, labels: Mapping[str, str]) -> list[Rule]:
+    """Look the labels up, and test what is found on the conditions that its key did not prove.
 
-
-def _look_up(tables: Tables, labels: Mapping[str, str]) -> list[tuple[Rule, ...]]:
-    """Return what is filed under the labels. Plain loops throughout: this is the hot path."""
+    Plain loops and keys written out throughout: this is the hot path.
+    """
     get = labels.get
     pivots, beginnings, endings, inner, rest = tables
-    buckets: list[tuple[Rule, ...]] = []
+    found: list[Rule] = []
     for label, values in pivots:
         if (value := get(label)) is not None and (filed := values.get(value)) is not None:
             direct, signatures = filed
             if direct:
-                buckets.append(direct)
+                _try(direct, get, found)
             for names, rules in signatures:
-                if (bucket := rules.get(tuple(map(get, names)))) is not None:
-                    buckets.append(bucket)
+                if len(names) == 2:
+                    bucket = rules.get((value, get(names[1])))
+                elif len(names) == 3:
+                    bucket = rules.get((value, get(names[1]), get(names[2])))
+                else:
+                    bucket = rules.get(tuple(map(get, names)))
+                if bucket is not None:
+                    _try(bucket, get, found)
     for label, lengths in beginnings:
         if value := get(label):
             for size, texts in lengths:
                 if (bucket := texts.get(value[:size])) is not None:
-                    buckets.append(bucket)
+                    _try(bucket, get, found)
     for label, lengths in endings:
         if value := get(label):
             for size, texts in lengths:
                 if (bucket := texts.get(value[-size:])) is not None:
-                    buckets.append(bucket)
+                    _try(bucket, get, found)
     for label, grams in inner:
         if value := get(label):
             for gram in {value[start : start + GRAM] for start in range(len(value) - GRAM + 1)}:
                 if (bucket := grams.get(gram)) is not None:
-                    buckets.append(bucket)
+                    _try(bucket, get, found)
     for label, always in rest:
         if not label or label in labels:
-            buckets.append(always)
-    return buckets
+            _try(always, get, found)
+    return found
+
+
+def _try(bucket: tuple[Rule, ...], get: Callable[[str, str], str], found: list[Rule]) -> None:
+    """Keep those rules of which every test holds."""
+    for rule in bucket:
+        for name, test in rule[2]:
+            if not test(get(name, "")):
+                break
+        else:
+            found.append(rule)

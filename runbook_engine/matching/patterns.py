@@ -18,6 +18,7 @@ Branch = tuple[Piece, ...]
 MAX_CHOICES = 32  # a pattern that accepts more texts than this is not worth listing
 MAX_DEPTH = 16
 _COUNT = re.compile(r"\{[0-9]+(?:,[0-9]*)?\}")
+_PLAIN = re.compile(r"[-A-Za-z0-9_:/ ]+(?![*+?{])")  # characters that stand for themselves, none of them repeated
 _CONTROL_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "a": "\a"}
 _WILD_ESCAPES = frozenset("dDwWsSbBAz")
 _EMPTY = frozenset([""])
@@ -136,6 +137,10 @@ class _Reader:
             character = self.pattern[self.position]
             if depth == 0 and self._is_outer_anchor(character, start):
                 self.position += 1
+                continue
+            if plain := _PLAIN.match(self.pattern, self.position):
+                self.position = plain.end()
+                pieces.append(frozenset([plain[0]]))
                 continue
             pieces += self._repeated(self._atom(depth))
         return pieces

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import product
-from math import prod
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -90,14 +89,19 @@ def _possible(matchers: Iterable[Matcher]) -> list[Place]:
 
 def _exact(wanted: dict[str, tuple[int, frozenset[str]]]) -> Place:
     """Compare as many labels as one key may hold, those first that accept the fewest values."""
+    if len(wanted) == 1:
+        [(name, (position, texts))] = wanted.items()
+        return Place("exact", (name,), tuple([(text,) for text in sorted(texts)]), (position,))
     by_choices = sorted(wanted, key=lambda name: (name != PIVOT, len(wanted[name][1]), name.startswith("__"), name))
     names = by_choices[:1]
+    choices = len(wanted[names[0]][1])
     for name in by_choices[1:MAX_NAMES]:
-        if prod(len(wanted[chosen][1]) for chosen in (*names, name)) <= MAX_CHOICES:
+        if choices * len(wanted[name][1]) <= MAX_CHOICES:
             names.append(name)
+            choices *= len(wanted[name][1])
     names.sort(key=lambda name: (name != PIVOT, name))
-    keys = tuple(product(*(sorted(wanted[name][1]) for name in names)))
-    return Place("exact", tuple(names), keys, tuple(wanted[name][0] for name in names))
+    keys = tuple(product(*[sorted(wanted[name][1]) for name in names]))
+    return Place("exact", tuple(names), keys, tuple([wanted[name][0] for name in names]))
 
 
 def _edge(kind: Kind, label: str, texts: frozenset[str]) -> Place:

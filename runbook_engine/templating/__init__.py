@@ -50,10 +50,10 @@ class Templates:
 
     def render(self, text: str, variables: Mapping[str, Any]) -> str:
         """Return the text with its templates filled in; plain text is returned as it is."""
-        if not is_template(text):
-            return text
         compiled = self._compiled.get(text)
         if compiled is None:
+            if not is_template(text):
+                return text
             compiled = self._compile(text)
             if len(self._compiled) >= _MAX_COMPILED:
                 self._compiled.clear()
@@ -72,8 +72,11 @@ class Templates:
 
     def _compile(self, text: str) -> Compiled:
         segments = _segments(text)
+        if segments is not None and len(segments) == 1 and isinstance(segments[0], tuple):
+            path, name = segments[0], ".".join(segments[0])
+            return lambda variables: text_of(look_up(path, variables), name)
         if segments is not None:
-            return lambda variables: "".join(_filled(segment, variables) for segment in segments)
+            return lambda variables: "".join([_filled(segment, variables) for segment in segments])
         if self._sandbox is None:
             self._sandbox = _load_sandbox()
         return self._sandbox.compiled(text)

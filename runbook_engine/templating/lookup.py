@@ -40,7 +40,7 @@ def look_up(path: Path, variables: Mapping[str, Any]) -> Any:
 
 def child(value: Any, key: Any) -> Any:
     """Return what a map holds under a key, or a struct in a public field. Nothing else has children."""
-    if isinstance(value, Mapping):
+    if type(value) is dict or isinstance(value, Mapping):  # the usual one first: asking for a Mapping costs more
         return value.get(key, ABSENT)
     if isinstance(value, msgspec.Struct) and key in value.__struct_fields__:
         return getattr(value, key)
@@ -49,6 +49,8 @@ def child(value: Any, key: Any) -> Any:
 
 def text_of(value: Any, name: str) -> str:
     """Return a value as the text that is filled in."""
+    if type(value) is str:
+        return bounded(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int | float):

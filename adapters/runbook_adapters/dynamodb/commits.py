@@ -11,6 +11,7 @@ from runbook_adapters.dynamodb.deliveries import join, joined_keys, refuse_lost_
 from runbook_adapters.dynamodb.executions import Stored
 from runbook_adapters.dynamodb.items import with_body
 from runbook_adapters.dynamodb.work import Work
+from runbook_adapters.dynamodb.writing import too_much
 from runbook_engine.model.audit import AuditRecord
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.group import Group
@@ -18,6 +19,8 @@ from runbook_engine.model.guardrail import Claim, Lock
 from runbook_engine.model.incident import Evidence, Join
 from runbook_engine.model.standing import End
 from runbook_engine.ports import Committed, Refused
+
+TOO_LARGE = b""  # what is kept of a trace for which a transaction has no room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,16 +66,23 @@ def apply(work: Work, commit: Commit, serial: Callable[[], str]) -> Committed | 
     executions.replace(work, execution, old, audited=len(commit.records), locks=locks, now=commit.now)
     _keep_beside(work, commit)
     join(work, commit.joins)
+    if commit.trace and too_much(work.writes()):
+        _keep_trace(work, commit, TOO_LARGE)
     return Committed(execution.version)
 
 
 def _keep_beside(work: Work, commit: Commit) -> None:
     """Keep what happened, and how it ended."""
     if commit.trace:
-        work.add(keys.trace(commit.execution.id, commit.execution.version), with_body({}, commit.trace))
+        _keep_trace(work, commit, commit.trace)
     if commit.end is not None:
         end = commit.end
         work.point(keys.end(end.runbook, end.digest, end.at, end.execution_id), with_body({}, end))
+
+
+def _keep_trace(work: Work, commit: Commit, said: bytes) -> None:
+    """Keep what happened: it serves whoever asks later, and is never why a commit fails."""
+    work.add(keys.trace(commit.execution.id, commit.execution.version), with_body({}, said))
 
 
 def _locks(work: Work, commit: Commit, old: Stored) -> tuple[str, ...]:

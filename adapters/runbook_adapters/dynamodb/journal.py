@@ -228,6 +228,12 @@ class DynamoJournal:
         with self._explained():
             return versions.newest_incident(self._table, key)
 
+    def newest_incidents(self, keys: Sequence[str]) -> Mapping[str, Incident]:
+        """Return correlation key -> its newest incident, of those that have one."""
+        with self._explained():
+            found = {key: versions.newest_incident(self._table, key) for key in dict.fromkeys(keys)}
+        return {key: incident for key, incident in found.items() if incident is not None}
+
     def incidents(self, *, limit: int, open_only: bool = False) -> tuple[Incident, ...]:
         """Return incidents, open ones first, then newest first."""
         with self._explained():

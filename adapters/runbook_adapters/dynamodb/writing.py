@@ -108,9 +108,18 @@ def _gave_up(table: Table, lost: Exception | None, failure: Exception) -> Runboo
     )
 
 
+def too_much(writes: Sequence[Write]) -> bool:
+    """Whether this is more than one transaction takes."""
+    return len(writes) > MOST_WRITTEN or _size(writes) > MOST_BYTES
+
+
+def _size(writes: Sequence[Write]) -> int:
+    return sum(size_of(each.item) for each in writes if each.item is not None)
+
+
 def _refuse_too_much(table: Table, writes: Sequence[Write]) -> None:
-    size = sum(size_of(each.item) for each in writes if each.item is not None)
-    if len(writes) > MOST_WRITTEN or size > MOST_BYTES:
+    if too_much(writes):
+        size = _size(writes)
         raise Unreadable(
             f"table {table.name} stores at most {MOST_WRITTEN} items and {MOST_BYTES // 1_000_000} MB at once, "
             f"and this is {len(writes)} items of {size / 1_000_000:.1f} MB (let the sender post less at once)"

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 
+from runbook_adapters.sqlite.loans import Loan, Transaction
 from runbook_adapters.sqlite.problems import explain, explain_folder
 from runbook_adapters.sqlite.schema import check, create
-from runbook_engine.errors import Unreadable
+from runbook_engine.errors import RunbookError, Unreadable
+
+CACHE = 8 * 1024  # KiB: a storm touches more pages than SQLite's two megabytes, and would read them again
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +36,47 @@ class Database:
     def __init__(self, path: Path, busy_timeout: timedelta) -> None:
         self.path = path.absolute()
         self.busy_timeout = busy_timeout
+        self._name = os.fspath(self.path)
         self._pools: dict[int, _Pool] = {}
         self._opened_file: tuple[int, int] | None = None
 
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Loan:
         """Lend a connection for one statement, which sees one moment by itself: a transaction would triple its cost."""
-        with self._explained(), self._borrowed() as connection:
-            yield connection
+        return Loan(self)
 
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Transaction:
         """Lend a connection inside a transaction that is durable at the end, or undone by any exception."""
-        with self._explained(), self._borrowed() as connection, _transaction(connection, "BEGIN IMMEDIATE"):
-            yield connection
+        return Transaction(self)
+
+    def borrow(self) -> sqlite3.Connection:
+        """Return a connection of this process that nobody else uses. Raises what `explained` explains."""
+        self._refuse_other_file()
+        pool = self._pool()
+        try:
+            return pool.idle.pop()
+        except IndexError:
+            connection = self._open()
+            pool.opened.append(connection)
+            return connection
+
+    def give_back(self, connection: sqlite3.Connection, error: BaseException | None) -> None:
+        """Take a borrowed connection back; one that failed is closed."""
+        if isinstance(error, sqlite3.Error):
+            _discard(self._pool(), connection)
+        else:
+            self._pool().idle.append(connection)
+
+    def explained(self, error: BaseException) -> RunbookError | None:
+        """Return what an error means for the caller; None for one that is not the file's."""
+        if isinstance(error, sqlite3.Error | UnicodeDecodeError):
+            return explain(error, self.path, self.busy_timeout)
+        if isinstance(error, OSError):
+            return explain_folder(error, self.path)
+        if isinstance(error, msgspec.MsgspecError):
+            return Unreadable(
+                f"journal {self.path} holds a record that this release cannot read: {error} (upgrade runbook-engine)"
+            )
+        return None
 
     def close(self) -> None:
         """Close this process's idle connections; a later call opens new ones."""
@@ -57,26 +85,8 @@ class Database:
             _discard(pool, pool.idle.pop())
 
     def _pool(self) -> _Pool:
-        return self._pools.setdefault(os.getpid(), _Pool())
-
-    @contextmanager
-    def _borrowed(self) -> Iterator[sqlite3.Connection]:
-        self._refuse_other_file()
-        pool = self._pool()
-        try:
-            connection = pool.idle.pop()
-        except IndexError:
-            connection = self._open()
-            pool.opened.append(connection)
-        try:
-            yield connection
-        except sqlite3.Error:
-            _discard(pool, connection)
-            raise
-        except BaseException:
-            pool.idle.append(connection)
-            raise
-        pool.idle.append(connection)
+        pool = self._pools.get(os.getpid())
+        return pool if pool is not None else self._pools.setdefault(os.getpid(), _Pool())
 
     def _open(self) -> sqlite3.Connection:
         if self._opened_file is None and not self.path.exists():  # one that was in use is never made anew
@@ -90,51 +100,28 @@ class Database:
         )
         try:
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA cache_size = -{CACHE}")
             connection.execute("PRAGMA fullfsync = ON")  # macOS: through the drive's own cache
             check(connection, self.path)
             self._refuse_other_file()
         except BaseException:
             connection.close()
             raise
-        self._opened_file = _identity(self.path)
+        self._opened_file = _identity(self._name)
         return connection
 
     def _refuse_other_file(self) -> None:
         """Refuse to go on when the file was removed: what is written to it now, nobody would ever read."""
-        if self._opened_file is not None and self._opened_file != _identity(self.path):
+        if self._opened_file is not None and self._opened_file != _identity(self._name):
             raise Unreadable(
                 f"journal {self.path} was moved, removed or replaced while in use "
                 "(put it back, or restart every process that uses it)"
             )
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise explain(error, self.path, self.busy_timeout) from error
-        except OSError as error:
-            raise explain_folder(error, self.path) from error
-        except msgspec.MsgspecError as error:
-            raise Unreadable(
-                f"journal {self.path} holds a record that this release cannot read: {error} (upgrade runbook-engine)"
-            ) from error
 
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
-    connection.execute(begin)
+def _identity(path: str) -> tuple[int, int] | None:
     try:
-        yield
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116  # asked at every loan: half the cost of a Path's
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-import msgspec
+from msgspec.structs import replace
 
 from runbook_adapters.sqlite.codec import json_list, optional_micros, pack, to_micros
 from runbook_adapters.sqlite.executions import append_signals, count_statuses
 from runbook_adapters.sqlite.groups import add_parts, write_groups
 from runbook_adapters.sqlite.records import write_latch
-from runbook_adapters.sqlite.versions import Row, changed, write_versions
+from runbook_adapters.sqlite.versions import Row, changed, write_values
 from runbook_engine.errors import StaleVersion
 from runbook_engine.model.due import due_after_commit
 from runbook_engine.model.episode import Episode
@@ -25,23 +25,32 @@ from runbook_engine.model.runbook import Runbook
 from runbook_engine.model.signal import Signal
 
 
-def write_intake(connection: sqlite3.Connection, intake: Intake) -> None:
-    """Store a delivery. Raises StaleVersion when anything in it was decided on what is no longer so."""
+def write_intake(connection: sqlite3.Connection, intake: Intake, kept: Collection[str] = ()) -> None:
+    """Store a delivery; `kept` are digests of runbooks that are known to be stored, which nothing ever removes.
+
+    Raises StaleVersion when anything in it was decided on what is no longer so.
+    """
     _write_episodes(connection, intake.episodes)
     _write_incidents(connection, intake.incidents)
     write_groups(connection, intake.groups)
     write_latch(connection, intake.latch)
     _open(connection, intake.opened)
-    write_runbooks(connection, intake.runbooks)
-    refuse_lost_slots(connection, intake.joined)
-    _follow(connection, [(signal.alert_key, execution_id) for _, execution_id, signal in intake.joined])
+    write_runbooks(connection, [runbook for runbook in intake.runbooks if runbook.digest not in kept])
+    if intake.joined:
+        refuse_lost_slots(connection, intake.joined)
+        _follow(connection, [(signal.alert_key, execution_id) for _, execution_id, signal in intake.joined])
     _signal(connection, intake)
     _write_arrivals(connection, intake.arrivals)
 
 
 def write_runbooks(connection: sqlite3.Connection, runbooks: Iterable[Runbook]) -> None:
     """Keep compiled runbooks by digest; what is there already is the same."""
-    rows = [(runbook.digest, pack(runbook)) for runbook in runbooks]
+    wanted = {runbook.digest: runbook for runbook in runbooks}
+    if not wanted:
+        return
+    query = "SELECT digest FROM runbooks WHERE digest IN (SELECT value FROM json_each(?))"
+    kept = {digest for (digest,) in connection.execute(query, (json_list(wanted),))}
+    rows = [(digest, pack(runbook)) for digest, runbook in wanted.items() if digest not in kept]
     connection.executemany("INSERT OR IGNORE INTO runbooks VALUES (?, ?)", rows)
 
 
@@ -67,47 +76,52 @@ def followers(connection: sqlite3.Connection, alert_keys: Iterable[str]) -> dict
 
 
 def _write_episodes(connection: sqlite3.Connection, episodes: Sequence[Episode]) -> None:
-    rows = [
-        (kept.version, kept.is_open, to_micros(kept.last_seen), pack(kept), kept.alert_key)
-        for kept in (msgspec.structs.replace(episode, version=episode.version + 1) for episode in episodes)
-    ]
     insert = "INSERT OR IGNORE INTO episodes (version, open, last_seen, body, alert_key) VALUES (?, ?, ?, ?, ?)"
     update = "UPDATE episodes SET version = ?, open = ?, last_seen = ?, body = ? WHERE alert_key = ? AND version = ?"
-    write_versions(connection, "an episode of this delivery", rows, insert, update)
+    write_values(connection, "an episode of this delivery", episodes, _episode_row, insert, update)
+
+
+def _episode_row(episode: Episode) -> Row:
+    kept = replace(episode, version=episode.version + 1)
+    return kept.version, kept.is_open, to_micros(kept.last_seen), pack(kept), kept.alert_key
 
 
 def _write_incidents(connection: sqlite3.Connection, incidents: Sequence[Incident]) -> None:
-    rows = [
-        (kept.version, kept.key, kept.resolved_at is None, to_micros(kept.opened_at), pack(kept), kept.id)
-        for kept in (msgspec.structs.replace(incident, version=incident.version + 1) for incident in incidents)
-    ]
     insert = "INSERT OR IGNORE INTO incidents (version, key, open, opened_at, body, id) VALUES (?, ?, ?, ?, ?, ?)"
     update = "UPDATE incidents SET version = ?, key = ?, open = ?, opened_at = ?, body = ? WHERE id = ? AND version = ?"
-    write_versions(connection, "an incident of this delivery", rows, insert, update)
+    write_values(connection, "an incident of this delivery", incidents, _incident_row, insert, update)
+
+
+def _incident_row(incident: Incident) -> Row:
+    kept = replace(incident, version=incident.version + 1)
+    return kept.version, kept.key, kept.resolved_at is None, to_micros(kept.opened_at), pack(kept), kept.id
 
 
 def _open(connection: sqlite3.Connection, opened: Sequence[Execution]) -> None:
-    executions = [_execution_row(msgspec.structs.replace(execution, version=0)) for execution in opened]
+    if not opened:
+        return
     inserted = changed(
         connection,
         "INSERT OR IGNORE INTO executions (id, version, status, absorbing, finished, due, lease_until, slot,"
         " incident_id, runbook, opened_at, consumed, body) VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        executions,
+        map(_execution_row, opened),
     )
-    if inserted != len(executions):
+    if inserted != len(opened):
         raise StaleVersion("an execution of this delivery is there already: read the slots again")
     count_statuses(connection, Counter(execution.status for execution in opened))
-    slots = [(execution.slot, execution.id) for execution in opened]
+    slots = sorted([(execution.slot, execution.id) for execution in opened])  # neighbours share pages
     if changed(connection, "INSERT OR IGNORE INTO slots VALUES (?, ?)", slots) != len(slots):
         raise StaleVersion("a slot of this delivery has been taken since it was read: read it again")
-    over = [(execution.slot,) for execution in opened if not execution.absorbing]  # refused as it was opened
-    connection.executemany("DELETE FROM slots WHERE slot = ?", over)
-    absorbing = [execution for execution in opened if execution.absorbing]
+    refused = [execution for execution in opened if not execution.absorbing]  # as they were opened
+    if refused:
+        connection.executemany("DELETE FROM slots WHERE slot = ?", [(execution.slot,) for execution in refused])
+    absorbing = [execution for execution in opened if execution.absorbing] if refused else opened
     _follow(connection, [(member.alert_key, execution.id) for execution in absorbing for member in execution.members])
     add_parts(connection, opened)
 
 
-def _execution_row(execution: Execution) -> Row:
+def _execution_row(opened: Execution) -> Row:
+    execution = opened if opened.version == 0 else replace(opened, version=0)
     return (
         execution.id,
         execution.status,
@@ -153,11 +167,14 @@ def _signal(connection: sqlite3.Connection, intake: Intake) -> None:
 
 
 def _follow(connection: sqlite3.Connection, pairs: Sequence[tuple[str, str]]) -> None:
-    connection.executemany("INSERT OR IGNORE INTO followers VALUES (?, ?)", pairs)
+    if pairs:
+        connection.executemany("INSERT OR IGNORE INTO followers VALUES (?, ?)", sorted(pairs))
 
 
 def _write_arrivals(connection: sqlite3.Connection, arrivals: Sequence[Arrival]) -> None:
+    if not arrivals:
+        return
     connection.executemany(
         "INSERT INTO arrivals (incident_id, at, body) VALUES (?, ?, ?)",
-        [(arrival.incident_id, to_micros(arrival.at), pack(arrival)) for arrival in arrivals],
+        ((arrival.incident_id, to_micros(arrival.at), pack(arrival)) for arrival in arrivals),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -13,8 +13,10 @@ from runbook_engine.model.execution import Execution
 from runbook_engine.model.group import Group, part_of
 
 
-def write_groups(connection: sqlite3.Connection, groups: Iterable[Group]) -> None:
+def write_groups(connection: sqlite3.Connection, groups: Sequence[Group]) -> None:
     """Store groups on top of the versions that they were read with. Raises StaleVersion."""
+    if not groups:
+        return
     rows = [
         (kept.version, kept.runbook, to_micros(kept.opened_at), pack(kept), kept.id)
         for kept in (msgspec.structs.replace(group, version=group.version + 1) for group in groups)
@@ -31,7 +33,8 @@ def add_parts(connection: sqlite3.Connection, executions: Iterable[Execution]) -
         for execution in executions
         if execution.group_id
     ]
-    connection.executemany("INSERT INTO parts VALUES (?, ?, ?, ?)", rows)
+    if rows:
+        connection.executemany("INSERT INTO parts VALUES (?, ?, ?, ?)", rows)
 
 
 def write_part(connection: sqlite3.Connection, execution: Execution) -> None:

@@ -14,6 +14,7 @@ from runbook_adapters.sqlite.codec import Body, from_micros, json_list, pack, to
 from runbook_adapters.sqlite.database import Database
 from runbook_engine.errors import UnknownExecution, UnknownIncident, UnknownRunbook
 from runbook_engine.model.audit import AuditRecord
+from runbook_engine.model.decoding import from_exact_msgpack
 from runbook_engine.model.episode import Episode
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.group import Group, Part
@@ -27,12 +28,15 @@ from runbook_engine.model.storm import Latch
 from runbook_engine.model.target import Target
 from runbook_engine.ports import Committed, Refused
 
+MOST_KEPT = 10_000  # digests that a process remembers
+
 
 class SqliteJournal:
     """The atomic store of one machine; see `Journal` for what each method promises."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._kept: set[str] = set()  # digests of runbooks that are stored, as far as this process knows
 
     def close(self) -> None:
         """Close this process's connections; nothing is lost without it."""
@@ -123,7 +127,7 @@ class SqliteJournal:
     def audit(self, execution_id: str, after: int = 0) -> tuple[AuditRecord, ...]:
         """Return an execution's audit records, oldest first; those after a number."""
         query = "SELECT body FROM audit WHERE execution_id = ? AND number > ? ORDER BY number"
-        return self._all(AuditRecord, query, execution_id, after)
+        return tuple(from_exact_msgpack(body, AuditRecord) for (body,) in self._rows(query, execution_id, after))
 
     def evidence(self, execution_id: str) -> tuple[Evidence, ...]:
         """Return what was captured before the first change, oldest first."""
@@ -159,7 +163,10 @@ class SqliteJournal:
     def record(self, intake: Intake) -> None:
         """Store one delivery. Raises StaleVersion when an episode, incident, group or slot has moved."""
         with self._database.writing() as connection:
-            deliveries.write_intake(connection, intake)
+            deliveries.write_intake(connection, intake, self._kept)
+        if len(self._kept) > MOST_KEPT:
+            self._kept.clear()
+        self._kept.update([runbook.digest for runbook in intake.runbooks])
 
     def newest_group(self, runbook: str) -> Group | None:
         """Return the newest group of a runbook, whatever its state."""
@@ -207,8 +214,13 @@ class SqliteJournal:
 
     def newest_incident(self, key: str) -> Incident | None:
         """Return the newest incident of a correlation key, open or not."""
-        query = "SELECT body FROM incidents WHERE key = ? ORDER BY opened_at DESC, id LIMIT 1"
-        return next(iter(self._all(Incident, query, key)), None)
+        return self.newest_incidents([key]).get(key)
+
+    def newest_incidents(self, keys: Sequence[str]) -> Mapping[str, Incident]:
+        """Return correlation key -> its newest incident, of those that have one."""
+        newest = "SELECT id FROM incidents WHERE key = wanted.value ORDER BY opened_at DESC, id LIMIT 1"
+        query = f"SELECT body FROM incidents WHERE id IN (SELECT ({newest}) FROM json_each(?) AS wanted)"
+        return {incident.key: incident for incident in self._all(Incident, query, json_list(keys))}
 
     def incidents(self, *, limit: int, open_only: bool = False) -> tuple[Incident, ...]:
         """Return incidents, open ones first, then newest first."""

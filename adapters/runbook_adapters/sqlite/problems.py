@@ -21,8 +21,10 @@ REMEDIES = {
 }
 
 
-def explain(error: sqlite3.Error, path: Path, busy_timeout: timedelta) -> RunbookError:
+def explain(error: sqlite3.Error | UnicodeDecodeError, path: Path, busy_timeout: timedelta) -> RunbookError:
     """Return what an error of SQLite means for the caller: come again later, or a person must look."""
+    if isinstance(error, UnicodeDecodeError):  # the sentence for it quotes a damaged byte of the schema
+        return Unreadable(f"journal {path} {REMEDIES[sqlite3.SQLITE_CORRUPT]}")
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest of the number is detail
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         waited = f"{busy_timeout.total_seconds():g} s"

@@ -51,6 +51,11 @@ PATTERNS = (
     "(?:)",
     "a|",
     "x-db-1|.*b-1",
+    "db-[a-z0-9]+",
+    "db-[-0-9]*",
+    "a[b-]+",
+    "db-1[-0-9a-fx_]*",
+    "(db|x)-[a-z]+.*",
 )
 
 matchers = st.builds(

@@ -1,0 +1,176 @@
+"""Webhooks over HTTP: the same alerts posted to the engine's own server and to a real Alertmanager; and too many.
+
+Bodies of a hundred alerts, half of them seen before; a thousand runbooks, and as many sibling routes. Both servers
+run in processes of their own and are asked by one client in turn; what counts is the CPU that they spend.
+Alertmanager keeps alerts in memory, and calls nobody while this runs: it decodes, routes and groups. The engine
+matches, opens executions and stores all of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from statistics import median
+
+import msgspec
+import urllib3
+
+from benchmarks import deliveries
+from benchmarks.timing import table
+from runbook_engine.matching.placement import Entry
+from runbook_engine.model.matcher import Matcher
+
+ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+SIZE = 100
+BODIES, QUICK_BODIES = 60, 12
+MOST_OPEN = 2_000
+TICKS = os.sysconf("SC_CLK_TCK")
+UNLIMITED = 10_000_000
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """What one server took."""
+
+    cpu: float  # seconds an alert
+    middle: float  # seconds a body
+
+
+def run(*, quick: bool = False) -> str:
+    """Return what both servers cost, and what happens when nobody works off what is opened."""
+    entries = deliveries.entries()
+    told = deliveries.half_new(entries, SIZE, QUICK_BODIES if quick else BODIES)
+    with tempfile.TemporaryDirectory() as folder:
+        with _engine(Path(folder) / "journal.sqlite3", UNLIMITED) as (pid, address):
+            ours = _cost(pid, f"{address}/hooks/bench", deliveries.bodies(told))
+        theirs = _alertmanager_cost(Path(folder), entries, told)
+        pressed = _under_pressure(Path(folder) / "pressed.sqlite3", entries)
+    rows = [("engine, stored", 1 / ours.cpu, ours.middle * 1e3, theirs.cpu / ours.cpu if theirs else "-", ">= 3")]
+    if theirs:
+        rows.append(("Alertmanager, in memory", 1 / theirs.cpu, theirs.middle * 1e3, 1.0, "-"))
+    return table(("server", "alerts a CPU s", "p50 ms", "x Alertmanager", "goal"), rows) + f"\n\n{pressed}"
+
+
+def _cost(pid: int, address: str, bodies: Sequence[bytes]) -> Cost:
+    """Post all bodies one after the other; the first two are not measured."""
+    pool = urllib3.PoolManager(maxsize=1)
+    walls: list[float] = []
+    for number, body in enumerate(bodies):
+        if number == 2:
+            spent = _cpu(pid)
+        started = time.perf_counter()
+        answer = pool.request("POST", address, body=body, headers={"Content-Type": "application/json"})
+        walls.append(time.perf_counter() - started)
+        if answer.status not in (200, 202):
+            raise RuntimeError(f"{address} answered {answer.status}: {answer.data[:200]!r}")
+    return Cost((_cpu(pid) - spent) / (len(bodies) - 2) / SIZE, median(walls[2:]))
+
+
+def _under_pressure(journal: Path, entries: Sequence[Entry]) -> str:
+    """Post new alerts while nobody drives anything, until the server takes no more; then count what it stored."""
+    told = deliveries.half_new(entries, SIZE, 60)
+    pool = urllib3.PoolManager(maxsize=1, retries=False)
+    taken, executions = 0, set[str]()
+    paces: list[float] = []
+    with _engine(journal, MOST_OPEN) as (_, address):
+        for body in deliveries.bodies(told):
+            started = time.perf_counter()
+            answer = pool.request(
+                "POST", f"{address}/hooks/bench", body=body, headers={"Content-Type": "application/json"}
+            )
+            if answer.status != 202:
+                break
+            paces.append(time.perf_counter() - started)
+            taken += 1
+            executions.update(json.loads(answer.data)["executions"])
+    with closing(deliveries.sqlite_journal(journal)) as stored:
+        kept = {execution.id for execution in stored.executions(limit=UNLIMITED)}
+    third = max(1, len(paces) // 3)
+    rows = [
+        ("deliveries taken before the bound", taken, "-"),
+        ("executions open by then", len(kept), f">= {MOST_OPEN}"),
+        ("answer, and Retry-After", f"{answer.status}, {answer.headers.get('Retry-After', 'none')}", "503, seconds"),
+        ("acknowledged and not stored", len(executions - kept), "0"),
+        ("pace of the last third, of the first", median(paces[:third]) / median(paces[-third:]), ">= 0.8"),
+    ]
+    return table(("nobody drives", "measured", "wanted"), rows)
+
+
+def _alertmanager_cost(folder: Path, entries: Sequence[Entry], told: Sequence[list[deliveries.Told]]) -> Cost | None:
+    if ALERTMANAGER is None:
+        return None
+    config = folder / "alertmanager.json"  # JSON is YAML
+    config.write_text(json.dumps(_routes(entries)))
+    port = _free_port()
+    command = [ALERTMANAGER, f"--config.file={config}", f"--storage.path={folder / 'alertmanager'}"]
+    command += [f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=", "--log.level=error"]
+    with _started(command, port) as pid:
+        return _cost(pid, f"http://127.0.0.1:{port}/api/v2/alerts", [_posted(each) for each in told])
+
+
+def _posted(told: Sequence[deliveries.Told]) -> bytes:
+    """Return alerts as Prometheus posts them to Alertmanager; their begin is now, or they would be over."""
+    begin = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    names = ("labels", "annotations", "generatorURL")
+    return msgspec.json.encode([{**{name: each[name] for name in names}, "startsAt": begin} for each in told])
+
+
+def _routes(entries: Sequence[Entry]) -> dict[str, object]:
+    routes = [{"matchers": [_matcher(one) for one in entry.matchers], "continue": True} for entry in entries]
+    waits = {"group_wait": "1h", "group_interval": "1h", "repeat_interval": "4h", "group_by": ["alertname"]}
+    return {"route": {"receiver": "nobody", **waits, "routes": routes}, "receivers": [{"name": "nobody"}]}
+
+
+def _matcher(matcher: Matcher) -> str:
+    return f"{matcher.name}{matcher.op}{json.dumps(matcher.value)}"
+
+
+@contextmanager
+def _engine(journal: Path, most_open: int) -> Iterator[tuple[int, str]]:
+    port = _free_port()
+    with _started(
+        [sys.executable, "-m", "benchmarks.webhook_server", str(port), str(journal), str(most_open)], port
+    ) as pid:
+        yield pid, f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def _started(command: Sequence[str], port: int) -> Iterator[int]:
+    """Run a server until the block ends."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            _await(port)
+            yield server.pid
+        finally:
+            server.terminate()
+
+
+def _await(port: int) -> None:
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise RuntimeError(f"nobody listens on port {port}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _cpu(pid: int) -> float:
+    """Return the CPU seconds that a process and its children have used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return (int(fields[11]) + int(fields[12])) / TICKS + sum(_cpu(int(child)) for child in children)
