@@ -17,7 +17,7 @@ RIGHTS  := $(RUNBOOK) permissions --runbooks runbooks/kubernetes --config $(CHAR
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools cluster lambda demo test test-fast test-cluster test-long crash-long crash-cloud-long check lint types imports schema runbooks state-machine rbac scan fmt bench lock clean
+.PHONY: help setup tools cluster lambda demo test test-fast test-cluster test-long crash-long crash-cloud-long check lint types imports schema runbooks state-machine rbac scan fmt bench bench-peers docs-generated lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,7 +53,7 @@ test-cluster: setup  ## the cluster contract on a real cluster (RUNBOOK_TEST_KUB
 	RUNBOOK_TEST_KUBECONFIG="$(abspath $(RUNBOOK_TEST_KUBECONFIG))" $(PYTEST) tests/contract/kubernetes --timeout 600
 
 test-long: setup  ## the long form of what `make test` samples: all places, more alerts, more examples
-	RUNBOOK_TESTS=long $(PYTEST) -n 2 --timeout 1800 tests/crash/test_shipped_runbooks.py tests/properties tests/unit/matching
+	RUNBOOK_TESTS=long $(PYTEST) -n 2 --timeout 1800 tests/crash/test_shipped_runbooks.py tests/properties tests/unit/matching tests/hostile
 	RUNBOOK_TRANSCRIPTS=long EXAMPLES_IN_MOTO=100 $(PYTEST) -n 2 --timeout 1800 \
 	  tests/pipeline/test_same_transcript.py tests/contract/journal/test_agreement.py
 	RUNBOOK_TESTS=long $(PYTEST) --timeout 600 tests/contention
@@ -92,6 +92,10 @@ rbac: setup  ## write the RBAC manifests of the shipped runbooks anew, for obser
 	$(RIGHTS) --format rbac > $(CHART)/rbac/act.yaml
 	$(RIGHTS) --format helm > $(CHART)/rbac/act.values.yaml
 
+docs-generated: setup  ## write the tables of docs that come from the code anew: actions, senders
+	$(BIN)/python -m runbook_engine.entrypoints.reference > docs/actions.md
+	$(BIN)/python -m runbook_engine.entrypoints.sender_table docs/senders.md
+
 scan: tools  ## the pinned scanners over charts, images and scripts
 	scripts/scan
 
@@ -102,6 +106,12 @@ fmt: setup  ## let ruff repair style and format
 bench: setup  ## measure matching, ingest, engine overhead and start-up (BENCH=--quick for the short form)
 	$(BIN)/python -m benchmarks $(BENCH)
 
+bench-peers: setup  ## compare matching with other engines, in an environment of their own (BENCH=--quick; Drools wants JAVA_HOME)
+	$(UV) venv -q --allow-existing .venv-peers
+	$(UV) pip install -q --python .venv-peers/bin/python msgspec google-re2 rule-engine cel-python \
+	  common-expression-language drools-jpy
+	.venv-peers/bin/python -m benchmarks.peers $(BENCH)
+
 lock:  ## pin the newest dependencies that pyproject.toml allows (needs uv)
 	$(UV) pip compile pyproject.toml --quiet --all-extras --group dev --universal --python-version 3.11 --upgrade \
 	  --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
@@ -109,5 +119,5 @@ lock:  ## pin the newest dependencies that pyproject.toml allows (needs uv)
 	@! grep -n '://' requirements.lock || { echo 'requirements.lock names an address: it must not'; exit 1; }
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) .tools build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-peers .tools build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find runbook_engine adapters apps tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,10 +9,12 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 
 from runbook_engine.errors import (
+    Conflict,
     Forbidden,
     GuardrailBlocked,
     InvalidAlert,
@@ -28,8 +30,11 @@ from runbook_engine.guardrails import ceiling_of, effective_mode
 from runbook_engine.intake.builder import IntakeBuilder
 from runbook_engine.intake.by_hand import intake_by_hand, open_by_hand
 from runbook_engine.intake.changes import own_changes
+from runbook_engine.intake.incidents import acknowledge, close
 from runbook_engine.intake.receipt import Receipt, Taken, receipt_of, taken_in
+from runbook_engine.intake.storm import held_by_storm, release
 from runbook_engine.intake.wishes import Matched, open_wished
+from runbook_engine.machine.pausing import pause_ended
 from runbook_engine.matching.explain import Explanation, explain, explain_labels
 from runbook_engine.matching.index import Index
 from runbook_engine.matching.meta import labels_of
@@ -41,21 +46,27 @@ from runbook_engine.model.delivery import Parsed, Request, SourceSettings
 from runbook_engine.model.directive import Directive
 from runbook_engine.model.execution import ApprovalRequest, Approved, Execution, Member
 from runbook_engine.model.guardrail import Verdict
-from runbook_engine.model.incident import ExecutionReport, IncidentReport, Intake
+from runbook_engine.model.incident import ExecutionReport, Incident, IncidentReport, Intake
+from runbook_engine.model.observation import Pause
 from runbook_engine.model.plan import Plan
+from runbook_engine.model.recent import Recent
 from runbook_engine.model.runbook import Mode, ModeRule, Runbook
 from runbook_engine.model.signal import Signal
+from runbook_engine.model.standing import MOST_ENDS, Stands, standing_of
 from runbook_engine.model.target import Target
 from runbook_engine.planning import Sight, make_plan, place, refused_plan
 from runbook_engine.ports import Effects, Journal, World
 from runbook_engine.registry import Registry
 from runbook_engine.reports import report_execution, report_incident
+from runbook_engine.sources.lateness import mark_late
 from runbook_engine.templating import Templates
 
 MOST_TRIES = 50  # in a storm every delivery touches the same incident, and somebody else's is always the faster
 LONGEST_PAUSE = 0.05  # seconds
 SHORTEST_HASH = 4
 EXPIRE_BATCH = 100
+NOTHING = Intake()
+MOST_HELD = 10_000  # executions that wait for the storm latch; those beyond look again by themselves when it is calm
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,17 +76,28 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     explanation: Explanation
 
 
-def parse_request(request: Request, configuration: Configuration, registry: Registry) -> Parsed:
-    """Return the alerts of a delivery, without a journal. Raises InvalidAlert when nothing in it can be used."""
+def parse_request(
+    request: Request, configuration: Configuration, registry: Registry, recent: Recent[Any] | None = None
+) -> Parsed:
+    """Return the alerts of a delivery, without a journal. Raises InvalidAlert when nothing in it can be used.
+
+    `recent` is what was read lately under this configuration.
+    """
     scope = next((scope for scope in configuration.scopes if scope.name == request.scope), None)
     settings = SourceSettings(
         drop_labels=configuration.drop_labels,
         severities=scope.severities if scope is not None else {},
         max_body_bytes=configuration.limits.max_body,
         max_decoded_bytes=configuration.limits.max_inflated,
+        mapping=scope.mapping if scope is not None else None,
+        recent=recent,
     )
-    parsed = registry.source(request.source).parse(request, settings)
-    if not parsed.alerts and not parsed.changes and parsed.rejected:
+    source = registry.source(request.source)
+    if request.method not in source.methods:
+        accepted = " or ".join(source.methods)
+        raise InvalidAlert("schema", f"what {source.name} sends comes by {accepted}, not by {request.method}")
+    parsed = mark_late(source.parse(request, settings), request)
+    if parsed.is_useless:
         raise InvalidAlert("schema", "no alert of the delivery is valid: " + parsed.rejected[0].reason)
     return parsed
 
@@ -104,6 +126,7 @@ class Engine:
         self.world = world
         self._registry = registry
         self._give_way = give_way
+        self._recent: Recent[Any] = Recent()
         self._runbooks: Mapping[str, Runbook] = {runbook.name: runbook for runbook in bundle.runbooks}
         self._index = Index.build(
             Entry(runbook.name, order, runbook.matchers) for order, runbook in enumerate(bundle.runbooks)
@@ -115,6 +138,7 @@ class Engine:
             configuration=bundle.configuration,
             templates=Templates(),
             ceiling=self.ceiling,
+            holds=lambda alert, matchers: explain_labels(labels_of(alert), matchers).matched,
         )
         self._tools = Tools(
             sight=self._sight,
@@ -134,9 +158,9 @@ class Engine:
 
     def parse(self, request: Request) -> Parsed:
         """Return the alerts of a delivery. Raises InvalidAlert when nothing in it can be used."""
-        return parse_request(request, self.bundle.configuration, self._registry)
+        return parse_request(request, self.bundle.configuration, self._registry, self._recent)
 
-    def ingest(self, request: Request, announce: Callable[[tuple[Taken, ...]], None] = lambda alerts: None) -> Receipt:
+    def ingest(self, request: Request, announce: Callable[[tuple[Taken, ...]], None] | None = None) -> Receipt:
         """Take one delivery in. When this returns, what it meant is durable.
 
         `announce` hears the alerts with news just before they are stored, again if somebody else was faster; what it
@@ -151,7 +175,7 @@ class Engine:
             self.journal.record_change(target, event)
         intake = self._record(
             lambda: self._intake.build(parsed.alerts, request.received_at),
-            lambda intake: announce(taken_in(intake)),
+            (lambda intake: announce(taken_in(intake))) if announce is not None else lambda intake: None,
         )
         return receipt_of(intake, parsed, refused, changes=len(changes))
 
@@ -164,7 +188,11 @@ class Engine:
     def match(self, alert: Alert) -> tuple[Matched, ...]:
         """Return the runbooks that an alert asks for, in order, each with its effective mode."""
         labels = labels_of(alert)
-        return tuple(self._matched(self._runbooks[name], labels) for name in self._index.match(labels))
+
+        def holds(rule: ModeRule) -> bool:
+            return not rule.matchers or explain_labels(labels, rule.matchers).matched
+
+        return tuple([self._matched(self._runbooks[name], holds) for name in self._index.match(labels)])
 
     def ceiling(self, alert: Alert) -> Mode:
         """Return how far this installation lets any runbook go for an alert now."""
@@ -184,7 +212,7 @@ class Engine:
         """Return what every matching runbook would do for this alert now. Looks, never touches."""
         member = Member(alert_key=alert.alert_key, episode_id="rehearsal", name=alert.name, since=now)
         plans = []
-        for wished in self._intake.wishes(alert):
+        for wished in (self._intake.trusted(each, {}) for each in self._intake.wishes(alert)):
             runbook, configuration = wished.matched.runbook, self.bundle.configuration
             if wished.refused:
                 plans.append(refused_plan(runbook, wished.matched.mode, wished.refused))
@@ -246,6 +274,11 @@ class Engine:
             ) from error
         return self.journal.load(opened.id)
 
+    @property
+    def sight(self) -> Sight:
+        """Everything that planning may look at; nothing in it can write."""
+        return self._sight
+
     def runbook(self, name: str) -> Runbook:
         """Return a loaded runbook by name. Raises UnknownRunbook."""
         if name not in self._runbooks:
@@ -274,19 +307,79 @@ class Engine:
             raise StalePlan(f"the question lapsed at {request.until.astimezone(UTC):%H:%M:%S} UTC: it is too late")
         self._signal(execution_id, Signal(kind="approved", at=now, by=by, reason=reason, plan_hash=request.hash))
 
-    def deny(self, execution_id: str, *, by: str, now: datetime, reason: str = "") -> None:
-        """Say no to what is asked. Raises StalePlan when nothing is, Forbidden, UnknownExecution."""
+    def deny(self, execution_id: str, *, by: str, now: datetime, reason: str = "", plan_hash: str = "") -> None:
+        """Say no to what is asked, or with a hash to exactly that. Raises StalePlan, Forbidden, UnknownExecution."""
         request = self._question(execution_id)
+        if plan_hash:
+            _demand_same_plan(request.hash, plan_hash)
         self._demand_member(request.by, by)
-        self._signal(execution_id, Signal(kind="denied", at=now, by=by, reason=reason))
+        asked = request.hash if plan_hash else ""
+        self._signal(execution_id, Signal(kind="denied", at=now, by=by, reason=reason, plan_hash=asked))
 
     def cancel(self, execution_id: str, *, undo: bool, by: str, now: datetime, reason: str = "") -> None:
         """Stop a run; keep what it changed, or undo it. Raises UnknownExecution."""
         self._signal(execution_id, Signal(kind="cancelled", at=now, by=by, reason=reason, undo=undo))
 
-    def take_over(self, execution_id: str, *, undo: bool, by: str, now: datetime, reason: str = "") -> None:
-        """Give a run to a person: the engine makes no further change. Raises UnknownExecution."""
-        self._signal(execution_id, Signal(kind="taken_over", at=now, by=by, reason=reason, undo=undo))
+    def take_over(
+        self,
+        execution_id: str,
+        *,
+        undo: bool,
+        by: str,
+        now: datetime,
+        reason: str = "",
+        keep_for: timedelta | None = None,
+    ) -> None:
+        """Give a run to a person: the engine makes no further change. Raises UnknownExecution.
+
+        With what was changed, its targets are theirs: for `keep_for`, and no longer than its alerts fire.
+        """
+        until = now + keep_for if keep_for is not None else None
+        signal = Signal(kind="taken_over", at=now, by=by, reason=reason, undo=undo, until=until)
+        self._signal(execution_id, signal)
+
+    def release(self, execution_id: str, *, by: str, now: datetime, reason: str = "") -> None:
+        """Let other runs change again what a person has taken over. Raises Conflict when nobody keeps it."""
+        if self.journal.load(execution_id).kept_until is None:
+            raise Conflict(f"nobody keeps the targets of execution {execution_id[:8]}, so there is nothing to release")
+        self._signal(execution_id, Signal(kind="released", at=now, by=by, reason=reason))
+
+    def acknowledge(self, incident_id: str, *, by: str, now: datetime) -> Incident:
+        """Say that a person is on it; who said so first is kept. Raises UnknownIncident."""
+        if self.journal.incident(incident_id).acknowledged_at is None:
+            self._record(lambda: acknowledge(self.journal.incident(incident_id), by=by, now=now))
+        return self.journal.incident(incident_id)
+
+    def close_incident(self, incident_id: str, *, by: str, now: datetime, reason: str = "") -> Incident:
+        """Say that an incident is over of which nobody else did. Raises Conflict while it fires, UnknownIncident."""
+        self._record(lambda: close(self.journal.incident(incident_id), by=by, reason=reason, now=now))
+        return self.journal.incident(incident_id)
+
+    def release_storm(self, *, by: str, now: datetime, reason: str = "") -> int:
+        """Let changes go on that the storm latch holds; return how many runs wait. Raises Conflict when none does."""
+        rule = self.bundle.configuration.storm
+        self._record(lambda: release(self.journal, rule, by=by, reason=reason, now=now))
+        held = [each for each in self.journal.executions(limit=MOST_HELD, active_only=True) if held_by_storm(each)]
+        for execution in held:
+            self.journal.signal(execution.id, Signal(kind="released", at=now, by=by, reason=reason))
+        return len(held)
+
+    def tell_pause_ended(self, pause: Pause, now: datetime) -> int:
+        """Page when a pause has run out by itself while alerts fire; return how many incidents are open.
+
+        Raises what the receiver raises. Told twice, it is the same message.
+        """
+        firing = [each for each in self.journal.incidents(limit=MOST_HELD, open_only=True) if each.open_alerts]
+        configuration = self.bundle.configuration
+        receiver = configuration.storm.receiver or next((each.name for each in configuration.receivers), "")
+        if firing and receiver:
+            self._tools.effects.notifier.send(receiver, pause_ended(pause, firing, now))
+        return len(firing)
+
+    def standings(self) -> tuple[Stands, ...]:
+        """Return how far each runbook is trusted, as it is written now, after what its runs did."""
+        ends = {each.name: self.journal.ends(each.name, each.digest, MOST_ENDS) for each in self.bundle.runbooks}
+        return tuple(Stands(runbook=each, standing=standing_of(ends[each.name])) for each in self.bundle.runbooks)
 
     # --- reports ------------------------------------------------------------------------------------------
 
@@ -294,16 +387,14 @@ class Engine:
         """Return one execution with its trail. Raises UnknownExecution."""
         return report_execution(self.journal, self.journal.load(execution_id))
 
-    def incident_report(self, incident_id: str) -> IncidentReport:
-        """Return one incident with everything that happened. Raises UnknownIncident."""
-        return report_incident(self.journal, incident_id)
+    def incident_report(self, incident_id: str, *, causes: bool = True) -> IncidentReport:
+        """Return one incident with everything that happened, and with what changed before. Raises UnknownIncident."""
+        now = self.world.clock.now()
+        return report_incident(self.journal, incident_id, self.bundle.configuration, now, causes=causes)
 
     # --- inside -------------------------------------------------------------------------------------------
 
-    def _matched(self, runbook: Runbook, labels: Mapping[str, str]) -> Matched:
-        def holds(rule: ModeRule) -> bool:
-            return explain_labels(labels, rule.matchers).matched
-
+    def _matched(self, runbook: Runbook, holds: Callable[[ModeRule], bool]) -> Matched:
         mode = effective_mode(runbook, self.bundle.configuration, holds)
         return Matched(runbook=runbook, mode=mode)
 
@@ -312,6 +403,8 @@ class Engine:
         for attempt in range(MOST_TRIES - 1):
             intake = build()
             announce(intake)
+            if intake == NOTHING:
+                return intake
             try:
                 self.journal.record(intake)
             except StaleVersion:
@@ -335,8 +428,10 @@ class Engine:
         return execution.approval
 
     def _signal(self, execution_id: str, signal: Signal) -> None:
-        self.journal.load(execution_id)
+        execution = self.journal.load(execution_id)
         self.journal.signal(execution_id, signal)
+        if execution.incident_id:  # the first that a person does about it
+            self.acknowledge(execution.incident_id, by=signal.by, now=signal.at)
 
     def _demand_member(self, team_name: str, person: str) -> None:
         why_not = self._why_not_answer(team_name, person)

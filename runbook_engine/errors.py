@@ -9,6 +9,7 @@
     ├── UnknownRunbook / UnknownExecution / UnknownIncident
     ├── NoAdapter(hint)               no adapter serves a port that is needed
     ├── Unreadable                    a signal cannot be read now (metrics, flag, workload)
+    │   └── TooMuch                   the answer is larger than is taken; ask for less at once
     ├── Conflict                      the world is not as the change expects
     ├── StaleVersion                  somebody else wrote the record first
     ├── GuardrailBlocked(verdicts)
@@ -95,6 +96,10 @@ class NoAdapter(RunbookError):
 
 class Unreadable(RunbookError):
     """A signal cannot be read now. Never read as zero, empty or fine."""
+
+
+class TooMuch(Unreadable):
+    """The answer is larger than what is taken: ask for less at once."""
 
 
 class Conflict(RunbookError):

@@ -95,6 +95,7 @@ ACTION = ActionSpec(
     prepare=prepare,
     apply=apply,
     observe=observe,
+    example={"version": "newest", "percent": 10},
     repeat="declarative",
     reversible=True,
     time_limit=timedelta(minutes=1),

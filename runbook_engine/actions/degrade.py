@@ -159,6 +159,7 @@ ACTION = ActionSpec(
     prepare=prepare,
     apply=apply,
     observe=observe,
+    example={"parameter": "/checkout/degraded_mode", "value": "true"},
     repeat="declarative",
     reversible=True,
     time_limit=ROLLED_OUT,

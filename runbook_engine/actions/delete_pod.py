@@ -198,6 +198,7 @@ ACTION = ActionSpec(
     prepare=prepare,
     apply=apply,
     observe=observe,
+    example={"waiting": "CrashLoopBackOff", "gracePeriod": "30s"},
     repeat="declarative",
     reversible=False,
     time_limit=timedelta(minutes=10),

@@ -189,6 +189,7 @@ ACTION = ActionSpec(
     apply=apply,
     observe=observe,
     rehearse=rehearse,
+    example={"gracePeriod": "60s", "skipTerminatingAfter": "60s"},
     repeat="declarative",
     reversible=False,
     foreseeable=True,  # a cordon moves no pod

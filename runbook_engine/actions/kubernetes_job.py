@@ -115,6 +115,7 @@ ACTION = ActionSpec(
     prepare=prepare,
     apply=apply,
     observe=observe,
+    example={"job": "rebuild-cache", "arguments": {"service": "checkout"}},
     repeat="token",
     reversible=False,
     permissions=("batch/jobs:get", "batch/jobs:create"),

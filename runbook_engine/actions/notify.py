@@ -19,6 +19,7 @@ ACTION = ActionSpec(
     prepare=prepare_message,
     apply=apply,
     observe=observe_message,
+    example={"receiver": "chat", "text": "{{ alert.labels.alertname }} fires, and nothing is done about it"},
     repeat="token",
     reversible=False,
     permissions=("receivers:send",),

@@ -145,6 +145,7 @@ ACTION = ActionSpec(
     prepare=prepare,
     apply=apply,
     observe=observe,
+    example={"perSecond": 10},
     repeat="observable",
     reversible=False,
     time_limit=timedelta(minutes=30),

@@ -130,6 +130,7 @@ ACTION = ActionSpec(
     prepare=prepare,
     apply=apply,
     observe=observe,
+    example={"whenReady": "70%"},
     repeat="declarative",
     reversible=False,
     permissions=for_kinds(needs, {}, WORKLOADS),

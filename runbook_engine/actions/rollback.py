@@ -120,6 +120,7 @@ ACTION = ActionSpec(
     prepare=prepare,
     apply=apply,
     observe=observe,
+    example={"to": "lastHealthy"},
     repeat="declarative",
     reversible=False,
     permissions=for_kinds(needs, {}, KINDS),

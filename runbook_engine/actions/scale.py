@@ -178,6 +178,7 @@ ACTION = ActionSpec(
     prepare=prepare,
     apply=apply,
     observe=observe,
+    example={"by": "50%", "upTo": 12},
     repeat="declarative",
     reversible=True,
     time_limit=timedelta(minutes=5),

@@ -115,6 +115,7 @@ ACTION = ActionSpec(
     prepare=prepare,
     apply=apply,
     observe=observe,
+    example={"automation": "restart-appliance"},
     repeat="token",
     reversible=False,
     permissions=STARTING,

@@ -85,6 +85,7 @@ ACTION = ActionSpec(
     prepare=prepare,
     apply=apply,
     observe=observe,
+    example={"concurrency": 5},
     repeat="declarative",
     reversible=True,
     time_limit=timedelta(minutes=1),

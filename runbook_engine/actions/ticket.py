@@ -19,6 +19,7 @@ ACTION = ActionSpec(
     prepare=prepare_message,
     apply=apply,
     observe=observe_message,
+    example={"receiver": "tickets", "text": "{{ alert.labels.alertname }} was not fixed"},
     repeat="token",
     reversible=False,
     permissions=("receivers:send",),

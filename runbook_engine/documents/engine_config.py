@@ -7,12 +7,18 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
+from runbook_engine.documents.approvals import ApprovalsDocument
 from runbook_engine.documents.automation import AutomationDocument
-from runbook_engine.documents.document import Document, Envelope, exactly_one
-from runbook_engine.documents.field_types import Count, Name, Number, Size, Span, Text, Url, refuse
+from runbook_engine.documents.calendar import CalendarDocument
+from runbook_engine.documents.document import Document, Envelope
+from runbook_engine.documents.field_types import Count, Duration, Name, Number, Size, Span, Text, Url, refuse
 from runbook_engine.documents.job import JobDocument
+from runbook_engine.documents.mapping import MappingDocument
+from runbook_engine.documents.request import RequestDocument
 from runbook_engine.documents.runbook import ModeField
-from runbook_engine.documents.sender import AboutPattern, PresentedDocument, SenderText, TargetText
+from runbook_engine.documents.secret import SecretField
+from runbook_engine.documents.sender import AboutPattern, PresentedField, SenderText, TargetText
+from runbook_engine.documents.storm import StormDocument
 from runbook_engine.model.alert import Severity
 from runbook_engine.model.configuration import Role
 
@@ -81,6 +87,8 @@ class AdaptersDocument(Document):
     """Reads queues, and moves dead letters back."""
     automations: AdapterField = ()
     """Runs the automations of engine.yaml."""
+    requests: AdapterField = ()
+    """Sends the requests of engine.yaml."""
     secrets: AdapterField = ()
     """Looks up secrets that are written as {ssm: /path}."""
     seats: AdapterField = ()
@@ -89,36 +97,6 @@ class AdaptersDocument(Document):
     """Wakes drivers that wait; such a host names it itself."""
     bus: AdapterField = ()
     """Tells the world around; such a host names it itself."""
-
-
-class SecretDocument(Document):
-    """Where a secret is found; never the secret itself."""
-
-    model_config = ConfigDict(json_schema_extra=exactly_one("env", "file", "ssm"))
-
-    env: Text | None = None
-    """The name of an environment variable."""
-    file: Text | None = None
-    """The path of a file that holds only the secret."""
-    ssm: Text | None = None
-    """The path of an SSM parameter."""
-
-    @model_validator(mode="after")
-    def _names_one_place(self) -> Self:
-        if len(self.model_fields_set) != 1:
-            message = f"a secret is found in one place, this one in {len(self.model_fields_set)}"
-            raise refuse("secret-place", message, "write one of env, file, ssm")
-        return self
-
-
-def _no_literal(value: Any) -> Any:
-    if isinstance(value, str | int | float):
-        hint = "write {env: NAME}, {file: path} or {ssm: /path}, and change this secret: it has been in a file"
-        raise refuse("literal-secret", "a secret itself must not stand in a file", hint)
-    return value
-
-
-SecretField = Annotated[SecretDocument, BeforeValidator(_no_literal, json_schema_input_type=SecretDocument)]
 
 
 class TokenDocument(Document):
@@ -130,7 +108,7 @@ class TokenDocument(Document):
     """Where its value is found; two while it is rotated."""
     scopes: tuple[Name, ...] = ()
     """Which scopes it may post to; empty = all."""
-    presented_as: PresentedDocument | None = None
+    presented_as: PresentedField | None = None
     """How senders present it; absent = as a bearer token."""
 
     @model_validator(mode="after")
@@ -154,6 +132,8 @@ class ScopeDocument(Document):
     """What its words for severities mean; with * a pattern of names, for a sender without severities."""
     senders: tuple[SenderText, ...] = Field(default=(), alias="from")
     """Who of AWS may deliver here without a token: events:SOURCE, logs:GROUP, or an ARN; nobody may post then."""
+    mapping: Name | None = None
+    """For the source mapped: which of the mappings of this file reads what it sends."""
     about: Mapping[AboutPattern, TargetText] = {}
     """What its change events are about, by their own names, as in pipeline=checkout: deployment=apps/checkout."""
 
@@ -233,6 +213,8 @@ class CorrelationDocument(Document):
     """How long an incident takes in new alerts after its last one; 30m when absent."""
     expire_after: Span | None = None
     """An alert without news for this long is expired, not resolved; 9h when absent."""
+    quiet: Duration | None = None
+    """So long after its last alert ended an incident is resolved; it is mitigated before. 5m when absent."""
 
 
 class EngineConfigDocument(Envelope):
@@ -248,12 +230,16 @@ class EngineConfigDocument(Envelope):
     """Which adapter serves which port."""
     scopes: Mapping[Name, ScopeDocument] = {}
     """Who may send alerts, by name."""
+    mappings: Mapping[Name, MappingDocument] = {}
+    """How the JSON of senders becomes alerts that the engine has no source for, by name."""
     tokens: Mapping[Name, TokenDocument] = {}
     """Bearer tokens, by name."""
     receivers: Mapping[Name, ReceiverDocument] = {}
     """Who is told, by name."""
     teams: Mapping[Name, TeamDocument] = {}
     """Teams, by name."""
+    approvals: ApprovalsDocument | None = None
+    """Signed links by which questions are answered; absent: no message carries one, save in AWS."""
     targets: tuple[Text, ...] = ()
     """What may be changed, as in deployment=apps/*; nothing else may."""
     mode_ceiling: ModeField = ()
@@ -266,9 +252,17 @@ class EngineConfigDocument(Envelope):
     """How much is taken and done at once."""
     correlation: CorrelationDocument = CorrelationDocument()
     """How alerts become incidents."""
+    storm: StormDocument = StormDocument()
+    """When every change is held, because too many targets fail at once."""
     links: Mapping[str, Url] = {}
     """Where a person may look."""
     jobs: Mapping[Name, JobDocument] = {}
     """Pinned jobs that runbooks may start with the action kubernetesJob, by name."""
     automations: Mapping[Name, AutomationDocument] = {}
     """Pinned automations that runbooks may start with the action ssmAutomation, by name."""
+    requests: Mapping[Name, RequestDocument] = {}
+    """Pinned requests that runbooks may send with the action http, by name."""
+    freezes: tuple[CalendarDocument, ...] = ()
+    """When nothing is changed."""
+    windows: tuple[CalendarDocument, ...] = ()
+    """When alone something is changed: what they are about, outside of all of them, is not."""

@@ -24,6 +24,7 @@ from runbook_engine.model.quantity import (
 NAME_PATTERN: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 _NAME = re.compile(NAME_PATTERN)
 _UNITLESS = re.compile(r"[0-9]+")
+MAY_BE_ABSENT: Final = "null says that nothing is there"  # marks a field; of any other, a null is a lost value
 
 
 def refuse(code: str, message: str, hint: str = "", field: str = "") -> PydanticCustomError:

@@ -27,6 +27,8 @@ class Metadata(Document):
     """The team of engine.yaml that answers for it."""
     summary: str = ""
     """What it does, in a sentence."""
+    reviewed: str = ""
+    """Who looked at how it did, and when; a new text is a new runbook, so that one that was demoted begins anew."""
 
 
 class InputDocument(Document):
@@ -244,6 +246,10 @@ class RunbookDocument(Envelope):
     """This document is a runbook."""
     metadata: Metadata
     """Who this runbook is."""
+    uses: Text | None = None
+    """A part that it shares with others: a file of kind RunbookPart, from this one, as in lib/shed-then-scale.yaml."""
+    values: Mapping[str, Any] = Field(default={}, alias="with")
+    """What the part's parameters are here."""
     matchers: Annotated[tuple[str, ...], Field(min_length=1)]
     """All must hold, as in alertname = Foo or severity =~ critical|high."""
     inputs: Mapping[str, InputDocument] = {}

@@ -8,15 +8,18 @@ from typing import Annotated, Final, Literal, Self, TypeVar
 
 from pydantic import ConfigDict, Field, model_validator
 
+from runbook_engine.documents.calendar import Instant
 from runbook_engine.documents.document import Document, Envelope, exactly_one
 from runbook_engine.documents.field_types import Count, Duration, Name, Offset, Span, Text, refuse
 from runbook_engine.documents.test_nodes import NodeExpectation
+from runbook_engine.documents.test_run import ChangedExpectation, VerdictsExpectation
 from runbook_engine.documents.test_serverless import FunctionExpectation
 from runbook_engine.documents.test_world import EditDocument, ParameterValue, WorkloadExpectation, WorldDocument
 from runbook_engine.model.execution import Compensation, Status
+from runbook_engine.model.incident import IncidentStatus
 
 Keep = Literal["keep", "undo"]
-DEEDS: Final = ("approve", "deny", "cancel", "takeover", "pause", "resume")
+DEEDS: Final = ("approve", "deny", "cancel", "takeover", "release", "pause", "resume")
 _Part = TypeVar("_Part", bound=Document)
 
 
@@ -56,7 +59,7 @@ class AlertDocument(Document):
 
 
 class SignalDocument(Document):
-    """Something that a person does; exactly one of approve, deny, cancel, takeover, pause, resume."""
+    """Something that a person does; exactly one of approve, deny, cancel, takeover, release, pause, resume."""
 
     model_config = ConfigDict(json_schema_extra=exactly_one(*DEEDS))
 
@@ -70,6 +73,8 @@ class SignalDocument(Document):
     """Cancel the run, and keep or undo what was done."""
     takeover: Keep | None = None
     """Take the run over, and keep or undo what was done."""
+    release: Literal["storm", "run"] | None = None
+    """Let changes go on after a storm, or what a person took over."""
     pause: Duration | None = None
     """Throw the kill switch for this long."""
     resume: Literal[True] | None = None
@@ -136,6 +141,8 @@ class ExpectationDocument(Document):
     """Queues, and how many messages wait in each."""
     automations: Mapping[str, Count] | None = None
     """Automations, and how many runs of each were started."""
+    requests: Mapping[str, Count] | None = None
+    """Requests, and how often each was sent."""
     evidence: Mapping[str, str] | None = None
     """Collectors that the run's evidence is from, and part of what each one saw; an empty map = none was kept."""
     replicas: Mapping[str, Count] | None = None
@@ -146,6 +153,14 @@ class ExpectationDocument(Document):
     """Receivers and the events that each heard of, in order; an empty list = none."""
     changes: Count | None = None
     """How many changes were made, undone ones included."""
+    changed: tuple[ChangedExpectation, ...] | None = None
+    """The changes of the run, undoing included, in order; an empty list = none."""
+    verdicts: VerdictsExpectation | None = None
+    """By step and guardrail, the newest verdict on its change: ok, refused, or part of what it says."""
+    timeline: tuple[Text, ...] | None = None
+    """Parts of sentences that the timeline holds by then, in this order."""
+    incident: IncidentStatus | None = None
+    """The status of the run's incident; of the newest one when nothing runs."""
 
 
 class ScenarioDocument(Document):
@@ -176,6 +191,8 @@ class RunbookTestDocument(Envelope):
     """The files of the runbooks, relative to this file."""
     config: Text | None = None
     """The engine configuration, relative to this file; everything allowed in the simulated world when absent."""
+    start: Instant | None = None
+    """When the tests begin, as in 2026-11-27T10:00:00Z, for freezes and windows; 2026-01-05T09:00:00Z when absent."""
     interval: Span = timedelta(seconds=15)
     """The time between two samples of a series."""
     tests: Annotated[tuple[ScenarioDocument, ...], Field(min_length=1)]

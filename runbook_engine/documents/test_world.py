@@ -127,6 +127,8 @@ class WorldDocument(Document):
     """The queues in it."""
     automations: Mapping[str, AutomationEnd] = {}
     """How runs of automations of the configuration end; one that is not named succeeds."""
+    requests: Mapping[str, AutomationEnd] = {}
+    """How requests of the configuration end; one that is not named succeeds."""
     changes: tuple[ChangeDocument, ...] = ()
     """What others changed before the start."""
     pause: Flag = False
@@ -157,6 +159,8 @@ class EditDocument(Document):
     """When, from the start."""
     parameters: Mapping[str, ParameterValue] = {}
     """Parameters and their new values; null removes one."""
+    config_maps: Mapping[str, Mapping[str, ParameterValue]] = {}
+    """ConfigMaps, as in apps/checkout-flags, and new values of their entries; null removes one."""
     deployments: tuple[DeploymentEdit, ...] = ()
     """Workloads and what is new about them."""
     nodes: tuple[NodeEdit, ...] = ()

@@ -14,6 +14,7 @@ from typing import Any
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints.adapters import Adapters
 from runbook_engine.entrypoints.clock import SystemClock
+from runbook_engine.entrypoints.links import LinkingNotifier, links_of
 from runbook_engine.entrypoints.recorded_changes import RecordedChangeReader
 from runbook_engine.entrypoints.routing import (
     Kinds,
@@ -132,7 +133,10 @@ def build_runner(
     registry = registry or Registry()
     bundle = bundle or load_bundle_of(settings, registry)
     adapters = _adapters(bundle.configuration, settings, registry, clock or SystemClock())
-    return Runner(engine_of(adapters, bundle, watch=watch, checkpoint=checkpoint), _watchers(adapters))
+    engine = engine_of(
+        adapters, bundle, watch=watch, tell=_linking(bundle.configuration, settings), checkpoint=checkpoint
+    )
+    return Runner(engine, _watchers(adapters))
 
 
 def engine_of(
@@ -180,6 +184,14 @@ def pause_of(adapters: Adapters) -> tuple[PauseReader, PauseWriter]:
     return _pause(adapters)
 
 
+def _linking(configuration: Configuration, settings: Settings) -> Callable[[Notifier], Notifier]:
+    """Return what gives every question its link, where engine.yaml sets links up."""
+    links = links_of(configuration, settings)
+    if links is None:
+        return lambda notifier: notifier
+    return lambda notifier: LinkingNotifier(notifier, links)
+
+
 def _adapters(configuration: Configuration, settings: Settings, registry: Registry, clock: Clock) -> Adapters:
     return Adapters(configuration=configuration, settings=settings, registry=registry, clock=clock)
 
@@ -201,6 +213,7 @@ def _world(adapters: Adapters, journal: Journal) -> World:
         functions=RoutedFunctionReader(_readers(adapters, "functions")),
         queues=RoutedQueueReader(_readers(adapters, "queues")),
         automations=RoutedAutomationReader(_readers(adapters, "automations"), _automations(adapters)),
+        requests=_only(adapters, "requests", lambda served: served.reader),
     )
 
 
@@ -221,6 +234,7 @@ def _effects(adapters: Adapters) -> Effects:
         functions=RoutedFunctionWriter(_writers(adapters, "functions")),
         queues=RoutedQueueWriter(_writers(adapters, "queues")),
         automations=RoutedAutomationWriter(_writers(adapters, "automations"), _automations(adapters)),
+        requests=_only(adapters, "requests", lambda served: served.writer),
     )
 
 
@@ -234,6 +248,11 @@ def _watchers(adapters: Adapters) -> Mapping[str, ChangeWatcher]:
 
 def _automations(adapters: Adapters) -> Mapping[str, AutomationTemplate]:
     return {automation.name: automation for automation in adapters.configuration.automations}
+
+
+def _only(adapters: Adapters, port: Port, part: Callable[[Served], Any]) -> Any:
+    """Return what serves a port that has no places: the first that is named."""
+    return next((part(served) for _, served in adapters.serving(port)), absent(port))
 
 
 def _readers(adapters: Adapters, port: Port) -> Places[Any]:

@@ -307,9 +307,9 @@ class RoutedNotifier:
 
     receivers: Mapping[str, Notifier]
 
-    def send(self, receiver: str, message: Message) -> None:
-        """Deliver one message. Raises Permanent when nobody has this name."""
+    def send(self, receiver: str, message: Message) -> str:
+        """Deliver one message; return the receiver's reference. Raises Permanent when nobody has this name."""
         if receiver not in self.receivers:
             known = ", ".join(self.receivers) or "none is named"
             raise Permanent(f"unknown receiver {receiver!r}; known are {known} (add it under receivers in engine.yaml)")
-        self.receivers[receiver].send(receiver, message)
+        return self.receivers[receiver].send(receiver, message)

@@ -16,16 +16,19 @@ from http.client import HTTPConnection, HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
+from urllib.parse import urlsplit
 
 from runbook_engine.entrypoints.clock import SystemClock
 from runbook_engine.entrypoints.composition import build_engine, build_pause, load_bundle_of
-from runbook_engine.entrypoints.credentials import demand_credentials, load_keyring
+from runbook_engine.entrypoints.credentials import demand_credentials, is_loopback, load_keyring
 from runbook_engine.entrypoints.launch import FOLDER, Launch, write_launch
+from runbook_engine.entrypoints.links import links_of
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.settings import InvalidSettings, Settings, read_settings
 from runbook_engine.entrypoints.supervisor import Child, stop_all, supervise
 from runbook_engine.errors import Overloaded, RunbookError, Unreadable
 from runbook_engine.model.bundle import Bundle
+from runbook_engine.model.configuration import Configuration
 from runbook_engine.registry import Registry
 
 HOST, PORT = "127.0.0.1", 8930
@@ -79,10 +82,24 @@ def check(settings: Settings, host: str) -> Bundle:
     registry, clock = Registry(), SystemClock()
     bundle = load_bundle_of(settings, registry)
     demand_credentials(bundle.configuration, host)
+    _demand_tokens_before_strangers(bundle.configuration)
     load_keyring(bundle.configuration, settings.keeping(bundle.configuration).secret)
+    if (links := links_of(bundle.configuration, settings)) is not None:
+        links()
     build_pause(bundle.configuration, settings, registry, clock)
     build_engine(settings, registry=registry, clock=clock, bundle=bundle).journal.counts()
     return bundle
+
+
+def _demand_tokens_before_strangers(configuration: Configuration) -> None:
+    """Raise InvalidSettings when others are led to the pages of questions, and nobody else is asked who they are."""
+    pages = configuration.approvals
+    if pages is None or configuration.tokens or is_loopback(urlsplit(pages.url).hostname or ""):
+        return
+    raise InvalidSettings(
+        f"refusing to serve {pages.url} without tokens: whoever reaches the pages through a proxy may reach the rest "
+        "of the server too, and without tokens everybody may act (name tokens in engine.yaml)"
+    )
 
 
 def _demand_packages() -> None:

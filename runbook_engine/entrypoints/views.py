@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.incident import ExecutionReport, Incident, IncidentReport
+from runbook_engine.reports import mitigated, status_of
 
 
-def view_incident(incident: Incident, executions: Sequence[Execution]) -> dict[str, Any]:
+def view_incident(
+    incident: Incident, executions: Sequence[Execution], quiet: timedelta, now: datetime
+) -> dict[str, Any]:
     """Return one line of a list of incidents."""
-    status = "resolved" if incident.resolved_at is not None else "open"
-    if status == "open" and any(execution.status == "succeeded" for execution in executions):
-        status = "mitigated"
+    status = status_of(incident, mitigated(tuple(executions)), quiet, now)
     return {**_plain(incident), "status": status}
 
 

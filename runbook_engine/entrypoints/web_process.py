@@ -14,6 +14,7 @@ from runbook_engine.entrypoints.clock import SystemClock
 from runbook_engine.entrypoints.composition import build_engine, build_pause
 from runbook_engine.entrypoints.credentials import load_keyring
 from runbook_engine.entrypoints.launch import Launch, read_launch
+from runbook_engine.entrypoints.links import links_of
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.metrics import Metrics
 from runbook_engine.entrypoints.server import create_app
@@ -73,6 +74,7 @@ class WebApplication(BaseApplication):  # type: ignore[misc]  # gunicorn ships n
             log=EventLog(process="web", pid=os.getpid()),
             beat_file=launch.beat_file,
             read_limit=launch.read_limit,
+            links=links_of(bundle.configuration, settings),
         )
 
 

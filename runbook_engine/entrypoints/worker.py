@@ -18,6 +18,7 @@ from typing import Protocol
 from runbook_engine.engine import EXPIRE_BATCH, Engine
 from runbook_engine.entrypoints.heartbeat import Heartbeat, write_heartbeat
 from runbook_engine.entrypoints.logs import EventLog, say_error
+from runbook_engine.entrypoints.pause_watch import PauseWatch
 from runbook_engine.model.directive import Directive, Done, Next
 from runbook_engine.ports import Clock
 
@@ -70,6 +71,11 @@ class Worker:
     _problem: str = ""
     _next_beat: float = 0.0
     _next_expiry: float = 0.0
+    _pauses: PauseWatch = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Watch the pause too."""
+        self._pauses = PauseWatch(self.engine, self.log)
 
     def run(self, alive: Callable[[], bool] = lambda: True, grace: timedelta = timedelta(seconds=10)) -> bool:
         """Drive until told to stop. Returns whether everything in hand came to rest within the grace."""
@@ -91,6 +97,7 @@ class Worker:
         try:
             self._start_due(pool)
             self._expire()
+            self._pauses.look(self.clock.now())
         except Exception as error:  # noqa: BLE001 - the journal may be down for a while; the worker outlives it
             self._say_problem(error)
             return self.first_backoff

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from runbook_engine.machine.events import Asked, Closed, Event, Finished, Lapsed, Paged, VerificationStarted
-from runbook_engine.machine.moves import Ask, Close, Finish, Lapse, Page, StartVerification
+from runbook_engine.machine.events import Asked, Closed, Event, Finished, GivenBack, Lapsed, Paged, VerificationStarted
+from runbook_engine.machine.moves import Ask, Close, Finish, GiveBack, Lapse, Page, StartVerification
 from runbook_engine.model.execution import ApprovalRequest, Execution
 from runbook_engine.model.plan import PlannedStep
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.planning import say_compensation
 
-Decision = Ask | Lapse | Page | StartVerification | Finish | Close
+Decision = Ask | Lapse | Page | StartVerification | Finish | Close | GiveBack
 
 
 def decide(move: Decision, execution: Execution, runbook: Runbook, now: datetime) -> Event:
@@ -30,6 +30,8 @@ def decide(move: Decision, execution: Execution, runbook: Runbook, now: datetime
             return Finished(status=move.status, reason=move.reason, undo=move.undo, at=now)
         case Close():
             return Closed(at=now)
+        case GiveBack():
+            return GivenBack(at=now)
         case _:
             assert_never(move)
 

@@ -34,7 +34,7 @@ def drive(tools: Tools, execution_id: str, owner: str, now: datetime, time_left:
     lease = execution.lease
     if lease is not None and lease.owner != owner and lease.until > now:
         return Wait(lease.until, f"driven by {lease.owner}")
-    turn = Turn(tools, execution, tools.runbook(execution.runbook_digest), owner)
+    turn = Turn(tools, execution, tools.runbook(execution.runbook_digest), owner, now)
     try:
         return _take(turn, now, time_left)
     except StaleVersion:

@@ -48,7 +48,7 @@ def begin(turn: Turn, move: Begin, now: datetime) -> None:
         return
     verdicts, claims = _judged(turn, change, move, now)
     if refusals(verdicts):
-        turn.happen(_refusal(turn.execution, move, verdicts, now))
+        turn.happen(refusal(turn.execution, move, verdicts, now))
         return
     if turn.tools.journal.signals(turn.execution.id, turn.execution.signals_consumed):
         return  # said while we looked: heard first
@@ -62,7 +62,7 @@ def begin(turn: Turn, move: Begin, now: datetime) -> None:
         step=move.step,
         direction=move.direction,
         change=change,
-        key=_key(turn.execution, move),
+        key=effect_key(turn.execution, move),
         verdicts=verdicts,
         deadline=now + _time_limit(turn, move.step),
         at=now,
@@ -75,7 +75,7 @@ def begin(turn: Turn, move: Begin, now: datetime) -> None:
     turn.happen(_apply(turn.execution, turn.runbook, move.step, turn.tools, resumed=False))
 
 
-def _key(execution: Execution, move: Begin) -> str:
+def effect_key(execution: Execution, move: Begin) -> str:
     """Return the name of one effect: the same in every retry of it, and another for another effect of the step."""
     state = execution.steps[move.step]
     if state.effect is not None and state.effect.status == "retrying":
@@ -160,7 +160,7 @@ def _refused(index: int, error: RunbookError, tools: Tools, *, resumed: bool, ab
 
 def _is_absent(execution: Execution, runbook: Runbook, index: int, tools: Tools) -> bool:
     """Look whether an earlier call, whose answer nobody has, did nothing either."""
-    return observe(execution, runbook, index, tools).status == "absent"
+    return tools.spec(runbook, index).looks_tell and observe(execution, runbook, index, tools).status == "absent"
 
 
 def _in_doubt(index: int, spec: ActionSpec, reason: str, tools: Tools) -> Event:
@@ -226,7 +226,8 @@ def _judged(turn: Turn, change: Change, move: Begin, now: datetime) -> tuple[tup
     return verdicts, tuple(claim for claim in claims_of(case) if not (again and isinstance(claim, Budget)))
 
 
-def _refusal(execution: Execution, move: Begin, verdicts: tuple[Verdict, ...], now: datetime) -> Event:
+def refusal(execution: Execution, move: Begin, verdicts: tuple[Verdict, ...], now: datetime) -> PutOff | Blocked:
+    """Return what verdicts that say no come to: a passing no is waited for, any other ends the run."""
     until = wait_for(verdicts, execution.deadline_at if move.direction == "do" else None)
     if until is not None:
         return PutOff(step=move.step, verdicts=verdicts, until=until, at=now)
@@ -238,4 +239,4 @@ def _claim_refusal(execution: Execution, move: Begin, refused: Refused, now: dat
     until = now + LOCK_RETRY if isinstance(refused.claim, Lock) else None
     name = type(refused.claim).__name__.lower()
     verdict = Verdict(guardrail=name, ok=False, says=refused.says, until=until)
-    return _refusal(execution, move, (verdict,), now)
+    return refusal(execution, move, (verdict,), now)

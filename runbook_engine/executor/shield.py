@@ -88,6 +88,7 @@ def shielded_world(world: World) -> World:
         functions=Shielded(world.functions, Unreadable),
         queues=Shielded(world.queues, Unreadable),
         automations=Shielded(world.automations, Unreadable),
+        requests=Shielded(world.requests, Unreadable),
         metric_sources={name: Shielded(reader, Unreadable) for name, reader in world.metric_sources.items()},
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -12,25 +13,29 @@ from runbook_engine.machine.audit import chained
 from runbook_engine.machine.events import Event
 from runbook_engine.machine.evolve import rest
 from runbook_engine.machine.moves import Pause
+from runbook_engine.machine.trace import repeats, write_trace
 from runbook_engine.model.audit import AuditRecord
 from runbook_engine.model.execution import Execution, Lease
 from runbook_engine.model.group import Group
-from runbook_engine.model.guardrail import Claim
+from runbook_engine.model.guardrail import Claim, Lock
 from runbook_engine.model.incident import Evidence, Join
 from runbook_engine.model.runbook import Runbook
-from runbook_engine.ports import Refused
+from runbook_engine.model.standing import end_of
+from runbook_engine.ports import Committed, Refused
 
 
 class Turn:
     """The only writer of an execution while it lasts: everything that happens is committed through it."""
 
-    def __init__(self, tools: Tools, execution: Execution, runbook: Runbook, owner: str) -> None:
+    def __init__(self, tools: Tools, execution: Execution, runbook: Runbook, owner: str, asked_at: datetime) -> None:
         self.tools = tools
         self.execution = execution
         self.runbook = runbook
         self._owner = owner
+        self._asked_at = asked_at
         self._stored = execution
         self._records: list[AuditRecord] = []
+        self._events: tuple[Event, ...] = ()
         self._evidence: tuple[Evidence, ...] = ()
 
     def happen(self, event: Event, evidence: tuple[Evidence, ...] = ()) -> None:
@@ -38,6 +43,8 @@ class Turn:
         self._evidence = (*self._evidence, *evidence)
         after = evolve(self.execution, event, self.runbook)
         record = audit_record(self.execution, event, after)
+        if not repeats(event, record):
+            self._events = (*self._events, event)
         self.execution = after
         if record is not None:
             self._records.append(record)
@@ -45,11 +52,11 @@ class Turn:
 
     def attempt(self, event: Event, claims: tuple[Claim, ...], now: datetime) -> Refused | None:
         """Let the event happen and commit it with its claims; refused, it has not happened."""
-        before, records = self.execution, list(self._records)
+        before, records, events = self.execution, list(self._records), self._events
         self.happen(event)
         refused = self.commit(now, claims)
         if refused is not None:
-            self.execution, self._records = before, records
+            self.execution, self._records, self._events = before, records, events
         return refused
 
     def commit(
@@ -61,24 +68,36 @@ class Turn:
         group: Group | None = None,
     ) -> Refused | None:
         """Make everything that happened durable in one transaction. Raises StaleVersion."""
-        answer = self.tools.journal.commit(
-            self.execution,
-            expected_version=self._stored.version,
-            records=tuple(self._records),
-            claims=claims,
-            joins=joins,
-            group=group,
-            release_locks=_lets_go(self.execution),
-            evidence=self._evidence,
-            now=now,
-        )
+        answer = self._store(now, claims, joins, group)
         if isinstance(answer, Refused):
             return answer
         self.execution = replace(self.execution, version=answer.version)
         self._stored = self.execution
         self._records.clear()
         self._evidence = ()
+        self._events = ()
         return None
+
+    def _store(
+        self, now: datetime, claims: tuple[Claim, ...], joins: tuple[Join, ...], group: Group | None
+    ) -> Committed | Refused:
+        end, kept = end_of(self.execution), _kept(self.execution, self._stored)
+        commit = partial(
+            self.tools.journal.commit,
+            self.execution,
+            expected_version=self._stored.version,
+            records=tuple(self._records),
+            joins=joins,
+            group=group,
+            release_locks=_lets_go(self.execution),
+            evidence=self._evidence,
+            end=end if end != end_of(self._stored) else None,
+            trace=write_trace(self._asked_at, self._events, None if self._stored.version else self._stored),
+            now=now,
+        )
+        answer = commit(claims=(*claims, *kept))
+        another_has_it = isinstance(answer, Refused) and answer.claim in kept
+        return commit(claims=claims) if another_has_it else answer
 
     def take_lease(self, now: datetime) -> None:
         """Taking the lease is a commit, so that the version is the fence."""
@@ -100,5 +119,11 @@ class Turn:
 
 
 def _lets_go(execution: Execution) -> bool:
-    """Locks are held from the first intent to the end, and again while something is undone."""
-    return execution.stage == "ended" and execution.compensation != "undoing"
+    """Locks are held from the first intent to the end, while something is undone, and while a person keeps them."""
+    return execution.stage == "ended" and execution.compensation != "undoing" and execution.kept_until is None
+
+
+def _kept(execution: Execution, stored: Execution) -> tuple[Lock, ...]:
+    """Return the lock that a person takes with a run: of what it acts on, changed or not."""
+    taken = execution.kept_until is not None and stored.kept_until is None
+    return (Lock(execution.target.key),) if taken and execution.placed and execution.target.kind != "none" else ()

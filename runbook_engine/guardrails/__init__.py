@@ -7,13 +7,15 @@ hold (lock, cooldown, budget) are judged here for the reader's sake and enforced
 
 from runbook_engine.guardrails.blast_radius import blast_radius
 from runbook_engine.guardrails.bounds import bounds, target_allow_list
-from runbook_engine.guardrails.case import LOOK_AGAIN, Case, Guardrail
+from runbook_engine.guardrails.calendar import freeze, window
+from runbook_engine.guardrails.case import LOOK_AGAIN, Case, Guardrail, untold
 from runbook_engine.guardrails.claiming import budget, budget_key, claims_of, cooldown, one_execution, undo_claims
 from runbook_engine.guardrails.consent import PAUSE_UNREADABLE_FOR, ceiling_of, effective_mode, kill_switch, mode
 from runbook_engine.guardrails.gitops import gitops
 from runbook_engine.guardrails.harm import do_no_harm
 from runbook_engine.guardrails.judging import GUARDRAILS, judge, judge_undo, refusals, wait_for
 from runbook_engine.guardrails.step_cap import step_cap
+from runbook_engine.guardrails.storm import storm
 from runbook_engine.guardrails.timing import deadline, minimum_fault_age
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "deadline",
     "do_no_harm",
     "effective_mode",
+    "freeze",
     "gitops",
     "judge",
     "judge_undo",
@@ -41,7 +44,10 @@ __all__ = [
     "one_execution",
     "refusals",
     "step_cap",
+    "storm",
     "target_allow_list",
     "undo_claims",
+    "untold",
     "wait_for",
+    "window",
 ]

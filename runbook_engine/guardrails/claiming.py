@@ -5,6 +5,8 @@ They are judged here for the reader's sake and enforced by the commit, which tak
 
 from __future__ import annotations
 
+from datetime import UTC, timedelta
+
 from runbook_engine.errors import RunbookError, Unreadable
 from runbook_engine.guardrails.case import LOOK_AGAIN, Case
 from runbook_engine.model.duration import say_duration
@@ -12,15 +14,29 @@ from runbook_engine.model.guardrail import Budget, Claim, Cooldown, Lock, Verdic
 from runbook_engine.model.plan import Change
 from runbook_engine.model.target import SERVERLESS_KINDS, WORKLOAD_KINDS, Target
 
+KEPT_LOOK = timedelta(seconds=30)  # a person may give a target back at any time
+
 
 def one_execution(case: Case) -> Verdict:
     """One execution at a time changes a target."""
     for target in _claimed(case):
         holder = case.ledger.lock_holder(target.key)
         if holder is not None and holder != case.execution.id:
-            says = f"execution {holder} is changing {target}"
-            return Verdict(guardrail="lock", ok=False, says=says, until=case.now + LOOK_AGAIN)
+            return _held(case, holder, target)
     return Verdict(guardrail="lock", ok=True, says="nobody else is changing it")
+
+
+def _held(case: Case, holder: str, target: Target) -> Verdict:
+    """Return the no of a lock: a run that changes the target lets go soon, a person's name is worth knowing."""
+    says = f"execution {holder} is changing {target}"
+    until = case.now + LOOK_AGAIN
+    kept = case.ledger.load(holder)
+    if kept.kept_until is not None:
+        time = f"{kept.kept_until.astimezone(UTC):%H:%M:%S} UTC"
+        remedy = f"`runbook release {holder[:8]}` gives it back"
+        says = f"{target} was taken over by {kept.kept_by}, who keeps it until {time} ({remedy})"
+        until = max(until, min(kept.kept_until, case.now + KEPT_LOOK))
+    return Verdict(guardrail="lock", ok=False, says=says, until=until)
 
 
 def cooldown(case: Case) -> Verdict:

@@ -10,6 +10,7 @@ from runbook_engine.guardrails.case import LOOK_AGAIN, Case
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.guardrail import Verdict
 from runbook_engine.model.runbook import MODES, Mode, ModeRule, Runbook
+from runbook_engine.model.standing import MOST_ENDS, Standing, standing_of
 
 PAUSE_UNREADABLE_FOR = timedelta(seconds=30)
 
@@ -36,7 +37,8 @@ def mode(case: Case) -> Verdict:
     if not case.execution.started_by and MODES.index(case.ceiling) < MODES.index(_needed_mode(case)):
         return Verdict(guardrail="mode", ok=False, says=f"the ceiling of the installation is {case.ceiling} now")
     if case.execution.mode == "auto":
-        return Verdict(guardrail="mode", ok=True, says="mode auto")
+        demoted = _standing(case).says
+        return Verdict(guardrail="mode", ok=not demoted, says=demoted or "mode auto")
     return Verdict(guardrail="mode", ok=True, says=f"mode {case.execution.mode}: only what a person approved")
 
 
@@ -49,6 +51,13 @@ def effective_mode(runbook: Runbook, configuration: Configuration, holds: Callab
 def ceiling_of(configuration: Configuration, holds: Callable[[ModeRule], bool]) -> Mode:
     """Return how far the installation lets any runbook go; absent = propose."""
     return _first(configuration.mode_ceiling, holds, otherwise="propose")
+
+
+def _standing(case: Case) -> Standing:
+    """Return how far the runbook is trusted now; what others of its own group did is for the group to judge."""
+    ends = case.ledger.ends(case.runbook.name, case.runbook.digest, MOST_ENDS)
+    group = case.execution.group_id
+    return standing_of(end for end in ends if not group or end.group_id != group)
 
 
 def _needed_mode(case: Case) -> Mode:

@@ -7,21 +7,26 @@ from datetime import datetime
 
 from runbook_engine.guardrails.blast_radius import blast_radius
 from runbook_engine.guardrails.bounds import bounds, target_allow_list
+from runbook_engine.guardrails.calendar import freeze, window
 from runbook_engine.guardrails.case import Case, Guardrail
 from runbook_engine.guardrails.claiming import budget, cooldown, one_execution
 from runbook_engine.guardrails.consent import kill_switch, mode
 from runbook_engine.guardrails.gitops import gitops
 from runbook_engine.guardrails.harm import do_no_harm
 from runbook_engine.guardrails.step_cap import step_cap
+from runbook_engine.guardrails.storm import storm
 from runbook_engine.guardrails.timing import deadline, minimum_fault_age
 from runbook_engine.model.guardrail import Verdict
 
 GUARDRAILS: tuple[Guardrail, ...] = (
     kill_switch,
+    storm,
     mode,
     target_allow_list,
     bounds,
     gitops,
+    freeze,
+    window,
     minimum_fault_age,
     step_cap,
     deadline,

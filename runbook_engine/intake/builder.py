@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_mode
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from runbook_engine.correlation import expire, observe_alert
+from runbook_engine.correlation import expire, incident_key, is_news, observe_alert, silent_since
 from runbook_engine.intake.draft import Draft
 from runbook_engine.intake.groups import find_group, told_again
-from runbook_engine.intake.incidents import close_in_incident, touch_incident
+from runbook_engine.intake.incidents import close_in_incident, reopen_in_incident, touch_incident
+from runbook_engine.intake.storm import count_opening
 from runbook_engine.intake.wishes import Matched, Wish, open_held, open_refused, open_wished, wish
 from runbook_engine.model.alert import Alert
 from runbook_engine.model.configuration import Configuration
@@ -21,10 +23,22 @@ from runbook_engine.model.execution import Execution, Member
 from runbook_engine.model.group import Group
 from runbook_engine.model.incident import Arrival, Decision, Intake
 from runbook_engine.model.runbook import MODES, Runbook
+from runbook_engine.model.standing import MOST_ENDS, Standing, standing_of
 from runbook_engine.ports import Journal
 from runbook_engine.templating import Templates
 
 NEVER_REMEDIATED = frozenset(("Watchdog", "InfoInhibitor"))  # heartbeats: they always fire
+LATE = (
+    "told late: it may be a recording of an older alert, because its sender signs no time (look whether it is true, "
+    "then start the runbook by hand)"
+)
+
+
+class Opening(NamedTuple):
+    """What an alert that may open an episode would open: all that needs no journal."""
+
+    wishes: tuple[Wish, ...]
+    incident_key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,19 +52,23 @@ class IntakeBuilder:
 
     def build(self, alerts: tuple[Alert, ...], now: datetime) -> Intake:
         """Return all that these alerts change."""
-        keys = list(dict.fromkeys(alert.alert_key for alert in alerts))
+        keys = list(dict.fromkeys([alert.alert_key for alert in alerts]))
+        over = list(dict.fromkeys([alert.alert_key for alert in alerts if alert.status == "resolved"]))
         draft = Draft(
-            episodes=dict(self.journal.episodes(keys)), holders={}, followers=dict(self.journal.followers(keys))
+            episodes=dict(self.journal.episodes(keys)),
+            holders={},
+            followers=dict(self.journal.followers(over)) if over else {},
         )
-        wishes = [self.wishes(alert) if _may_open(alert, draft) else None for alert in alerts]
-        self._ask_for_holders([each.slot for wished in wishes for each in wished or () if each.slot], draft)
-        for alert, wished in zip(alerts, wishes, strict=True):
-            self._take(alert, wished, draft, now)
+        openings = [self._opening(alert) if _may_open(alert, draft) else None for alert in alerts]
+        self._read_for(list(filter(None, openings)), draft)
+        openings.reverse()
+        for alert in alerts:
+            self._take(alert, openings.pop(), draft, now)  # what is taken is let go: a storm brings thousands
         return draft.intake()
 
     def expire(self, now: datetime, after: timedelta, limit: int) -> Intake:
         """Return what it means that nobody has spoken of some open episodes for so long."""
-        stale = self.journal.open_episodes(now - after, limit)
+        stale = self.journal.open_episodes(silent_since(now, after), limit)
         keys = [episode.alert_key for episode in stale]
         draft = Draft(episodes={}, holders={}, followers=dict(self.journal.followers(keys)))
         for episode in stale:
@@ -68,28 +86,57 @@ class IntakeBuilder:
             return ()
         return tuple(wish(matched, alert, self.configuration, self.templates) for matched in self.match(alert))
 
-    def _take(self, alert: Alert, wished: tuple[Wish, ...] | None, draft: Draft, now: datetime) -> None:
+    def trusted(self, wished: Wish, standings: dict[str, Standing]) -> Wish:
+        """Return the wish as far as its runbook is trusted after what its runs did; asks the journal once for each."""
+        runbook, mode = wished.matched.runbook, wished.matched.mode
+        if mode not in ("approve", "auto"):  # there is nothing below that a run could be lowered to
+            return wished
+        if runbook.name not in standings:
+            standings[runbook.name] = standing_of(self.journal.ends(runbook.name, runbook.digest, MOST_ENDS))
+        standing = standings[runbook.name]
+        lowered = replace(wished.matched, mode=standing.within(mode), standing=standing)
+        return with_mode(wished, matched=lowered)
+
+    def _opening(self, alert: Alert) -> Opening:
+        return Opening(self.wishes(alert), incident_key(alert, self.configuration.correlation.keys))
+
+    def _read_for(self, openings: Sequence[Opening], draft: Draft) -> None:
+        """Read what openings ask of the journal, all at once: a storm brings hundreds."""
+        if not openings:
+            return
+        self._ask_for_holders([each.slot for opening in openings for each in opening.wishes if each.slot], draft)
+        keys = list(dict.fromkeys([opening.incident_key for opening in openings]))
+        found = self.journal.newest_incidents(keys)
+        draft.stored.update((key, found.get(key)) for key in keys)
+
+    def _take(self, alert: Alert, opening: Opening | None, draft: Draft, now: datetime) -> None:
         known = draft.touched.get(alert.alert_key) or draft.episodes.get(alert.alert_key)
         transition = observe_alert(alert, known, cycle=alert.cycle)
         episode = transition.episode
         if episode is None:
             return
+        if known is not None and not is_news(known, episode, self.configuration.correlation.expire_after):
+            return
         decisions: tuple[Decision, ...] = ()
         if transition.opens:
-            wishes = self.wishes(alert) if wished is None else wished
-            episode, decisions = self._opened(alert, wishes, transition, episode, draft, now)
+            opening = opening or self._opening(alert)
+            alert = replace(alert, episode_id=episode.episode_id)
+            episode, decisions = self._opened(alert, opening, transition, episode, draft, now)
         elif transition.closes:
             close_in_incident(episode, draft, self.journal, now, resolved=True)
             draft.tell_followers("resolved", episode, episode.ends_at or now)
+        elif episode.is_open and episode.incident_id and known is not None and known.state == "expired":
+            reopen_in_incident(alert, episode, draft, self.journal, now)
         draft.touched[alert.alert_key] = _as_read(episode, known)
         if episode.incident_id and transition.kind not in ("repeat", "late"):
-            told = replace(alert, episode_id=episode.episode_id)
+            told = _of_episode(alert, episode.episode_id)
             draft.arrivals.append(
                 Arrival(
                     incident_id=episode.incident_id,
                     at=now,
                     alert=told,
                     transition=transition.kind,
+                    flapping=transition.flapping,
                     decisions=decisions,
                 )
             )
@@ -97,21 +144,23 @@ class IntakeBuilder:
     def _opened(
         self,
         alert: Alert,
-        wishes: tuple[Wish, ...],
+        opening: Opening,
         transition: Transition,
         episode: Episode,
         draft: Draft,
         now: datetime,
     ) -> tuple[Episode, tuple[Decision, ...]]:
-        incident = touch_incident(alert, episode, draft, self.journal, self.configuration, now)
+        window = self.configuration.correlation.window
+        incident = touch_incident(opening.incident_key, alert, episode, draft, self.journal, window, now)
         episode = replace(episode, incident_id=incident.stored.id)
-        wanted = [_while_flapping(each) for each in wishes] if transition.flapping else wishes
+        wanted = [_while_flapping(each) for each in opening.wishes] if transition.flapping else opening.wishes
+        wanted = [_told_late(each) for each in wanted] if alert.told_late else wanted
         decisions = tuple(self._decide(each, alert, episode, draft, now) for each in wanted)
         incident.execution_ids.update((each.execution_id, None) for each in decisions if each.execution_id)
         return episode, decisions
 
     def _decide(self, wished: Wish, alert: Alert, episode: Episode, draft: Draft, now: datetime) -> Decision:
-        runbook, mode = wished.matched.runbook, wished.matched.mode
+        runbook = wished.matched.runbook
         member = Member(alert_key=alert.alert_key, episode_id=episode.episode_id, name=alert.name, since=now)
         if wished.refused:
             return self._refuse(wished, alert, member, episode, draft, now)
@@ -121,23 +170,24 @@ class IntakeBuilder:
             draft.follow(alert.alert_key, holder)
             return Decision(runbook=runbook.name, outcome="joined", execution_id=holder)
         group = find_group(runbook, draft, self.journal, now)
+        wished = self.trusted(wished, draft.standings)
         execution = open_wished(
             wished, alert, member, self.configuration, incident_id=episode.incident_id, now=now, group=group
         )
         if group is not None and group.refused:
-            return self._hold(execution, member, runbook, group, draft, now)
-        draft.open(execution, member, runbook)
+            return self._hold(execution, runbook, group, draft, now)
+        draft.open(count_opening(execution, draft, self.journal, self.configuration.storm, now), runbook)
         draft.holders[wished.slot] = execution.id
         draft.follow(alert.alert_key, execution.id)
-        return Decision(runbook=runbook.name, outcome="opened", execution_id=execution.id, reason=f"mode {mode}")
+        demoted = wished.matched.standing.says
+        reason = f"mode {execution.mode}{f', {demoted}' if demoted else ''}"
+        return Decision(runbook=runbook.name, outcome="opened", execution_id=execution.id, reason=reason)
 
-    def _hold(
-        self, execution: Execution, member: Member, runbook: Runbook, group: Group, draft: Draft, now: datetime
-    ) -> Decision:
+    def _hold(self, execution: Execution, runbook: Runbook, group: Group, draft: Draft, now: datetime) -> Decision:
         """Record one more that a refused group keeps from acting."""
         tells = execution.mode != "observe" and told_again(group, draft, now)
         held = open_held(execution, runbook, group, now, tells=tells)
-        draft.open(held, member, runbook)
+        draft.open(held, runbook)
         return Decision(runbook=runbook.name, outcome="refused", execution_id=held.id, reason=held.reason)
 
     def _refuse(
@@ -148,7 +198,7 @@ class IntakeBuilder:
         if wished.out_of_scope or wished.matched.mode == "observe":
             return Decision(runbook=runbook.name, outcome="refused", reason=wished.refused)
         blocked = open_refused(wished, alert, member, self.configuration, incident_id=episode.incident_id, now=now)
-        draft.open(blocked, member, runbook)
+        draft.open(blocked, runbook)
         return Decision(runbook=runbook.name, outcome="refused", execution_id=blocked.id, reason=wished.refused)
 
     def _holder(self, slot: str, draft: Draft) -> str:
@@ -162,6 +212,11 @@ class IntakeBuilder:
         draft.holders.update((slot, found.get(slot, "")) for slot in slots)
 
 
+def _told_late(wished: Wish) -> Wish:
+    """Return the wish of what may be a recording: somebody hears of it, and it stands in nobody's way."""
+    return wished if wished.refused else with_mode(wished, refused=LATE)
+
+
 def _while_flapping(wished: Wish) -> Wish:
     """Return the wish as it may go while its alert flaps: a person starts it, if anybody does."""
     matched = wished.matched
@@ -172,6 +227,10 @@ def _may_open(alert: Alert, draft: Draft) -> bool:
     """Whether an alert is likely to open an episode, going by what is stored; a guess that costs nothing when wrong."""
     known = draft.episodes.get(alert.alert_key)
     return alert.status == "firing" and (known is None or not known.is_open)
+
+
+def _of_episode(alert: Alert, episode_id: str) -> Alert:
+    return alert if alert.episode_id == episode_id else replace(alert, episode_id=episode_id)
 
 
 def _as_read(episode: Episode, known: Episode | None) -> Episode:

@@ -72,7 +72,13 @@ def intake_by_hand(execution: Execution, runbook: Runbook, now: datetime) -> Int
     """Return what storing a run by hand changes."""
     alert = execution.alert
     incident = new_incident(f"manual:{alert.alert_key}", alert, alert.alert_key, now)
-    incident = replace(incident, open_alerts=(), execution_ids=(execution.id,))
+    incident = replace(
+        incident,
+        open_alerts=(),
+        execution_ids=(execution.id,),
+        acknowledged_at=now,
+        acknowledged_by=execution.started_by,
+    )
     decision = Decision(runbook=runbook.name, outcome="opened", execution_id=execution.id, reason=alert.name)
     arrival = Arrival(incident_id=incident.id, at=now, alert=alert, transition="recorded", decisions=(decision,))
     return Intake(incidents=(incident,), opened=(execution,), runbooks=(runbook,), arrivals=(arrival,))

@@ -15,6 +15,8 @@ from runbook_engine.model.group import Group
 from runbook_engine.model.incident import Arrival, Incident, Intake
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.model.signal import Signal, SignalKind
+from runbook_engine.model.standing import Standing
+from runbook_engine.model.storm import Latch
 
 
 @dataclass(slots=True)
@@ -23,6 +25,7 @@ class TouchedIncident:
 
     stored: Incident
     open_alerts: dict[str, None]
+    expired_alerts: dict[str, None]
     alert_keys: dict[str, None]
     execution_ids: dict[str, None]
 
@@ -32,6 +35,7 @@ class TouchedIncident:
         return cls(
             incident,
             dict.fromkeys(incident.open_alerts),
+            dict.fromkeys(incident.expired_alerts),
             dict.fromkeys(incident.alert_keys),
             dict.fromkeys(incident.execution_ids),
         )
@@ -41,12 +45,16 @@ class TouchedIncident:
         severity = max(self.stored.severity, alert.severity, key=SEVERITY_NUMBERS.__getitem__)
         self.stored = replace(self.stored, severity=severity, last_firing_at=now, resolved_at=None)
         self.open_alerts[alert.alert_key] = None
+        self.expired_alerts.pop(alert.alert_key, None)
         self.alert_keys[alert.alert_key] = None
 
     def ends(self, alert_key: str, now: datetime, *, resolved: bool) -> None:
-        """Take an alert that is over out; the last one to resolve ends the incident."""
+        """Take an alert that is over out; the last one to resolve ends the incident, unless one only expired."""
         self.open_alerts.pop(alert_key, None)
-        if resolved and not self.open_alerts:
+        self.expired_alerts.pop(alert_key, None)
+        if not resolved:
+            self.expired_alerts[alert_key] = None
+        elif not self.open_alerts and not self.expired_alerts:
             self.stored = replace(self.stored, resolved_at=now)
 
     def incident(self) -> Incident:
@@ -54,6 +62,7 @@ class TouchedIncident:
         return replace(
             self.stored,
             open_alerts=tuple(self.open_alerts),
+            expired_alerts=tuple(self.expired_alerts),
             alert_keys=tuple(self.alert_keys),
             execution_ids=tuple(self.execution_ids),
         )
@@ -68,15 +77,19 @@ class Draft:
     followers: dict[str, tuple[str, ...]]
     incidents: dict[str, TouchedIncident] = field(default_factory=dict)  # by id
     newest: dict[str, str] = field(default_factory=dict)  # incident key -> id
+    stored: dict[str, Incident | None] = field(default_factory=dict)  # incident key -> the newest one that is stored
     groups: dict[str, Group] = field(default_factory=dict)  # by runbook
     firing_groups: dict[str, bool] = field(default_factory=dict)  # of those that were refused, by id
     touched: dict[str, Episode] = field(default_factory=dict)
     opened: dict[str, Execution] = field(default_factory=dict)  # by slot
-    members: dict[str, list[Member]] = field(default_factory=dict)  # by slot: of what was opened
+    members: dict[str, list[Member]] = field(default_factory=dict)  # by slot: those that joined what was opened
     runbooks: dict[str, Runbook] = field(default_factory=dict)
     joined: list[tuple[str, str, Signal]] = field(default_factory=list)
     signals: list[tuple[str, Signal]] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
+    standings: dict[str, Standing] = field(default_factory=dict)  # by runbook, of those that were about to open
+    latch: Latch | None = None  # None: nothing opened that could trip it
+    latch_moved: bool = False
 
     def follow(self, alert_key: str, execution_id: str) -> None:
         """Let an execution hear of what else this delivery says of its alert."""
@@ -88,27 +101,32 @@ class Draft:
             episodes=tuple(self.touched.values()),
             incidents=tuple(touched.incident() for touched in self.incidents.values()),
             groups=tuple(self.groups.values()),
-            opened=tuple(replace(each, members=tuple(self.members[slot])) for slot, each in self.opened.items()),
+            opened=tuple([_with_members(each, self.members.get(slot)) for slot, each in self.opened.items()]),
             runbooks=tuple(self.runbooks.values()),
             joined=tuple(self.joined),
             signals=tuple(self.signals),
             arrivals=tuple(self.arrivals),
+            latch=self.latch if self.latch_moved else None,
         )
 
     def join(self, slot: str, holder: str, member: Member) -> None:
         """Let an alert join what holds the slot: by a signal, or at once when this very delivery opened it."""
         if slot in self.opened:
-            self.members[slot].append(member)
+            self.members.setdefault(slot, []).append(member)
             return
         self.joined.append((slot, holder, joined_signal(member)))
 
-    def open(self, execution: Execution, member: Member, runbook: Runbook) -> None:
-        """Open an execution with its first member."""
+    def open(self, execution: Execution, runbook: Runbook) -> None:
+        """Open an execution, which has its first member already."""
         self.opened[execution.slot] = execution
-        self.members[execution.slot] = [member]
         self.runbooks[runbook.digest] = runbook
 
     def tell_followers(self, kind: SignalKind, episode: Episode, at: datetime) -> None:
         """Tell every execution that the alert has joined."""
         signal = Signal(kind=kind, at=at, alert_key=episode.alert_key, episode_id=episode.episode_id, name=episode.name)
         self.signals.extend((execution_id, signal) for execution_id in self.followers.get(episode.alert_key, ()))
+
+
+def _with_members(execution: Execution, joined: list[Member] | None) -> Execution:
+    """Return an execution with all that joined it in the delivery that opened it."""
+    return replace(execution, members=(*execution.members, *joined)) if joined else execution

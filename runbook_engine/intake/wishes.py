@@ -17,6 +17,7 @@ from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.execution import Execution, Member
 from runbook_engine.model.group import Group
 from runbook_engine.model.runbook import Mode, Runbook
+from runbook_engine.model.standing import Standing
 from runbook_engine.model.target import NO_TARGET, Target
 from runbook_engine.resolution import allowed, resolve_inputs, resolve_target, scope_refusal
 from runbook_engine.templating import Templates
@@ -27,6 +28,7 @@ class Matched(msgspec.Struct, frozen=True, kw_only=True):
 
     runbook: Runbook
     mode: Mode
+    standing: Standing = Standing()  # looked up once it is about to open a run
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +76,18 @@ def open_wished(
     """Return the execution that a wish opens."""
     return open_execution(
         runbook=wished.matched.runbook,
-        alert=replace(alert, episode_id=member.episode_id),
+        alert=alert if alert.episode_id == member.episode_id else replace(alert, episode_id=member.episode_id),
         members=(member,),
         first_episode=member.episode_id,
         target=wished.target,
+        slot=wished.slot,
         inputs=wished.inputs,
         mode=wished.matched.mode,
         incident_id=incident_id,
         now=now,
         fallback_receiver=fallback_receiver(wished.matched.runbook, configuration),
         group=group,
+        trusted=wished.matched.standing.ceiling,
     )
 
 

@@ -24,7 +24,7 @@ from runbook_engine.documents.runbook import (
 from runbook_engine.documents.target import TargetDocument
 from runbook_engine.loading.findings import Findings
 from runbook_engine.loading.matchers import check_matchers
-from runbook_engine.loading.yaml_tree import Path, value_place
+from runbook_engine.loading.yaml_tree import Path, Place, value_place
 from runbook_engine.model import check as checks
 from runbook_engine.model.guardrail import BlastRadius, BudgetRule, Guardrails, StepCap
 from runbook_engine.model.matcher import Matcher
@@ -50,6 +50,7 @@ def compile_runbook(document: RunbookDocument, findings: Findings) -> Runbook:
         name=document.metadata.name,
         owner=document.metadata.owner,
         summary=document.metadata.summary,
+        reviewed=document.metadata.reviewed,
         matchers=check_matchers(findings, ("matchers",)),
         inputs=tuple(_input(name, entry) for name, entry in document.inputs.items()),
         target=_target(document.target),
@@ -66,7 +67,9 @@ def compile_runbook(document: RunbookDocument, findings: Findings) -> Runbook:
         verify=_checks(document.verify),
         do_no_harm=_do_no_harm(document.do_no_harm),
         guardrails=_guardrails(document.guardrails),
-        steps=tuple(_step(step, _line(findings, ("steps", index))) for index, step in enumerate(document.steps)),
+        steps=tuple(
+            _step(step, value_place(findings.root, ("steps", index))) for index, step in enumerate(document.steps)
+        ),
         notify=tuple(
             NotifyRule(receiver=rule.receiver, events=rule.events, after=rule.after) for rule in document.notify
         ),
@@ -83,7 +86,7 @@ def digest_of(runbook: Runbook) -> str:
         **{"digest": "", "summary": "", "links": {}, "file": "", "line": 0},
         matchers=_bare(runbook.matchers),
         mode=tuple(msgspec.structs.replace(rule, matchers=_bare(rule.matchers)) for rule in runbook.mode),
-        steps=tuple(msgspec.structs.replace(step, line=0) for step in runbook.steps),
+        steps=tuple(msgspec.structs.replace(step, line=0, file="") for step in runbook.steps),
         inputs=tuple(msgspec.structs.replace(entry, description="") for entry in runbook.inputs),
     )
     return hashlib.sha256(msgspec.json.encode(deciding, order="deterministic")).hexdigest()
@@ -99,10 +102,6 @@ def compile_mode(rules: Iterable[ModeRuleDocument], findings: Findings, path: Pa
 
 def _bare(matchers: Iterable[Matcher]) -> tuple[Matcher, ...]:
     return tuple(Matcher(matcher.name, matcher.op, matcher.value) for matcher in matchers)
-
-
-def _line(findings: Findings, path: Path) -> int:
-    return value_place(findings.root, path).line
 
 
 def _input(name: str, entry: InputDocument) -> Input:
@@ -124,7 +123,7 @@ def _group(group: GroupDocument | None) -> GroupRule | None:
     )
 
 
-def _step(step: StepDocument, line: int) -> Step:
+def _step(step: StepDocument, place: Place) -> Step:
     return Step(
         name=step.name,
         action=step.action,
@@ -138,7 +137,8 @@ def _step(step: StepDocument, line: int) -> Step:
         retry=_retry(step.retry),
         settle=step.settle or timedelta(0),
         compensate=_compensate(step.compensate),
-        line=line,
+        line=place.line,
+        file=place.file,
     )
 
 

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import json
 
+from runbook_engine.documents.approvals import ApprovalsDocument
 from runbook_engine.documents.automation import AutomationDocument
 from runbook_engine.documents.engine_config import (
     CorrelationDocument,
     EngineConfigDocument,
     LimitsDocument,
     ScopeDocument,
-    SecretDocument,
     SeriesDocument,
     TokenDocument,
 )
 from runbook_engine.documents.job import JobDocument
+from runbook_engine.documents.secret import SecretDocument
 from runbook_engine.documents.sender import SignatureDocument
+from runbook_engine.documents.storm import StormDocument
 from runbook_engine.documents.target import NAMESPACED
+from runbook_engine.loading.calendar_rules import compile_calendar
 from runbook_engine.loading.compile import compile_mode, given
+from runbook_engine.loading.compile_mapping import compile_mapping
+from runbook_engine.loading.compile_request import compile_request
 from runbook_engine.loading.findings import Findings
 from runbook_engine.model.configuration import (
     About,
     AdapterChoice,
+    Approvals,
     Configuration,
     Correlation,
     JobTemplate,
@@ -36,6 +42,7 @@ from runbook_engine.model.configuration import (
 )
 from runbook_engine.model.sender import parse_sender
 from runbook_engine.model.serverless import AutomationTemplate
+from runbook_engine.model.storm import StormRule
 from runbook_engine.model.target import Target
 
 
@@ -45,7 +52,7 @@ def compile_config(document: EngineConfigDocument, findings: Findings) -> Config
         name=document.metadata.name,
         clusters=document.clusters,
         adapters=_adapters(document),
-        scopes=tuple(_scope(name, scope) for name, scope in document.scopes.items()),
+        scopes=tuple(_scope(name, scope, document) for name, scope in document.scopes.items()),
         tokens=tuple(_token(name, token) for name, token in document.tokens.items()),
         receivers=tuple(
             Receiver(name=name, adapter=receiver.adapter, settings=receiver.settings)
@@ -54,14 +61,19 @@ def compile_config(document: EngineConfigDocument, findings: Findings) -> Config
         teams=tuple(
             Team(name=name, members=team.members, receiver=team.receiver or "") for name, team in document.teams.items()
         ),
+        approvals=_approvals(document.approvals),
         targets=document.targets,
         mode_ceiling=compile_mode(document.mode_ceiling, findings, ("modeCeiling",)),
         series=tuple(_series(name, series) for name, series in document.series.items()),
         limits=_limits(document.limits),
         correlation=_correlation(document.correlation),
+        storm=_storm(document.storm),
         links=dict(document.links),
         jobs=tuple(_job(name, job) for name, job in document.jobs.items()),
         automations=tuple(_automation(name, each) for name, each in document.automations.items()),
+        requests=tuple(compile_request(name, each) for name, each in document.requests.items()),
+        freezes=compile_calendar(document.freezes, findings, "freezes"),
+        windows=compile_calendar(document.windows, findings, "windows"),
         **given(drop_labels=document.drop_labels),
     )
 
@@ -103,7 +115,8 @@ def _automation(name: str, automation: AutomationDocument) -> AutomationTemplate
     )
 
 
-def _scope(name: str, scope: ScopeDocument) -> Scope:
+def _scope(name: str, scope: ScopeDocument, document: EngineConfigDocument) -> Scope:
+    mapping = document.mappings.get(scope.mapping or "")
     return Scope(
         name=name,
         source=scope.source,
@@ -112,6 +125,7 @@ def _scope(name: str, scope: ScopeDocument) -> Scope:
         severities=dict(scope.severities),
         senders=tuple(parse_sender(text) for text in scope.senders),
         about=tuple(About(pattern, _target(text)) for pattern, text in scope.about.items()),
+        mapping=compile_mapping(scope.mapping or "", mapping) if mapping is not None else None,
     )
 
 
@@ -133,13 +147,17 @@ def _token(name: str, token: TokenDocument) -> Token:
         roles=token.roles,
         secrets=secrets,
         scopes=token.scopes,
-        signature=_signature(presented.signature) if presented.signature is not None else None,
+        signature=_signature(presented.signed) if presented.signed is not None else None,
         **given(user=presented.basic, header=presented.header),
     )
 
 
 def _signature(signature: SignatureDocument) -> Signature:
     return Signature(**given(**{name: getattr(signature, name) for name in type(signature).model_fields}))
+
+
+def _approvals(approvals: ApprovalsDocument | None) -> Approvals | None:
+    return None if approvals is None else Approvals(url=approvals.url, key=_secret(approvals.key))
 
 
 def _secret(secret: SecretDocument) -> SecretReference:
@@ -163,3 +181,7 @@ def _limits(limits: LimitsDocument) -> Limits:
 
 def _correlation(correlation: CorrelationDocument) -> Correlation:
     return Correlation(**given(**{name: getattr(correlation, name) for name in type(correlation).model_fields}))
+
+
+def _storm(storm: StormDocument) -> StormRule:
+    return StormRule(**given(**{name: getattr(storm, name) for name in type(storm).model_fields}))

@@ -7,8 +7,10 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from runbook_engine.documents.target import NAMESPACED, PLACED, TOUCHED
+from runbook_engine.loading.calendar_rules import entries_of
 from runbook_engine.loading.diagnostics import did_you_mean
 from runbook_engine.loading.findings import Findings
+from runbook_engine.loading.mapping_rules import check_mappings
 from runbook_engine.loading.rules import Catalogue, as_list, as_map, steps_of
 from runbook_engine.loading.sender_rules import check_senders
 from runbook_engine.loading.yaml_tree import Path, Scalar, walk
@@ -17,7 +19,7 @@ from runbook_engine.templating import is_template
 
 _SECRET = re.compile(r"(?:token|password|passwd|secret|api_?key|routing_?key|credentials?)$", re.IGNORECASE)
 _OF_A_NAMESPACE: Final = ("configmap", "job")  # what a step changes that is no target of a runbook
-_CHANGED: Final = (*TOUCHED, *_OF_A_NAMESPACE, "automation")
+_CHANGED: Final = (*TOUCHED, *_OF_A_NAMESPACE, "automation", "request")
 _OF_A_CLUSTER: Final = ("cluster", "nodes", "jobs", "events")  # ports whose places are clusters and nothing else
 _WITHOUT_CLUSTER: Final = ("functions", "queues", "automations")  # ports that name places of their own
 _WRITE: Final = "write {env: NAME}, {file: path} or {ssm: /path}, and change this secret: it has been in a file"
@@ -37,6 +39,7 @@ def check_config_rules(findings: Findings, catalogue: Catalogue) -> None:
             findings.error(("scopes", name, "source"), "unknown-source", f'unknown source "{source}"', hint)
     scopes = as_map(content.get("scopes"))
     check_senders(findings, catalogue, scopes)
+    check_mappings(findings)
     for name, token in as_map(content.get("tokens")).items():
         for index, scope in enumerate(as_list(as_map(token).get("scopes"))):
             _check_known(findings, ("tokens", name, "scopes", index), "scope", scope, scopes)
@@ -46,6 +49,8 @@ def check_config_rules(findings: Findings, catalogue: Catalogue) -> None:
     for name, team in as_map(content.get("teams")).items():
         receiver = as_map(team).get("receiver")
         _check_known(findings, ("teams", name, "receiver"), "receiver", receiver, as_map(content.get("receivers")))
+    paged = as_map(content.get("storm")).get("receiver")
+    _check_known(findings, ("storm", "receiver"), "receiver", paged, as_map(content.get("receivers")))
     _check_places(findings, content)
     _check_settings(findings)
 
@@ -73,6 +78,11 @@ def check_against(findings: Findings, configuration: Configuration, catalogue: C
         if step.get("action") == "ssmAutomation" and isinstance(automation, str) and not is_template(automation):
             pinned = {each.name for each in configuration.automations}
             _check_known(findings, (*path, "with", "automation"), "automation", automation, pinned)
+        request = as_map(step.get("with")).get("request")
+        if step.get("action") == "http" and isinstance(request, str) and not is_template(request):
+            _check_known(
+                findings, (*path, "with", "request"), "request", request, {each.name for each in configuration.requests}
+            )
         if spec is not None and spec.message_only and isinstance(told, str) and not is_template(told):
             _check_known(findings, (*path, "with", "receiver"), "receiver", told, receivers)
 
@@ -120,6 +130,9 @@ def _targets_of_changes(content: Any) -> Iterator[tuple[Path, Any]]:
 def _target_patterns(content: Any) -> Iterator[tuple[Path, Any, bool]]:
     for index, pattern in enumerate(as_list(content.get("targets"))):
         yield ("targets", index), pattern, False
+    for path, entry in entries_of(content):
+        for index, pattern in enumerate(as_list(entry.get("targets"))):
+            yield (*path, "targets", index), pattern, True
     for name, scope in as_map(content.get("scopes")).items():
         for index, pattern in enumerate(as_list(as_map(scope).get("targets"))):
             yield ("scopes", name, "targets", index), pattern, True

@@ -9,17 +9,24 @@ from pathlib import Path as FilePath
 import msgspec
 
 from runbook_engine.documents.engine_config import EngineConfigDocument
+from runbook_engine.documents.part import RunbookPartDocument
 from runbook_engine.documents.runbook import RunbookDocument
 from runbook_engine.documents.runbook_test import RunbookTestDocument
 from runbook_engine.errors import InvalidRunbook
+from runbook_engine.loading.calendar_rules import warn_of_unknown_runbooks
 from runbook_engine.loading.compile import compile_runbook
 from runbook_engine.loading.compile_config import compile_config
 from runbook_engine.loading.config_rules import check_against
 from runbook_engine.loading.diagnostics import Source, did_you_mean, ordered
+from runbook_engine.loading.findings import Findings
+from runbook_engine.loading.library import Library
 from runbook_engine.loading.rules import Catalogue
-from runbook_engine.loading.validate import Judged, judge_document
+from runbook_engine.loading.set_analysis.analysis import analyse
+from runbook_engine.loading.set_analysis.subject import Subject
+from runbook_engine.loading.uses import expand
+from runbook_engine.loading.validate import Judged, judge_document, judge_findings
 from runbook_engine.loading.yaml_source import parse_yaml
-from runbook_engine.loading.yaml_tree import Path, Place
+from runbook_engine.loading.yaml_tree import Node, Path, Place
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.diagnostic import Diagnostic
@@ -59,16 +66,34 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 def load_files(
-    paths: Sequence[FilePath | str], catalogue: Catalogue, config_path: FilePath | str | None = None
+    paths: Sequence[FilePath | str],
+    catalogue: Catalogue,
+    config_path: FilePath | str | None = None,
+    *,
+    as_a_set: bool = False,
 ) -> Loaded:
-    """Read everything under the paths. With a configuration at hand, names of teams and receivers are checked too."""
+    """Read everything under the paths. With a configuration at hand, names of teams and receivers are checked too.
+
+    As a set, the valid runbooks are also held against each other and against themselves: what lint is for.
+    """
     files = _files([FilePath(path) for path in paths], FilePath(config_path) if config_path is not None else None)
     found: list[Diagnostic] = []
-    judged = [entry for file in files for entry in _judge_file(file, catalogue, found)]
+    folders = [FilePath(path) for path in paths if FilePath(path).is_dir()]
+    library = Library(folders, lambda source, root: judge_document(source, root, catalogue).findings)
+    judged = [entry for file in files for entry in _judge_file(file, catalogue, library, found)]
+    found.extend(library.diagnostics)
     configuration, configured = _configuration(judged)
-    runbooks = tuple(_compile(judged, configuration if configured else None, catalogue))
+    compiled = tuple(_compile(judged, configuration if configured else None, catalogue))
+    if as_a_set:
+        subjects = [Subject(runbook, findings, catalogue) for runbook, findings in compiled]
+        analyse(subjects, configuration if configured else None)
+    runbooks = tuple(runbook for runbook, _ in compiled)
+    names = frozenset(runbook.name for runbook in runbooks)
     for entry in judged:
         _check_named_files(entry)
+        if any(folder.resolve() in FilePath(entry.findings.source.file).resolve().parents for folder in folders):
+            _warn_of_unused(entry, library)
+            warn_of_unknown_runbooks(entry.findings, names)
         found.extend(entry.findings.diagnostics)
     tests = tuple(
         LoadedTest(entry.findings.source.file, entry.document)
@@ -113,7 +138,7 @@ def _under(folder: FilePath) -> list[FilePath]:
     )
 
 
-def _judge_file(file: FilePath, catalogue: Catalogue, found: list[Diagnostic]) -> Iterator[Judged]:
+def _judge_file(file: FilePath, catalogue: Catalogue, library: Library, found: list[Diagnostic]) -> Iterator[Judged]:
     try:
         content = file.read_bytes()
     except OSError as error:
@@ -127,8 +152,23 @@ def _judge_file(file: FilePath, catalogue: Catalogue, found: list[Diagnostic]) -
         found.append(parsed.source.diagnostic(Place(1, 1), "empty-file", message, severity="warning"))
     broken = any(finding.severity == "error" for finding in parsed.diagnostics)
     for root in parsed.documents:
-        judged = judge_document(parsed.source, root, catalogue)
+        judged = _judge_root(parsed.source, root, catalogue, library)
         yield Judged(judged.findings) if broken else judged
+
+
+def _judge_root(source: Source, root: Node, catalogue: Catalogue, library: Library) -> Judged:
+    """Return what becomes of one document together with the part that it uses."""
+    findings = expand(source, root, library)
+    unusable = findings.failed and findings.root is root
+    return Judged(findings) if unusable else judge_findings(findings, catalogue)
+
+
+def _warn_of_unused(entry: Judged, library: Library) -> None:
+    """Warn of a part that nothing uses: what it holds has been judged by nobody."""
+    file = FilePath(entry.findings.source.file)
+    if isinstance(entry.document, RunbookPartDocument) and file.resolve() not in library.used:
+        message = "no runbook uses this part, so nobody has checked what it holds"
+        entry.findings.warning(("metadata", "name"), "unused-part", message, f"write uses: {file.name} in a runbook")
 
 
 def _configuration(judged: Sequence[Judged]) -> tuple[Configuration, bool]:
@@ -145,7 +185,9 @@ def _configuration(judged: Sequence[Judged]) -> tuple[Configuration, bool]:
     return compile_config(document, configs[0].findings), True
 
 
-def _compile(judged: Sequence[Judged], configuration: Configuration | None, catalogue: Catalogue) -> Iterator[Runbook]:
+def _compile(
+    judged: Sequence[Judged], configuration: Configuration | None, catalogue: Catalogue
+) -> Iterator[tuple[Runbook, Findings]]:
     names: dict[str, str] = {}
     for entry in judged:
         findings = entry.findings
@@ -159,7 +201,7 @@ def _compile(judged: Sequence[Judged], configuration: Configuration | None, cata
             runbook = compile_runbook(entry.document, findings)
             del findings.diagnostics[before:]  # compiling reads the matchers a second time
             _warn_of_deadline(entry, runbook, catalogue)
-            yield runbook
+            yield runbook, findings
 
 
 def _check_named_files(entry: Judged) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from runbook_engine.loading.diagnostics import Source
 from runbook_engine.loading.yaml_tree import Node, Path, Place, Plain, key_place, plain, resolve, value_place
-from runbook_engine.model.diagnostic import Diagnostic
+from runbook_engine.model.diagnostic import Diagnostic, Severity
 
 _OWNERS = {"steps": "step", "tests": "test"}
 
 
 class Findings:
-    """Collects the diagnostics of one document."""
+    """Collects the diagnostics of one document, and of the part that it uses: each is told in its own file."""
 
-    def __init__(self, source: Source, root: Node) -> None:
+    def __init__(self, source: Source, root: Node, *, part: Source | None = None, used_at: int = 0) -> None:
         self.source = source
         self.root = root
+        self._part = part
+        self._used_at = used_at
         self.content: Plain = plain(root)
         self.diagnostics: list[Diagnostic] = []
         self.explained: set[Path] = set()
@@ -34,12 +36,11 @@ class Findings:
 
     def at(self, place: Place, code: str, message: str, hint: str = "") -> None:
         """Report an error at a place."""
-        self.diagnostics.append(self.source.diagnostic(place, code, message, hint))
+        self._add(place, code, message, hint, "error")
 
     def warning(self, path: Path, code: str, message: str, hint: str = "") -> None:
         """Report a warning at the value of a path."""
-        place = value_place(self.root, path)
-        self.diagnostics.append(self.source.diagnostic(place, code, message, hint, severity="warning"))
+        self._add(value_place(self.root, path), code, message, hint, "warning")
 
     def node(self, path: Path) -> Node | None:
         """Return the node at a path, or None."""
@@ -56,6 +57,12 @@ class Findings:
         if not keys:
             return f'kind "{_entry(self.content, "kind")}"'
         return f'"{inner}" of {owner}' if owner else f'"{inner}"'
+
+    def _add(self, place: Place, code: str, message: str, hint: str, severity: Severity) -> None:
+        source = self.source
+        if self._part is not None and place.file:
+            source, message = self._part, f"{message} (used by {self.source.file}:{self._used_at})"
+        self.diagnostics.append(source.diagnostic(place, code, message, hint, severity=severity))
 
     def _owner(self, path: Path) -> str:
         if len(path) < 2 or path[0] not in _OWNERS or not isinstance(path[1], int):

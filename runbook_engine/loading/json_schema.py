@@ -11,7 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 from pydantic_core import core_schema
 
 from runbook_engine.documents.document import API_VERSION
-from runbook_engine.documents.runbook import RunbookDocument, StepDocument
+from runbook_engine.documents.runbook import GuardrailsDocument, RunbookDocument, StepDocument
 from runbook_engine.loading.rules import Catalogue
 from runbook_engine.loading.validate import KINDS
 from runbook_engine.model.quantity import duration_text
@@ -51,6 +51,7 @@ def document_schema(catalogue: Catalogue) -> dict[str, Any]:
     definitions: _Definitions = schema["$defs"]
     _complete_steps(definitions, catalogue, names)
     _complete_diagnostics(definitions[names[RunbookDocument]], catalogue, names)
+    _complete_uses(definitions, names)
     for definition in definitions.values():
         definition.pop("title", None)
     return {
@@ -65,6 +66,17 @@ def document_schema(catalogue: Catalogue) -> dict[str, Any]:
         "allOf": [_then("kind", kind, {"$ref": f"#/$defs/{names[model]}"}) for kind, model in KINDS.items()],
         "$defs": dict(sorted(definitions.items())),
     }
+
+
+def _complete_uses(definitions: _Definitions, names: Mapping[type[BaseModel], str]) -> None:
+    """Let what a runbook must have stand in the part that it uses."""
+    runbook, guardrails = definitions[names[RunbookDocument]], definitions[GuardrailsDocument.__name__]
+    shared = [name for name in ("guardrails", "steps") if name in runbook["required"]]
+    runbook["required"] = [name for name in runbook["required"] if name not in shared]
+    whole = {key: runbook.pop(key) for key in ("if", "then")}
+    whole |= {"required": shared, "properties": {"guardrails": {"required": guardrails.pop("required")}}}
+    runbook["allOf"] = [{"if": {"not": {"required": ["uses"]}}, "then": whole}]
+    runbook["dependentRequired"] = {"with": ["uses"]}
 
 
 def _says_something(default: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from runbook_engine.documents.target import KINDS
 from runbook_engine.loading.arguments import check_arguments
@@ -15,8 +15,6 @@ from runbook_engine.model.runbook import Step
 from runbook_engine.model.target import FOUND_KINDS
 from runbook_engine.ports import ActionSpec, AdapterSpec, CollectorSpec
 from runbook_engine.templating import is_template
-
-_UNSUPPORTED_ACTIONS: Final = frozenset({"http"})
 
 
 class Catalogue(Protocol):
@@ -117,11 +115,6 @@ def _check_step(findings: Findings, path: Path, step: Mapping[str, Any], catalog
 
 
 def _report_unknown_action(findings: Findings, path: Path, action: str, catalogue: Catalogue) -> None:
-    if action in _UNSUPPORTED_ACTIONS:
-        message = f'the action "{action}" is not supported by this release'
-        hint = "use an action of this engine, or hand over with the action ticket"
-        findings.error(path, "unsupported", message, hint)
-        return
     findings.error(path, "unknown-action", f'unknown action "{action}"', did_you_mean(action, catalogue.actions))
 
 

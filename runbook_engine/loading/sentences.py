@@ -7,8 +7,8 @@ from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from runbook_engine.documents.engine_config import EngineConfigDocument
-from runbook_engine.documents.runbook import RunbookDocument, StepDocument
+from runbook_engine.documents.field_types import MAY_BE_ABSENT
+from runbook_engine.documents.runbook import StepDocument
 from runbook_engine.documents.target import TargetDocument
 from runbook_engine.loading.diagnostics import did_you_mean
 from runbook_engine.loading.findings import Findings
@@ -19,16 +19,9 @@ Errors = Sequence[Mapping[str, Any]]
 
 # What the format describes and this release does not do yet, with what to write instead.
 UNSUPPORTED: Final[Mapping[type[BaseModel], Mapping[str, str]]] = {
-    RunbookDocument: {
-        "uses": "write the steps out in this file",
-    },
-    StepDocument: {"uses": "write the steps out in this file"},
+    StepDocument: {"uses": "write uses beside steps: the part's steps come before these"},
     TargetDocument: {
         **dict.fromkeys(("account", "region"), "write place: the place of an adapter of engine.yaml, which has both"),
-    },
-    EngineConfigDocument: {
-        "freezes": "throw the kill switch for the time: runbook pause --for 8h",
-        "windows": "throw the kill switch outside of them: runbook pause --for 8h",
     },
 }
 
@@ -81,6 +74,12 @@ def report_errors(
 def fields_at(model: type[BaseModel], path: Sequence[str | int]) -> tuple[str, ...]:
     """Return the names that an author may write at a path of a model."""
     return tuple(_described_fields(_models_at(model, path)))
+
+
+def absent_at(model: type[BaseModel], path: Sequence[str | int]) -> frozenset[str]:
+    """Return those names of `fields_at` whose null is a value: that nothing is there."""
+    fields = [item for found in _models_at(model, path) for item in found.model_fields.items()]
+    return frozenset(field.alias or name for name, field in fields if MAY_BE_ABSENT in field.metadata)
 
 
 def _described_fields(models: Iterable[type[BaseModel]]) -> dict[str, str]:

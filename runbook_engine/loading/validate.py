@@ -10,22 +10,27 @@ from pydantic import ValidationError
 
 from runbook_engine.documents.document import API_VERSION, Envelope
 from runbook_engine.documents.engine_config import EngineConfigDocument
+from runbook_engine.documents.part import RunbookPartDocument
 from runbook_engine.documents.runbook import RunbookDocument
 from runbook_engine.documents.runbook_test import RunbookTestDocument
 from runbook_engine.loading.adapter_rules import check_adapters
 from runbook_engine.loading.automation_rules import check_automations
+from runbook_engine.loading.calendar_rules import check_calendars
 from runbook_engine.loading.config_rules import check_config_rules
 from runbook_engine.loading.diagnostics import Source, did_you_mean
 from runbook_engine.loading.findings import Findings
 from runbook_engine.loading.job_rules import check_jobs
 from runbook_engine.loading.matchers import check_matchers, warn_of_match_all
+from runbook_engine.loading.parameters import check_parameters
 from runbook_engine.loading.references import check_inputs, check_templates
+from runbook_engine.loading.request_rules import check_requests
 from runbook_engine.loading.rules import Catalogue, as_list, as_map, check_rules
-from runbook_engine.loading.sentences import fields_at, report
+from runbook_engine.loading.sentences import absent_at, fields_at, report
 from runbook_engine.loading.yaml_tree import Entries, Node, Scalar, walk
 
 KINDS: Final[Mapping[str, type[Envelope]]] = {
     "Runbook": RunbookDocument,
+    "RunbookPart": RunbookPartDocument,
     "RunbookTest": RunbookTestDocument,
     "EngineConfig": EngineConfigDocument,
 }
@@ -40,7 +45,11 @@ class Judged(msgspec.Struct, frozen=True):
 
 def judge_document(source: Source, root: Node, catalogue: Catalogue) -> Judged:
     """Return a document's model with everything that is wrong with it."""
-    findings = Findings(source, root)
+    return judge_findings(Findings(source, root), catalogue)
+
+
+def judge_findings(findings: Findings, catalogue: Catalogue) -> Judged:
+    """Return the model of a tree with everything that is wrong with it; it may have been put together."""
     model = _model(findings)
     if model is None:
         return Judged(findings)
@@ -76,7 +85,8 @@ def _check_empties(findings: Findings, model: type[Envelope]) -> None:
     for path, node in walk(findings.root):
         if not (isinstance(node, Scalar) and node.value is None and path) or isinstance(path[-1], int):
             continue
-        if "with" not in path[:-1] and "diagnostics" not in path and path[-1] in fields_at(model, path[:-1]):
+        written = set(fields_at(model, path[:-1])) - absent_at(model, path[:-1])
+        if "with" not in path[:-1] and "diagnostics" not in path and path[-1] in written:
             findings.explained.add(path)
             hint = "write its value, check the indentation below it, or remove the key"
             findings.error_at_key(path, "empty", f'"{path[-1]}" has no value', hint)
@@ -104,6 +114,8 @@ def _judge_config(findings: Findings, catalogue: Catalogue) -> None:
     check_config_rules(findings, catalogue)
     check_jobs(findings)
     check_automations(findings)
+    check_requests(findings)
+    check_calendars(findings)
     check_adapters(findings, catalogue)
 
 
@@ -117,8 +129,18 @@ def _judge_test(findings: Findings, catalogue: Catalogue) -> None:
         seen.add(str(name))
 
 
+def _judge_part(findings: Findings, catalogue: Catalogue) -> None:
+    """Report what is wrong with a part by itself; what it holds is judged where it is used."""
+    if "uses" in as_map(findings.content):
+        findings.explained.add(("uses",))
+        message = "a part uses no other part: a reader would have to follow them"
+        findings.error_at_key(("uses",), "part-of-part", message, "write it out here")
+    check_parameters(findings)
+
+
 _RULES: Final[Mapping[type[Envelope], Callable[[Findings, Catalogue], None]]] = {
     RunbookDocument: _judge_runbook,
+    RunbookPartDocument: _judge_part,
     RunbookTestDocument: _judge_test,
     EngineConfigDocument: _judge_config,
 }

@@ -18,6 +18,7 @@ class Place(msgspec.Struct, frozen=True):
     line: int
     column: int
     width: int = 1
+    file: str = ""  # of a runbook's part; empty = the document's own
 
 
 class Scalar(msgspec.Struct, frozen=True):

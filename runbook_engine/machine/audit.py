@@ -46,7 +46,7 @@ def audit_record(execution: Execution, event: Event, after: Execution) -> AuditR
         number=execution.audit_length + 1,
         at=event.at,
         actor=(event.signal.by or ENGINE) if isinstance(event, Signalled) else ENGINE,
-        event=_kind(event),
+        event=kind_of(event),
         says=_sentence(narrate(execution, event), decided),
         step=step,
         direction=direction,
@@ -138,7 +138,7 @@ def _detail(event: Event) -> dict[str, str]:
             return {}
 
 
-def _kind(event: Event) -> str:
+def kind_of(event: object) -> str:
     """Return the event's name in snake case: `Intended` -> `intended`, `PutOff` -> `put_off`."""
     name = type(event).__name__
     return "".join(

@@ -11,6 +11,7 @@ from runbook_engine.machine.compensation import active_step, unwinding_step
 from runbook_engine.machine.notices import announce, tell_owner
 from runbook_engine.model.execution import Execution, FinalStatus, StepProgress, StepState, Unwind
 from runbook_engine.model.runbook import Runbook
+from runbook_engine.model.standing import end_of, lowered
 
 UndoScope = Literal["nothing", "failure", "unfinished", "all"]
 
@@ -63,12 +64,20 @@ def close(execution: Execution, runbook: Runbook, at: datetime) -> Execution:
     )
     if was_ended:
         return ended
-    text = f"{unwind.status.replace('_', ' ')}: {unwind.reason}"
+    text = f"{unwind.status.replace('_', ' ')}: {unwind.reason}{_demoting(ended)}"
     if unwind.status == "blocked":
         ended = announce(ended, runbook, "blocked", at, text)
     if unwind.status != "succeeded":
         ended = announce(ended, runbook, "notFixed", at, text)
     return announce(ended, runbook, "ended", at, text)
+
+
+def _demoting(ended: Execution) -> str:
+    """Return what the end means for the runbook, as an addition to what is said of it; empty = nothing."""
+    end = end_of(ended)
+    if end is None or not end.fault or lowered(ended.mode) == ended.mode:
+        return ""
+    return f"; its runbook is demoted to {lowered(ended.mode)} until a commit changes it"
 
 
 def end_silently(execution: Execution, status: FinalStatus, reason: str, at: datetime) -> Execution:

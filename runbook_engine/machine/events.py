@@ -15,7 +15,7 @@ from runbook_engine.model.signal import Signal
 from runbook_engine.model.target import Target
 
 
-class _Event(msgspec.Struct, frozen=True, kw_only=True):
+class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     at: datetime
 
 
@@ -209,17 +209,19 @@ class Paged(_Event, frozen=True, kw_only=True):
 
 
 class Delivered(_Event, frozen=True, kw_only=True):
-    """A notice arrived."""
+    """A notice arrived; `reference` is the receiver's own name for it."""
 
     notice_id: str
+    reference: str = ""
 
 
 class Undelivered(_Event, frozen=True, kw_only=True):
-    """A notice did not arrive."""
+    """A notice did not arrive; `after` is the wait that its receiver asked for."""
 
     notice_id: str
     reason: str
     permanent: bool = False
+    after: timedelta | None = None
 
 
 class Finished(_Event, frozen=True, kw_only=True):
@@ -232,6 +234,10 @@ class Finished(_Event, frozen=True, kw_only=True):
 
 class Closed(_Event, frozen=True, kw_only=True):
     """Nothing is left to undo."""
+
+
+class GivenBack(_Event, frozen=True, kw_only=True):
+    """The time for which a person kept the targets is over."""
 
 
 Event = (
@@ -265,4 +271,5 @@ Event = (
     | Undelivered
     | Finished
     | Closed
+    | GivenBack
 )

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from runbook_engine.machine import effects, verification
 from runbook_engine.machine.compensation import compensation_of
+from runbook_engine.machine.custody import give_back_late
 from runbook_engine.machine.ending import UndoScope, close, conclude
 from runbook_engine.machine.events import (
     Admitted,
@@ -22,6 +23,7 @@ from runbook_engine.machine.events import (
     Delivered,
     Event,
     Finished,
+    GivenBack,
     Intended,
     Lapsed,
     Merged,
@@ -106,13 +108,15 @@ def _react(execution: Execution, event: Event, runbook: Runbook) -> Execution:
             text = f"still not fixed: {execution.waiting_for or execution.reason or 'working on it'}"
             return put(execution, "notFixed", runbook.notify[event.rule].receiver, event.at, text)
         case Delivered():
-            return delivered(execution, event.notice_id)
+            return delivered(execution, event.notice_id, event.reference)
         case Undelivered():
-            return undelivered(execution, event.notice_id, event.at, event.reason, permanent=event.permanent)
+            return undelivered(execution, event)
         case Finished():
             return conclude(execution, runbook, event.status, event.reason, event.at, event.undo)
         case Closed():
             return close(execution, runbook, event.at)
+        case GivenBack():
+            return give_back_late(execution, runbook, event.at)
         case _:
             assert_never(event)
 
@@ -243,7 +247,8 @@ def _verified(execution: Execution, event: Verified, runbook: Runbook) -> Execut
     checking = execution.verification
     assert checking is not None, "a probe belongs to a verification"
     if event.harm is not None and event.harm.ok is False:
-        return conclude(execution, runbook, "failed", f"do-no-harm: {event.harm.says}", event.at, "all")
+        worse = replace(execution, harmed=True)
+        return conclude(worse, runbook, "failed", f"do-no-harm: {event.harm.says}", event.at, "all")
     checks = verification.checks_of(execution, runbook)
     after, answer = verification.add_probe(checking, checks, event.readings, event.at)
     execution = replace(execution, verification=after)
@@ -260,7 +265,7 @@ def _verified(execution: Execution, event: Verified, runbook: Runbook) -> Execut
             passed = replace(execution, verification=None)
             return effects.after_change(passed, execution.step, runbook, event.at, gated=True)
         case "fixed":
-            return conclude(execution, runbook, "succeeded", f"verified: {said}", event.at)
+            return conclude(replace(execution, verified=True), runbook, "succeeded", f"verified: {said}", event.at)
         case "cannot tell":
             return conclude(execution, runbook, "unresolved", f"cannot tell whether it is fixed: {said}", event.at)
         case "not fixed" if checking.purpose == "step":

@@ -107,6 +107,10 @@ class Close(msgspec.Struct, frozen=True):
     """Nothing is left to undo: the end that was decided takes effect."""
 
 
+class GiveBack(msgspec.Struct, frozen=True):
+    """A person has kept the targets for as long as they said: other runs may change them again."""
+
+
 Move = (
     Resolve
     | AwaitGroup
@@ -127,6 +131,7 @@ Move = (
     | Notify
     | Finish
     | Close
+    | GiveBack
 )
 
 

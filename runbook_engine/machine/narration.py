@@ -16,6 +16,7 @@ from runbook_engine.machine.events import (
     Delivered,
     Event,
     Finished,
+    GivenBack,
     Intended,
     Lapsed,
     Merged,
@@ -49,7 +50,7 @@ def narrate(execution: Execution, event: Event) -> str:
     """Return the sentence for an event, as it happened to `execution`."""
     match event:
         case Signalled():
-            return _signal(event.signal)
+            return _signal(execution, event.signal)
         case Resolved():
             return f"{execution.target} leads to {event.target}"
         case ResolvePutOff():
@@ -113,6 +114,8 @@ def narrate(execution: Execution, event: Event) -> str:
             return f"{event.status.replace('_', ' ')}: {event.reason}"
         case Closed():
             return execution.unwind.reason if execution.unwind is not None else "ended"
+        case GivenBack():
+            return f"the time for which {execution.kept_by} kept its targets is over"
         case _:
             assert_never(event)
 
@@ -138,7 +141,7 @@ def show(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
-def _signal(signal: Signal) -> str:
+def _signal(execution: Execution, signal: Signal) -> str:
     why = f" ({signal.reason})" if signal.reason else ""
     keep = "undoing what was changed" if signal.undo else "keeping what was changed"
     match signal.kind:
@@ -156,6 +159,8 @@ def _signal(signal: Signal) -> str:
             return f"{signal.by} cancelled the run, {keep}{why}"
         case "taken_over":
             return f"{signal.by} took over, {keep}{why}"
+        case "released":
+            return f"{signal.by} let {'its targets' if execution.ended else 'changes'} go{why}"
         case _:
             assert_never(signal.kind)
 

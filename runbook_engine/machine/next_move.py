@@ -19,6 +19,7 @@ from runbook_engine.machine.moves import (
     Close,
     Collect,
     Finish,
+    GiveBack,
     Lapse,
     LeaveGroup,
     Move,
@@ -185,6 +186,9 @@ def _after_the_end(execution: Execution, runbook: Runbook, now: datetime) -> Mov
     for index, state in enumerate(execution.steps):
         if state.put_back:
             return _when_allowed(execution, now, Begin(index, "redo"))
+    if execution.kept_until is not None:
+        kept = Pause(kind="done", until=execution.kept_until, reason=execution.reason)
+        return GiveBack() if now >= execution.kept_until else kept
     if execution.compensation != "held" or execution.status == "handed_over":
         return Pause(kind="done", reason=execution.reason)
     if not execution.all_resolved:

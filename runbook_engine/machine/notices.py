@@ -9,18 +9,21 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from runbook_engine.machine.events import Undelivered
 from runbook_engine.model.execution import Execution, Notice
-from runbook_engine.model.runbook import EventName, NotifyRule, Runbook
+from runbook_engine.model.runbook import EventName, NotifyRule, Occasion, Runbook
 
-ONCE: frozenset[EventName] = frozenset(("started", "ended", "notFixed"))
-COVERED_BY: dict[EventName, tuple[EventName, ...]] = {
+ONCE: frozenset[Occasion] = frozenset(("started", "ended", "notFixed"))
+COVERED_BY: dict[Occasion, tuple[Occasion, ...]] = {
     "blocked": ("blocked", "ended", "notFixed"),
     "notFixed": ("notFixed", "ended"),
     "approval": ("approval",),
+    "storm": ("storm",),
 }
 MOST_ATTEMPTS = 8
 FIRST_DELAY = timedelta(seconds=5)
 LONGEST_DELAY = timedelta(minutes=5)
+LONGEST_REST = timedelta(minutes=15)  # whatever a receiver asks for
 
 
 def announce(execution: Execution, runbook: Runbook, event: EventName, at: datetime, text: str) -> Execution:
@@ -43,27 +46,43 @@ def tell_owner(execution: Execution, runbook: Runbook, at: datetime, text: str) 
     return execution
 
 
-def put(execution: Execution, event: EventName, receiver: str, at: datetime, text: str) -> Execution:
+def put(execution: Execution, event: Occasion, receiver: str, at: datetime, text: str) -> Execution:
     """Return the execution with one notice more; events that are told once are not told twice."""
     if event in ONCE and f"{event}:{receiver}" in execution.announced:
         return execution
     return _add(execution, event, receiver, at, text)
 
 
-def delivered(execution: Execution, notice_id: str) -> Execution:
-    """Return the execution without a notice that arrived."""
-    return replace(execution, outbox=tuple(notice for notice in execution.outbox if notice.id != notice_id))
+def delivered(execution: Execution, notice_id: str, reference: str = "") -> Execution:
+    """Return the execution without a notice that arrived; what its receiver calls it is kept."""
+    arrived = next((notice for notice in execution.outbox if notice.id == notice_id), None)
+    without = replace(execution, outbox=tuple(notice for notice in execution.outbox if notice.id != notice_id))
+    if arrived is None or not reference:
+        return without
+    return replace(without, told=tuple({**dict(execution.told), arrived.receiver: reference}.items()))
 
 
-def undelivered(execution: Execution, notice_id: str, at: datetime, reason: str, *, permanent: bool) -> Execution:
+def overtaken(execution: Execution, notice: Notice) -> bool:
+    """Whether its receiver was told something later already."""
+    to_it = [
+        _notice_id(execution, number)
+        for number, said in enumerate(execution.announced)
+        if said.partition(":")[2] == notice.receiver
+    ]
+    later = to_it[to_it.index(notice.id) + 1 :] if notice.id in to_it else []
+    return bool(set(later) - {kept.id for kept in execution.outbox})
+
+
+def undelivered(execution: Execution, lost: Undelivered) -> Execution:
     """Return the execution with the notice put off, or given up after the last attempt."""
-    notice = next(kept for kept in execution.outbox if kept.id == notice_id)
-    if not permanent and notice.attempts + 1 < MOST_ATTEMPTS:
+    notice = next(kept for kept in execution.outbox if kept.id == lost.notice_id)
+    if not lost.permanent and notice.attempts + 1 < MOST_ATTEMPTS:
         delay = min(LONGEST_DELAY, FIRST_DELAY * 2**notice.attempts)
-        later = replace(notice, attempts=notice.attempts + 1, not_before=at + delay)
-        outbox = tuple(later if kept.id == notice_id else kept for kept in execution.outbox)
+        rest = min(LONGEST_REST, lost.after or timedelta(0))
+        later = replace(notice, attempts=notice.attempts + 1, not_before=lost.at + max(delay, rest))
+        outbox = tuple(later if kept.id == notice.id else kept for kept in execution.outbox)
         return replace(execution, outbox=outbox)
-    return _told_instead(delivered(execution, notice_id), notice, at, reason)
+    return _told_instead(delivered(execution, notice.id), notice, lost.at, lost.reason)
 
 
 def _told_instead(execution: Execution, lost: Notice, at: datetime, reason: str) -> Execution:
@@ -74,9 +93,9 @@ def _told_instead(execution: Execution, lost: Notice, at: datetime, reason: str)
     return _add(execution, lost.event, fallback, at, f"{lost.text} ({lost.receiver} could not be told: {reason})")
 
 
-def _add(execution: Execution, event: EventName, receiver: str, at: datetime, text: str) -> Execution:
+def _add(execution: Execution, event: Occasion, receiver: str, at: datetime, text: str) -> Execution:
     notice = Notice(
-        id=f"{execution.id}-{len(execution.announced) + 1}",
+        id=_notice_id(execution, len(execution.announced)),
         event=event,
         receiver=receiver,
         title=f"{execution.runbook}: {execution.alert.name} on {execution.target}",
@@ -88,7 +107,12 @@ def _add(execution: Execution, event: EventName, receiver: str, at: datetime, te
     return replace(execution, outbox=outbox, announced=(*execution.announced, f"{event}:{receiver}"))
 
 
-def _covered(rules: tuple[NotifyRule, ...], event: EventName) -> bool:
+def _notice_id(execution: Execution, number: int) -> str:
+    """Return the id of what is announced as the so many-th, counted from 0."""
+    return f"{execution.id}-{number + 1}"
+
+
+def _covered(rules: tuple[NotifyRule, ...], event: Occasion) -> bool:
     """Whether somebody hears of it anyway, or need not."""
     covering = COVERED_BY.get(event)
     return covering is None or any(other in rule.events for rule in rules for other in covering)

@@ -8,6 +8,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from runbook_engine.machine.compensation import active_step, unwinding_step
+from runbook_engine.machine.custody import give_back, take_custody
 from runbook_engine.machine.ending import UndoScope, close, conclude, given_up, hand_over, scope_of
 from runbook_engine.machine.notices import tell_owner
 from runbook_engine.model.execution import (
@@ -32,19 +33,22 @@ def receive(execution: Execution, signal: Signal, runbook: Runbook, at: datetime
         case "joined":
             return _joined(heard, signal, runbook, at)
         case "resolved":
-            return _mark(heard, signal, "resolved")
+            marked = _mark(heard, signal, "resolved")
+            return give_back(marked) if marked.all_resolved else marked
         case "expired":
             return _expired(heard, signal, runbook, at)
         case "approved":
             return _approved(heard, signal, at)
         case "denied":
-            if heard.approval is None or heard.ended:
+            if heard.approval is None or heard.ended or signal.plan_hash not in ("", heard.approval.hash):
                 return heard
             return conclude(heard, runbook, "cancelled", f"denied by {signal.by}{_because(signal)}", at)
         case "cancelled":
             return _stopped(heard, signal, runbook, "cancelled", at)
         case "taken_over":
             return _stopped(heard, signal, runbook, "handed_over", at)
+        case "released":
+            return _released(heard)
         case _:
             assert_never(signal.kind)
 
@@ -72,6 +76,11 @@ def _comes_back(execution: Execution, signal: Signal) -> bool:
     return execution.all_resolved or any(
         member.alert_key == signal.alert_key and member.state != "firing" for member in execution.members
     )
+
+
+def _released(execution: Execution) -> Execution:
+    """Look again at once at what waits for a guardrail; give back what a person has kept."""
+    return give_back(execution) if execution.ended else replace(execution, resume_at=None)
 
 
 def _mark(execution: Execution, signal: Signal, state: MemberState) -> Execution:
@@ -116,7 +125,7 @@ def _stopped(execution: Execution, signal: Signal, runbook: Runbook, status: Fin
     if not open_to_word and not (signal.undo and _anything_left(execution, runbook)):
         return execution
     scope: UndoScope = "all" if signal.undo else "nothing"
-    settled = _let_go(execution, undo=signal.undo)
+    settled = take_custody(_let_go(execution, undo=signal.undo), signal, at)
     if not settled.ended:
         return conclude(_redecided(settled, status, reason, scope), runbook, status, reason, at, undo=scope)
     final = settled.status if status == "cancelled" else status

@@ -17,6 +17,8 @@ Severity = Literal["critical", "high", "warning", "low", "info", "none", "unknow
 FingerprintKind = Literal["native", "derived"]
 
 SCHEMA_VERSION = 1
+TOLD_LATE = "told_late"  # it may be a recording that somebody sends again
+ACKNOWLEDGED = "acknowledged"  # somebody has taken it already
 
 SEVERITY_NUMBERS: Mapping[Severity, int] = {
     "critical": 5,
@@ -94,3 +96,13 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def severity_number(self) -> int:
         """The severity as a number that orders: critical 5 down to none 0, unknown -1."""
         return SEVERITY_NUMBERS[self.severity]
+
+    @property
+    def begins_nothing(self) -> bool:
+        """Whether it may carry on what fires already, and never begin a firing of its own: somebody has it."""
+        return ACKNOWLEDGED in self.warnings
+
+    @property
+    def told_late(self) -> bool:
+        """Whether people are told of it and nothing starts: it may be true and late, or a recording."""
+        return TOLD_LATE in self.warnings

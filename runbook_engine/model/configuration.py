@@ -10,9 +10,12 @@ from typing import Any, Literal
 import msgspec
 
 from runbook_engine.model.alert import Severity
+from runbook_engine.model.calendar import CalendarEntry
+from runbook_engine.model.mapping import AlertMapping
 from runbook_engine.model.runbook import ModeRule
 from runbook_engine.model.sender import Sender
 from runbook_engine.model.serverless import AutomationTemplate
+from runbook_engine.model.storm import StormRule
 from runbook_engine.model.target import Target
 
 Role = Literal["ingest", "read", "operate"]
@@ -36,6 +39,8 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     algorithm: Literal["sha256", "sha512"] = "sha256"
     timestamp: str = ""  # the header with the time that is signed too; empty = the body alone is signed
     separator: str = "."  # between the time and the body
+    several: bool = False  # the header may hold a list, of which one must fit
+    repeats: bool = False  # the sender sends the same body again while nothing changes
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +78,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     severities: Mapping[str, Severity] = {}  # raw severity -> severity, over the built-in map
     senders: tuple[Sender, ...] = ()
     about: tuple[About, ...] = ()
+    mapping: AlertMapping | None = None  # how the source `mapped` reads
 
 
 class Receiver(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +95,13 @@ class Team(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     members: tuple[str, ...] = ()
     receiver: str = ""
+
+
+class Approvals(msgspec.Struct, frozen=True, kw_only=True):
+    """Where questions are answered over signed links, and what signs them."""
+
+    url: str
+    key: SecretReference
 
 
 class AdapterChoice(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +127,40 @@ class JobTemplate(msgspec.Struct, frozen=True, kw_only=True):
     def digest(self) -> str:
         """What an approval binds: the hash of what would run, and where."""
         return hashlib.sha256(f"{self.namespace}\n{self.spec}".encode()).hexdigest()[:12]
+
+
+class StatusRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """How one asks what became of a request: an address, and what is read in the answer."""
+
+    url: str
+    pointer: str  # where the answer says how far it is
+    done: tuple[str, ...]
+    failed: tuple[str, ...] = ()
+    id: str = ""  # where the answer to the request itself holds the id that the address asks for
+
+
+class RequestTemplate(msgspec.Struct, frozen=True, kw_only=True):
+    """A pinned request that runbooks may send: the escape hatch. Labels reach it only as declared parameters."""
+
+    name: str
+    method: Literal["POST", "PUT", "PATCH", "DELETE"]
+    url: str
+    says: str  # what it does, in the words that an approver reads
+    repeat: Literal["declarative", "token", "once"]
+    parameters: tuple[str, ...] = ()
+    headers: Mapping[str, str] = {}
+    secret_headers: Mapping[str, SecretReference] = {}
+    body: str = ""  # as JSON; empty = none
+    approval: bool = True  # a person says yes first
+    time_limit: timedelta = timedelta(seconds=10)
+    expect: tuple[int, ...] = ()  # statuses that mean it is done; none = any from 200 to 299
+    status: StatusRequest | None = None
+
+    @property
+    def digest(self) -> str:
+        """What an approval binds: the hash of what would be sent, and where."""
+        deciding = msgspec.structs.replace(self, says="", approval=True, time_limit=timedelta(0))
+        return hashlib.sha256(msgspec.json.encode(deciding, order="deterministic")).hexdigest()[:12]
 
 
 class SeriesRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,6 +199,7 @@ class Correlation(msgspec.Struct, frozen=True, kw_only=True):
     )
     window: timedelta = timedelta(minutes=30)
     expire_after: timedelta = timedelta(hours=9)
+    quiet: timedelta = timedelta(minutes=5)  # an incident is resolved only once its alerts have been over so long
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,14 +212,19 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     tokens: tuple[Token, ...] = ()
     receivers: tuple[Receiver, ...] = ()
     teams: tuple[Team, ...] = ()
+    approvals: Approvals | None = None
     targets: tuple[str, ...] = ()  # allow-list of what may be changed; empty = nothing
     mode_ceiling: tuple[ModeRule, ...] = ()  # absent or none matches = propose
     drop_labels: tuple[str, ...] = ("prometheus_replica", "replica")
     series: tuple[SeriesRule, ...] = ()
     jobs: tuple[JobTemplate, ...] = ()
     automations: tuple[AutomationTemplate, ...] = ()
+    requests: tuple[RequestTemplate, ...] = ()
+    freezes: tuple[CalendarEntry, ...] = ()
+    windows: tuple[CalendarEntry, ...] = ()
     limits: Limits = Limits()
     correlation: Correlation = Correlation()
+    storm: StormRule = StormRule()
     links: Mapping[str, str] = {}
 
     def places(self, kind: str) -> tuple[str, ...]:

@@ -26,7 +26,24 @@ def from_json(content: bytes | str, kind: type[Kind]) -> Kind:
 
 def from_msgpack(content: bytes, kind: type[Kind]) -> Kind:
     """Return a value of that type from msgpack. Raises msgspec.MsgspecError."""
-    found: Kind = _msgpack_decoder(cast(Hashable, kind)).decode(content)
+    decoder = _msgpack_decoder(cast(Hashable, kind))
+    try:
+        found: Kind = decoder.decode(content)
+    except (UnicodeDecodeError, TypeError) as error:  # damaged text; or a damaged file says that it is no bytes
+        raise msgspec.DecodeError(str(error)) from error
+    return found
+
+
+def from_exact_msgpack(content: bytes, kind: type[Kind]) -> Kind:
+    """Return a value of that type from the very bytes that it is written as. Raises msgspec.MsgspecError.
+
+    A damaged name of a field that has its default would go unnoticed: it is skipped, and means the same. What another
+    release wrote, with more or fewer fields, is of another length, and is taken.
+    """
+    found = from_msgpack(content, kind)
+    written = msgspec.msgpack.encode(found)
+    if len(written) == len(content) and written != content:
+        raise msgspec.ValidationError("its bytes are not those that it is written as")
     return found
 
 

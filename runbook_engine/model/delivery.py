@@ -7,17 +7,21 @@ comes from the credential, never from the payload.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
 from runbook_engine.model.alert import Alert, Severity
+from runbook_engine.model.mapping import AlertMapping
 from runbook_engine.model.observation import ChangeEvent
+from runbook_engine.model.recent import Recent
 from runbook_engine.model.target import Target
 
 MEBIBYTE = 1024 * 1024
 CREDENTIALS = frozenset(("authorization", "cookie", "proxy-authorization"))  # headers that no source ever sees
 JSON_TYPES = ("application/json", "application/*+json", "")  # "" = none named
+IGNORED = "ignored"  # the code of what is understood, and of which nothing is wanted
 
 
 class Headers(msgspec.Struct, frozen=True):
@@ -55,7 +59,8 @@ class Request(msgspec.Struct, frozen=True):
     """One authenticated delivery; header names are lower case, the body is the raw bytes that were sent.
 
     `origin` is who of the platform delivered it (a topic, a queue, a rule), and empty for what was posted over HTTP:
-    what only the platform may say is not believed of a body that anybody with a token can write.
+    what only the platform may say is not believed of a body that anybody with a token can write. What is older than
+    `fresh_within` may be a recording of somebody's: people are told of it, and nothing starts.
     """
 
     scope: str
@@ -65,6 +70,8 @@ class Request(msgspec.Struct, frozen=True):
     received_at: datetime
     delivery_id: str = ""
     origin: str = ""
+    method: str = "POST"
+    fresh_within: timedelta | None = None  # None = whoever sent it is believed that it is new
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -85,6 +92,11 @@ class Parsed(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
     changes: tuple[tuple[Target, ChangeEvent], ...] = ()
 
+    @property
+    def is_useless(self) -> bool:
+        """Whether its sender should hear that it cannot be used; what is left out on purpose is none of its faults."""
+        return bool(self.rejected) and not self.alerts and not self.changes and IGNORED not in self.warnings
+
 
 class SourceSettings(msgspec.Struct, frozen=True):
     """What an installation may set about reading deliveries; the defaults are safe."""
@@ -94,10 +106,22 @@ class SourceSettings(msgspec.Struct, frozen=True):
     max_body_bytes: int = 6 * MEBIBYTE
     max_decoded_bytes: int = 20 * MEBIBYTE
     max_alerts: int = 10_000
+    mapping: AlertMapping | None = None
+    recent: Recent[Any] | None = None  # what this engine has read lately; None = it remembers nothing
+
+
+class SenderNote(msgspec.Struct, frozen=True, kw_only=True):
+    """What people should know of one who sends in a format; the page of senders is made of these."""
+
+    sender: str
+    proves: str  # how it says who it is
+    retries: str  # what it sends again, and when
+    comes: str = "posted"
+    example: str = ""  # a file of tests/data/alerts, whole, as it is sent
 
 
 class SourceSpec(msgspec.Struct, frozen=True):
-    """One sender's format: its name, how to parse a request in it, and the media types it may arrive as.
+    """One sender's format: its name, how to parse a request in it, and the media types and methods it may arrive by.
 
     What is not `posted` comes through the platform alone, so its scope must say from whom.
     """
@@ -106,3 +130,5 @@ class SourceSpec(msgspec.Struct, frozen=True):
     parse: Callable[[Request, SourceSettings], Parsed]
     content_types: tuple[str, ...] = JSON_TYPES
     posted: bool = True
+    methods: tuple[str, ...] = ("POST",)
+    notes: tuple[SenderNote, ...] = ()

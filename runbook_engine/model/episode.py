@@ -22,7 +22,7 @@ TransitionKind = Literal[
 ]
 
 
-class Episode(msgspec.Struct, frozen=True, kw_only=True):
+class Episode(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The record kept for one alert key; a new firing replaces it, keeping the recent openings."""
 
     alert_key: str
@@ -46,11 +46,10 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
         return self.state == "open"
 
 
-class Transition(msgspec.Struct, frozen=True, kw_only=True):
+class Transition(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What one notification did; `episode` is the record to store, None when nothing is to be stored."""
 
     kind: TransitionKind
-    key: str
     episode: Episode | None = None
     previous: Episode | None = None
     flapping: bool = False

@@ -12,7 +12,7 @@ from runbook_engine.model.alert import Alert
 from runbook_engine.model.check import Reading
 from runbook_engine.model.guardrail import Verdict
 from runbook_engine.model.plan import Change, PlannedStep, Value
-from runbook_engine.model.runbook import EventName, Mode
+from runbook_engine.model.runbook import Mode, Occasion
 from runbook_engine.model.target import NO_TARGET, Target
 
 SCHEMA_VERSION = 1
@@ -44,7 +44,7 @@ ENDED: frozenset[Status] = frozenset(
 )
 
 
-class Member(msgspec.Struct, frozen=True, kw_only=True):
+class Member(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One joined episode, and how it stands."""
 
     alert_key: str
@@ -79,7 +79,7 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     not_before: datetime | None = None
 
 
-class StepState(msgspec.Struct, frozen=True, kw_only=True):
+class StepState(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """How far one step has come."""
 
     name: str
@@ -158,7 +158,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """One message to one receiver that is still to be delivered. `id` lets the receiver drop duplicates."""
 
     id: str
-    event: EventName
+    event: Occasion
     receiver: str
     title: str
     text: str
@@ -167,7 +167,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     not_before: datetime
 
 
-class Execution(msgspec.Struct, frozen=True, kw_only=True):
+class Execution(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One execution. Only `evolve` makes the next version, only a journal's `commit` stores it."""
 
     id: str
@@ -188,6 +188,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     alert: Alert
     members: tuple[Member, ...]
     mode: Mode
+    trusted: Mode = "auto"  # as far as its runbook was trusted when it was opened
     started_by: str = ""  # a person's name when started by hand
     status: Status = "pending"
     reason: str = ""
@@ -196,6 +197,8 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     step: int = 0
     steps: tuple[StepState, ...]
     verification: Verification | None = None
+    verified: bool = False  # its last verification passed
+    harmed: bool = False  # what must not get worse had got worse after its changes
     baseline: float | None = None
     approval: ApprovalRequest | None = None
     approved: tuple[Approved, ...] = ()
@@ -211,10 +214,13 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     lease: Lease | None = None
     outbox: tuple[Notice, ...] = ()
     announced: tuple[str, ...] = ()
+    told: tuple[tuple[str, str], ...] = ()  # receiver -> its own reference to what it was told last
     signals_consumed: int = 0
     evidence: tuple[str, ...] = ()  # ids of kept diagnostics
     merged_into: str = ""  # the execution that had its target already, and has its alerts since
     spoken_for: bool = False  # it ended without a word: the one that it joined, or one of its group, tells people
+    kept_by: str = ""  # the person who took it over, and keeps what it may change from every other run
+    kept_until: datetime | None = None  # None: nobody does
     slot_given_up: bool = False  # it stopped absorbing once, and never absorbs again
     plan_hash: str = ""
     audit_head: str = ""
@@ -259,6 +265,8 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
             return True
         if self.stage == "unwinding" or self.slot_given_up:
             return False
+        if self.kept_until is not None:
+            return self.firing
         if self.status == "handed_over" and self.compensation == "held":
             return self.firing
         return self.compensation in ("held", "undoing")
@@ -266,4 +274,5 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def finished(self) -> bool:
         """Whether nothing is left to do: ended, nothing to undo, everybody told."""
-        return self.ended and self.stage != "unwinding" and not self.absorbing and not self.outbox
+        settled = self.stage != "unwinding" and not self.absorbing and self.kept_until is None
+        return self.ended and settled and not self.outbox

@@ -16,6 +16,7 @@ from runbook_engine.model.target import TargetTemplate
 Mode = Literal["observe", "propose", "approve", "auto"]
 Strategy = Literal["escalate", "sequence"]
 EventName = Literal["started", "changed", "approval", "blocked", "ended", "notFixed"]
+Occasion = Literal[EventName, "storm"]  # of a notice; who hears of a storm, the installation says and no runbook
 InputType = Literal[
     "string",
     "cluster",
@@ -90,6 +91,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     settle: timedelta = timedelta(0)
     compensate: Compensate = Compensate(when="never")
     line: int = 0
+    file: str = ""  # of the part that it was written in; empty = the runbook's own
 
 
 class Collector(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +129,7 @@ class Runbook(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...]
     digest: str = ""
     summary: str = ""
+    reviewed: str = ""  # who looked at how it did; part of the digest, so that a word of theirs begins anew
     inputs: tuple[Input, ...] = ()
     group: GroupRule | None = None
     mode: tuple[ModeRule, ...] = (ModeRule(mode="propose"),)

@@ -7,10 +7,10 @@ from typing import Literal
 
 import msgspec
 
-SignalKind = Literal["joined", "resolved", "expired", "approved", "denied", "cancelled", "taken_over"]
+SignalKind = Literal["joined", "resolved", "expired", "approved", "denied", "cancelled", "taken_over", "released"]
 
 
-class Signal(msgspec.Struct, frozen=True, kw_only=True):
+class Signal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One signal. `number` is given by the journal, rising by one for each execution, from 1."""
 
     kind: SignalKind
@@ -21,5 +21,6 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     alert_key: str = ""
     episode_id: str = ""
     name: str = ""
-    plan_hash: str = ""  # approved: the hash that was shown, whole or its first characters
+    plan_hash: str = ""  # approved, denied: the hash of what is answered; a no without one answers whatever is asked
+    until: datetime | None = None  # taken over: how long its targets are kept from other runs; None = as is usual
     undo: bool = False  # cancelled, taken over: undo what we changed, else keep it

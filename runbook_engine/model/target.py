@@ -15,11 +15,11 @@ PROVISIONAL_KINDS: Mapping[str, frozenset[str]] = {
 SERVERLESS_KINDS = frozenset(("function", "queue"))  # of no cluster: their place is the one that an adapter is given
 
 
-class Target(msgspec.Struct, frozen=True, order=True):
+class Target(msgspec.Struct, frozen=True, gc=False, order=True):
     """One thing in the world. `place` is a cluster alias, `account/region`, or `local`."""
 
     # deployment, statefulset, daemonset, pod, instance, node, configmap, job, parameter,
-    # function (named NAME or NAME:ALIAS), queue, automation, none
+    # function (named NAME or NAME:ALIAS), queue, automation, request, none
     kind: str
     place: str
     namespace: str

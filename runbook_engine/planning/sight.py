@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from runbook_engine.guardrails import Case
+from runbook_engine.guardrails import Case, untold
 from runbook_engine.model.alert import Alert
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.execution import Execution
+from runbook_engine.model.matcher import Matcher
 from runbook_engine.model.plan import Change
 from runbook_engine.model.runbook import Mode, Runbook
 from runbook_engine.ports import Ledger, World
@@ -29,10 +31,12 @@ class Sight:
     configuration: Configuration
     templates: Templates
     ceiling: Callable[[Alert], Mode]  # how far the installation lets any runbook go for an alert, now
+    holds: Callable[[Alert, tuple[Matcher, ...]], bool] | None = None  # None: who only looks judges no matchers
 
 
 def case_of(change: Change, execution: Execution, runbook: Runbook, sight: Sight, now: datetime) -> Case:
     """Return what guardrails judge by."""
+    holds = sight.holds
     return Case(
         execution=execution,
         runbook=runbook,
@@ -43,6 +47,7 @@ def case_of(change: Change, execution: Execution, runbook: Runbook, sight: Sight
         now=now,
         fill=filler(execution, sight),
         ceiling=sight.ceiling(execution.alert),
+        holds=partial(holds, execution.alert) if holds is not None else untold,
     )
 
 

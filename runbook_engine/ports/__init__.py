@@ -27,6 +27,7 @@ from runbook_engine.ports.readers import (
     NodeReader,
     PauseReader,
     QueueReader,
+    RequestReader,
     SecretReader,
     SettingReader,
     World,
@@ -52,6 +53,7 @@ from runbook_engine.ports.writers import (
     Notifier,
     PauseWriter,
     QueueWriter,
+    RequestWriter,
     SettingWriter,
 )
 
@@ -95,6 +97,8 @@ __all__ = [
     "QueueWriter",
     "Refused",
     "Repeat",
+    "RequestReader",
+    "RequestWriter",
     "Seats",
     "SecretReader",
     "Served",

@@ -41,6 +41,10 @@ class Refused:
 class Ledger(Protocol):
     """The reading side of claims, for verdicts; the commit itself checks them again."""
 
+    def load(self, execution_id: str) -> Execution:
+        """Return the newest version. Raises UnknownExecution."""
+        ...
+
     def lock_holder(self, key: str) -> str | None:
         """Return the id of the execution that holds the lock, None when it is free."""
         ...
@@ -64,10 +68,6 @@ class Ledger(Protocol):
 
 class Journal(Ledger, Protocol):
     """The atomic store. A method that writes is one transaction; when it returns, it is durable."""
-
-    def load(self, execution_id: str) -> Execution:
-        """Return the newest version. Raises UnknownExecution."""
-        ...
 
     def commit(
         self,
@@ -98,7 +98,7 @@ class Journal(Ledger, Protocol):
         ...
 
     def trace(self, execution_id: str) -> tuple[bytes, ...]:
-        """Return what commits said had happened, in their order; those that said nothing left out."""
+        """Return what commits said had happened, in their order; empty = there was no room for it."""
         ...
 
     def signals(self, execution_id: str, after: int) -> tuple[Signal, ...]:
@@ -155,6 +155,10 @@ class Journal(Ledger, Protocol):
 
     def newest_incident(self, key: str) -> Incident | None:
         """Return the newest incident of a correlation key, open or not."""
+        ...
+
+    def newest_incidents(self, keys: Sequence[str]) -> Mapping[str, Incident]:
+        """Return correlation key -> its newest incident, of those that have one: all at once, for a storm."""
         ...
 
     def incidents(self, *, limit: int, open_only: bool = False) -> tuple[Incident, ...]:

@@ -11,7 +11,7 @@ from runbook_engine.errors import NoAdapter
 from runbook_engine.ports.absent import absent
 
 if TYPE_CHECKING:
-    from runbook_engine.model.configuration import JobTemplate
+    from runbook_engine.model.configuration import JobTemplate, RequestTemplate
     from runbook_engine.model.node import Headroom, Node, Pod
     from runbook_engine.model.observation import (
         ChangeEvent,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Setting,
         Workload,
     )
+    from runbook_engine.model.request import RequestState
     from runbook_engine.model.serverless import AutomationRun, AutomationTemplate, Function, Queue
     from runbook_engine.model.target import Target
 
@@ -135,6 +136,18 @@ class AutomationReader(Protocol):
         ...
 
 
+class RequestReader(Protocol):
+    """Looks at the pinned requests of engine.yaml, and at what became of one."""
+
+    def template(self, name: str) -> RequestTemplate:
+        """Return a pinned request. Raises InvalidTarget when engine.yaml names none of that name."""
+        ...
+
+    def state(self, name: str, arguments: Mapping[str, str], answer_id: str) -> RequestState:
+        """Return how far a request is that was sent with these arguments. Raises Unreadable."""
+        ...
+
+
 class SecretReader(Protocol):
     """Looks up secrets."""
 
@@ -232,6 +245,7 @@ class World:
     functions: FunctionReader = field(default_factory=lambda: absent("functions"))
     queues: QueueReader = field(default_factory=lambda: absent("queues"))
     automations: AutomationReader = field(default_factory=lambda: absent("automations"))
+    requests: RequestReader = field(default_factory=lambda: absent("requests"))
 
     def metric_reader(self, source: str) -> MetricReader:
         """Return the metric reader of that name, the default one for the empty name. Raises NoAdapter."""

@@ -32,6 +32,7 @@ class ActionSpec:
     `needs` and `limit` narrow `permissions` and `time_limit` to what a step with these arguments (as the author
     wrote them, templates unfilled) needs of a target of this kind, and how long it may take. `foreseeable` actions
     say before the first change of a sequence what forbids them: no step before them on the same target mends that.
+    `looks_tell`: a look can prove that a call whose answer was lost did nothing; else only a person can know.
     """
 
     name: str
@@ -48,9 +49,11 @@ class ActionSpec:
     message_only: bool = False
     hands_over: bool = False
     foreseeable: bool = False
+    looks_tell: bool = True
     needs: Callable[[Mapping[str, Any], str], tuple[str, ...]] | None = None  # None = `permissions` as they stand
     rehearse: Callable[[Change, Effects], str] | None = None  # asks, without effect, whether it will be denied, and why
     limit: Callable[[Mapping[str, Any]], timedelta] | None = None  # None = `time_limit` as it stands
+    example: Mapping[str, Any] = field(default_factory=dict)  # arguments as an author would write them, for the docs
 
     def longest(self, arguments: Mapping[str, Any]) -> timedelta:
         """Return how long a step with these arguments may take to take effect."""
@@ -96,6 +99,7 @@ Port = Literal[
     "functions",
     "queues",
     "automations",
+    "requests",
     "secrets",
     "bundles",
     "seats",

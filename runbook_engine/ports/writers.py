@@ -147,6 +147,18 @@ class AutomationWriter(Protocol):
         ...
 
 
+class RequestWriter(Protocol):
+    """Sends pinned requests."""
+
+    def send(self, name: str, arguments: Mapping[str, str], *, digest: str, token: str) -> Mapping[str, Value]:
+        """Send a request; to one whose `repeat` is token the token goes along, the same in every repeat.
+
+        Receipt: `id`, when the answer holds one. Raises Conflict when the template is not the one with that digest any
+        more, Retryable when surely nothing was done, EffectUnknown when it was sent and nobody knows what came of it.
+        """
+        ...
+
+
 class FlagWriter(Protocol):
     """Touches parameters."""
 
@@ -174,8 +186,11 @@ class PauseWriter(Protocol):
 class Notifier(Protocol):
     """Tells receivers, by name."""
 
-    def send(self, receiver: str, message: Message) -> None:
-        """Deliver one message. Raises Retryable or Permanent; a second delivery of one id is harmless."""
+    def send(self, receiver: str, message: Message) -> str:
+        """Deliver one message; return the receiver's own reference to it, by which a later one may take its place.
+
+        Empty = it has none. Raises Retryable or Permanent; a second delivery of one id is harmless.
+        """
         ...
 
 
@@ -192,3 +207,4 @@ class Effects:
     functions: FunctionWriter = field(default_factory=lambda: absent("functions"))
     queues: QueueWriter = field(default_factory=lambda: absent("queues"))
     automations: AutomationWriter = field(default_factory=lambda: absent("automations"))
+    requests: RequestWriter = field(default_factory=lambda: absent("requests"))

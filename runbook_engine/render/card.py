@@ -15,12 +15,13 @@ from runbook_engine.model.incident import ExecutionReport, IncidentReport
 from runbook_engine.model.metric import say_query
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.render.execution import say_outcome
-from runbook_engine.render.incident import say_where
+from runbook_engine.render.incident import say_change, say_where
 from runbook_engine.render.lines import Line, Lines, Piece, Span, line, table
 from runbook_engine.render.wording import age, clock, difference, movement, say_status, short, subject_of
 
 NOT_FIXED = ("unresolved", "blocked", "failed", "unknown", "handed_over")
 BARS = 12
+MOST_CHANGES = 3  # the incident shows all of them
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +61,7 @@ def render_card(card: Card, now: datetime) -> Lines:
     rows += [("Now", _now(look, execution, now)) for look in _readable(card)]
     if card.why:
         rows.append(("Why?", [card.why]))
+    rows += [("Prior", [say_change(each, card.incident)]) for each in card.incident.changes[:MOST_CHANGES]]
     rows += [("Did", pieces) for pieces in _did(execution)]
     rows += [("Asks", pieces) for pieces in _asks(execution)]
     if execution.approval is None:

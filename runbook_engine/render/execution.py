@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from runbook_engine.machine.custody import say_custody
 from runbook_engine.model.audit import AuditRecord
 from runbook_engine.model.check import Reading
 from runbook_engine.model.duration import say_duration
@@ -98,7 +99,8 @@ def render_executions(executions: Sequence[Execution], now: datetime) -> Lines:
 def say_outcome(execution: Execution) -> str:
     """Return in a few words why the execution is where it is, and what became of its changes."""
     why = execution.reason if execution.ended else execution.waits_for
-    return "; ".join(part for part in (why, say_compensation_state(execution).text) if part)
+    kept = say_custody(execution)
+    return "; ".join(part for part in (why, say_compensation_state(execution).text, kept) if part)
 
 
 def record_execution(execution: Execution) -> dict[str, Any]:
@@ -114,6 +116,8 @@ def record_execution(execution: Execution) -> dict[str, Any]:
         "incident": execution.incident_id,
         "alert": execution.alert.name,
         "started_by": execution.started_by,
+        "kept_by": execution.kept_by if execution.kept_until is not None else "",
+        "kept_until": record_time(execution.kept_until),
         "plan_hash": execution.plan_hash,
         "approval": _record_approval(execution.approval),
         "opened_at": record_time(execution.opened_at),

@@ -15,12 +15,14 @@ import msgspec
 from runbook_engine.intake.builder import NEVER_REMEDIATED
 from runbook_engine.machine.compensation import undo_time
 from runbook_engine.model.execution import Execution
-from runbook_engine.model.incident import Arrival, ExecutionReport, IncidentReport
+from runbook_engine.model.incident import Arrival, ExecutionReport, Incident, IncidentReport
 from runbook_engine.model.observation import Pause
+from runbook_engine.model.storm import Latch, StormRule, held_until
 from runbook_engine.render.card import Card, needs_person, render_card
 from runbook_engine.render.execution import record_execution, say_outcome
-from runbook_engine.render.incident import record_incident, say_where
+from runbook_engine.render.incident import UNSAID, record_incident, say_where
 from runbook_engine.render.lines import Line, Lines, Piece, Span, line, table
+from runbook_engine.render.storm import RELEASE, record_storm, render_storm, say_released
 from runbook_engine.render.wording import age, movement, record_time, say_status, short, subject_of, until_when, when
 
 RECENT = timedelta(days=1)
@@ -53,6 +55,9 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     unmatched: tuple[Unhandled, ...] = ()  # alerts that fire and that no run answers
     problems: tuple[str, ...] = ()  # what is wrong with the runner, as far as this machine can see
     nothing_yet: str = ""  # said while there is no journal
+    latch: Latch = Latch()
+    storm: StormRule = StormRule()
+    expired: tuple[Incident, ...] = ()  # nobody said that they are over
 
 
 def render_first_screen(screen: Screen) -> Lines:
@@ -60,6 +65,8 @@ def render_first_screen(screen: Screen) -> Lines:
     wrong = _wrong(screen)
     lines: list[Line] = [line(Span("OUT OF ORDER", "bad"), f"   {each}", hang=6) for each in wrong]
     lines += [line()] * bool(wrong)
+    storm = render_storm(screen.latch, screen.storm, screen.now)
+    lines += [*storm, line()] if storm else []
     needing = sorted((card for card in screen.cards if needs_person(card)), key=urgency)
     for card in needing[:MOST_CARDS]:
         lines += [*render_card(card, screen.now), line()]
@@ -67,8 +74,9 @@ def render_first_screen(screen: Screen) -> Lines:
         title = f"NEED YOU TOO, {len(further)} more: runbook executions ID"
         lines += [line(Span(title, "bad")), *table([_further(card, screen.now) for card in further]), line()]
     lines += _unhandled(screen)
-    if not needing and not screen.unmatched:
-        nothing = "Nothing else needs you." if wrong else "Nothing needs you."
+    lines += _expired(screen.expired, screen.now)
+    if not needing and not screen.unmatched and not screen.expired:
+        nothing = "Nothing else needs you." if wrong or storm else "Nothing needs you."
         lines += [line(Span(nothing, "good"), f" {screen.nothing_yet}" if screen.nothing_yet else ""), line()]
     for title, rows in _sections(screen):
         if rows:
@@ -86,6 +94,8 @@ def record_first_screen(screen: Screen) -> dict[str, Any]:
         "running": [record_execution(each) for each in executions if not each.ended and each.approval is None],
         "held": [record_execution(each) for each in executions if _held(each)],
         "recent": [record_execution(each) for each in recent(executions, screen.now)],
+        "expired": [{"id": each.id, "title": each.title} for each in screen.expired],
+        "storm": record_storm(screen.latch, screen.storm, screen.now),
         "paused_until": record_time(screen.paused.until) if screen.paused is not None else None,
         "overdue": screen.overdue,
         "problems": _wrong(screen),
@@ -133,6 +143,19 @@ def _unhandled(screen: Screen) -> list[Line]:
     lines = [each for found in newest[:MOST_UNHANDLED] for each in (_unmatched(found, screen.now), line())]
     if len(newest) > MOST_UNHANDLED:
         lines += [line(f"and {len(newest) - MOST_UNHANDLED} more that no run answers: runbook incidents"), line()]
+    return lines
+
+
+def _expired(expired: Sequence[Incident], now: datetime) -> list[Line]:
+    """Return the incidents of which nobody has spoken for long: an alert that expired is not resolved."""
+    lines = []
+    for incident in expired[:MOST_UNHANDLED]:
+        what = f"{say_where(incident) or incident.severity} · {incident.title} · last fired"
+        said = f"{what} {age(incident.last_firing_at, now)} ago"
+        close = Span(f"runbook close {short(incident.id)} --reason TEXT", "link")
+        lines += [line(Span("EXPIRED", "warn"), "   ", Span(said, "strong"), f"   {UNSAID}: ", close, hang=6), line()]
+    if len(expired) > MOST_UNHANDLED:
+        lines += [line(f"and {len(expired) - MOST_UNHANDLED} more that only expired: runbook incidents"), line()]
     return lines
 
 
@@ -214,6 +237,10 @@ def _engine(screen: Screen) -> Line:
         pieces.append(Span(said, "bad"))
     else:
         pieces.append("not paused")
+    if held_until(screen.latch, screen.storm, screen.now) is not None:
+        pieces.append(Span(f", STORM: changes held, {RELEASE}", "bad"))
+    elif screen.latch.released_at is not None and screen.now - screen.latch.released_at <= RECENT:
+        pieces.append(f", {say_released(screen.latch, screen.now)}")
     pieces.append(f", ceiling {screen.ceiling}" if screen.ceiling else "")
     if screen.overdue:
         pieces.append(Span(f", {screen.overdue} due and driven by nobody: start runbook serve", "bad"))

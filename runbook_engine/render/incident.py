@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from runbook_engine.model.duration import say_duration
-from runbook_engine.model.incident import Arrival, Decision, Incident, IncidentReport, IncidentStatus
+from runbook_engine.model.incident import Arrival, Decision, Incident, IncidentReport, IncidentStatus, NearChange, Times
 from runbook_engine.render.alerts import SEVERE
 from runbook_engine.render.execution import record_report, render_record, render_steps, say_outcome, telling
 from runbook_engine.render.lines import Line, Lines, Mark, Piece, Span, indent, line, table
-from runbook_engine.render.wording import age, clock, day, record_time, say_status, short
+from runbook_engine.render.wording import age, clock, count, day, record_time, say_status, short
 
+UNSAID = "nobody said that it is fixed"
 TOLD_BY_ARRIVALS = ("joined", "resolved")  # signals of alerts whose arrival stands in the timeline already
 STATUSES: dict[IncidentStatus, Mark] = {"open": "bad", "mitigated": "warn", "resolved": "good"}
 
@@ -44,6 +45,8 @@ def render_incident(report: IncidentReport, now: datetime) -> Lines:
             f"  {say_where(incident) or 'no place known'}, opened {day(incident.opened_at)} UTC{_times(report)}", hang=4
         ),
     ]
+    lines += _state(report, now)
+    lines += _changes(report)
     for each in report.executions:
         execution = each.execution
         why = say_outcome(execution)
@@ -74,6 +77,17 @@ def record_incident(report: IncidentReport) -> dict[str, Any]:
         "acted_at": record_time(report.acted_at),
         "mitigated_at": record_time(report.mitigated_at),
         "resolved_at": record_time(incident.resolved_at),
+        "started_at": record_time(report.started_at),
+        "acknowledged_at": record_time(incident.acknowledged_at),
+        "acknowledged_by": incident.acknowledged_by,
+        "closed_at": record_time(incident.closed_at),
+        "closed_by": incident.closed_by,
+        "closed_because": incident.closed_because,
+        "quiet_until": record_time(report.quiet_until),
+        "expired_alerts": len(incident.expired_alerts),
+        "flapping": list(report.flapping),
+        "seconds_from_opened": _record_times(report.from_opened),
+        "seconds_from_started": _record_times(report.from_started),
         "executions": [each.execution.id for each in report.executions],
     }
 
@@ -100,7 +114,63 @@ def record_incident_report(report: IncidentReport) -> dict[str, Any]:
             for arrival in report.arrivals
         ],
         "executions": [record_report(each) for each in report.executions],
+        "changes": [
+            {
+                "at": record_time(change.event.at),
+                "target": str(change.target),
+                "who": change.event.who,
+                "what": change.event.what,
+                "same_target": change.same_target,
+            }
+            for change in report.changes
+        ],
     }
+
+
+def _state(report: IncidentReport, now: datetime) -> list[Line]:
+    """Return what an on-call must know of how it stands, besides its status."""
+    incident, lines = report.incident, []
+    if incident.acknowledged_at is not None:
+        lines.append(f"  acknowledged by {incident.acknowledged_by} at {clock(incident.acknowledged_at)}")
+    if report.quiet_until is not None:
+        lines.append(f"  its alerts are over; resolved at {clock(report.quiet_until)}, if none of them comes back")
+    if incident.expired_alerts:
+        expired = f"{count(len(incident.expired_alerts), 'alert')} expired, and {UNSAID}"
+        close = "" if incident.open_alerts else f": runbook close {short(incident.id)} --reason TEXT"
+        lines.append(f"  {expired}{close}")
+    if report.flapping:
+        lines.append(f"  flapping: {', '.join(report.flapping)} came and went too often, so runs were only proposed")
+    if incident.closed_at is not None:
+        why = f" ({incident.closed_because})" if incident.closed_because else ""
+        lines.append(f"  closed by {incident.closed_by} at {clock(incident.closed_at)}{why}")
+    return [line(each, hang=4) for each in lines]
+
+
+def _changes(report: IncidentReport) -> list[Line]:
+    """Return what others changed shortly before; that is the first thing an on-call asks."""
+    if not report.changes:
+        return []
+    rows: list[list[Piece]] = [
+        [
+            Span(f"    {clock(each.event.at)}", "faint"),
+            f"{age(each.event.at, report.incident.opened_at)} before",
+            Span(str(each.target), "strong" if each.same_target else ""),
+            f"{each.event.what} by {each.event.who}",
+        ]
+        for each in report.changes
+    ]
+    return [line("  What changed in the hour before:"), *table(rows)]
+
+
+def say_change(change: NearChange, report: IncidentReport) -> str:
+    """Return one change by others, and how near it was: `release 2 by ci, 20m before`."""
+    before = age(change.event.at, report.incident.opened_at)
+    return f"{change.target}: {change.event.what} by {change.event.who}, {before} before"
+
+
+def _record_times(times: Times) -> dict[str, float | None]:
+    spans = {name: getattr(times, name) for name in times.__struct_fields__}
+    return {name: None if span is None else span.total_seconds() for name, span in spans.items()}
 
 
 def _row(report: IncidentReport, now: datetime) -> list[Piece]:
@@ -118,14 +188,17 @@ def _row(report: IncidentReport, now: datetime) -> list[Piece]:
 
 
 def _times(report: IncidentReport) -> str:
-    opened = report.incident.opened_at
+    times = report.from_opened
     steps = (
-        ("first change", report.acted_at),
-        ("fixed", report.mitigated_at),
-        ("resolved", report.incident.resolved_at),
+        ("acknowledged", times.acknowledge),
+        ("first change", times.act),
+        ("fixed", times.mitigate),
+        ("resolved", times.resolve),
     )
-    said = [f"{what} after {say_duration(at - opened)}" for what, at in steps if at is not None]
-    return "".join(f", {each}" for each in said)
+    said = [f"{what} after {say_duration(span)}" for what, span in steps if span is not None]
+    before = report.incident.opened_at - (report.started_at or report.incident.opened_at)
+    early = [f"firing for {say_duration(before)} before"] if before > timedelta(0) else []
+    return "".join(f", {each}" for each in early + said)
 
 
 def _timeline(report: IncidentReport) -> list[tuple[datetime, Line]]:
@@ -144,7 +217,8 @@ def _timeline(report: IncidentReport) -> list[tuple[datetime, Line]]:
 
 def _arrival(arrival: Arrival) -> Line:
     decided = "; ".join(_decision(decision) for decision in arrival.decisions)
-    said = f"{arrival.alert.name} {arrival.transition}{f': {decided}' if decided else ''}"
+    flapping = ", flapping" if arrival.flapping else ""
+    said = f"{arrival.alert.name} {arrival.transition}{flapping}{f': {decided}' if decided else ''}"
     if arrival.transition in ("opened", "superseded") and not arrival.decisions:
         said += ": no runbook matches"
     return line(Span(clock(arrival.at), "faint"), "  ", Span(said, "strong"), hang=10)

@@ -39,6 +39,9 @@ def render_plan(proposal: Proposal) -> Lines:
     plan = proposal.plan
     lines = [_headline(proposal)]
     lines += table([_step_row(at, step) for at, step in enumerate(plan.steps, start=1)])
+    shared = _shared(proposal) if plan.steps else None
+    if shared is not None:
+        lines.append(shared)
     verification = _verification(proposal) if plan.steps else None
     if verification is not None:
         lines.append(verification)
@@ -92,6 +95,12 @@ def _step_row(number_: int, step: PlannedStep) -> list[Piece]:
     notes = [step.undo] if step.change.field != "message" else []
     notes += [f"asks {step.approval}"] if step.approval else []
     return [*row, Span(", ".join(notes), "faint")] if notes else row
+
+
+def _shared(proposal: Proposal) -> Line | None:
+    """Return which steps were written in another file, and where."""
+    said = [f"{step.name} ({step.file}:{step.line})" for step in proposal.runbook.steps if step.file]
+    return line("  ", Span("shared", "strong"), f": {', '.join(said)}", hang=4) if said else None
 
 
 def _verification(proposal: Proposal) -> Line | None:
@@ -180,7 +189,7 @@ def _record(proposal: Proposal) -> dict[str, Any]:
         "alert_key": "" if proposal.by_hand else proposal.alert.alert_key,
         "incident": proposal.incident_id,
         "joins": proposal.joins,
-        "steps": [_record_step(step) for step in plan.steps],
+        "steps": [_record_step(step, _origin(proposal.runbook, step.name)) for step in plan.steps],
         "verification": list(plan.verification),
         "blocked": list(plan.blocked),
         "waiting": list(plan.waiting),
@@ -189,10 +198,18 @@ def _record(proposal: Proposal) -> dict[str, Any]:
     }
 
 
-def _record_step(step: PlannedStep) -> dict[str, Any]:
+def _origin(runbook: Runbook, name: str) -> str:
+    """Return the file and line in which a step is written; empty for a runbook that no file holds."""
+    step = next((step for step in runbook.steps if step.name == name), None)
+    file = "" if step is None else step.file or runbook.file
+    return f"{file}:{step.line}" if step is not None and file else ""
+
+
+def _record_step(step: PlannedStep, origin: str) -> dict[str, Any]:
     return {
         "name": step.name,
         "action": step.action,
+        "origin": origin,
         "change": record_change(step.change),
         "change_hash": step.change_hash,
         "verdicts": [record_verdict(verdict) for verdict in step.verdicts],

@@ -53,8 +53,13 @@ def record_results(results: Sequence[Result]) -> dict[str, Any]:
     return {
         "passed": passed,
         "failed": len(results) - passed,
-        "tests": [{"file": each.file, "name": each.name, "ok": each.ok, "reason": each.reason} for each in results],
+        "tests": [_record(each) for each in results],
     }
+
+
+def _record(result: Result) -> dict[str, Any]:
+    about = {"file": result.file, "name": result.name, "ok": result.ok, "reason": result.reason}
+    return {**about, "timeline": list(result.timeline)}
 
 
 def _result(result: Result) -> Lines:
@@ -62,7 +67,13 @@ def _result(result: Result) -> Lines:
         return (line("  ", Span("ok", "good"), f"      {result.name}", hang=10),)
     head = line("  ", Span("FAILED", "bad"), f"  {result.name}", hang=10)
     why = line(" " * 10, Span(result.reason, "bad"), hang=10)
-    return (head, why, *(line(" " * 10, Span(each, "faint"), hang=12) for each in result.timeline))
+    return (head, why, *(_moment(each) for each in result.timeline))
+
+
+def _moment(text: str) -> Line:
+    """Return one line of a timeline; what was expected there, and what was, stand out."""
+    at, _, said = text.strip().partition("  ")
+    return line(" " * 10, Span(text, "bad" if said.startswith("> ") and at else "faint"), hang=12)
 
 
 def _sum(results: Sequence[Result]) -> Line:

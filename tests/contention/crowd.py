@@ -29,6 +29,7 @@ from runbook_engine.model.execution import ENDED
 from runbook_engine.model.guardrail import BudgetRule, Guardrails
 from runbook_engine.model.matcher import Matcher
 from runbook_engine.model.runbook import Input, ModeRule, Runbook, Step
+from runbook_engine.model.storm import StormRule
 from runbook_engine.model.target import TargetTemplate
 from runbook_engine.ports import Journal
 from runbook_engine.testing.simulated_world import SimulatedWorld
@@ -37,6 +38,7 @@ from tests.contention.tally import Tally, TallyRegistry
 HOUR = timedelta(hours=1)
 STARTED = datetime.now(UTC)  # the moment at which every alert of this session started, whoever posts it
 LONGEST = 90.0  # seconds
+NO_STORM = StormRule(max_targets=1000)  # far more than any of these crowds has
 Work = Callable[[Path, int], object]
 
 
@@ -52,6 +54,7 @@ def engine_over(
     *,
     deployments: Sequence[str] = (),
     nodes: object = None,
+    storm_rule: StormRule = NO_STORM,
     **changes: object,
 ) -> Engine:
     """Return an engine whose one runbook, with these changes, adds one line for the target that the alert names."""
@@ -73,6 +76,7 @@ def engine_over(
         receivers=(Receiver(name="chat", adapter="console"),),
         targets=("parameter=/victim/*", "deployment=apps/*"),
         mode_ceiling=(ModeRule(mode="auto"),),
+        storm=storm_rule,
     )
     simulated = SimulatedWorld(datetime.now(UTC), receivers=("chat",))
     for name in deployments:

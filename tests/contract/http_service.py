@@ -70,7 +70,7 @@ def http_service(answer: Callable[[Asked], Told] = lambda _asked: Told()) -> Ite
             self.end_headers()
             self.wfile.write(told.body)
 
-        do_POST = do_PATCH = do_DELETE = do_GET
+        do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
 
         def log_message(self, *_: object) -> None:
             """Keep quiet."""

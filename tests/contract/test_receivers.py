@@ -32,6 +32,11 @@ MESSAGE = Message(
     execution_id="e1",
     incident_id="7f3c",
     links={"dashboard": "https://grafana.example/d/checkout"},
+    status="running",
+    owner="team-checkout",
+    alert="CheckoutHighErrorRate",
+    target="apps/deployment/checkout",
+    did=('03:06 /checkout/degraded_mode value "false" -> "true"',),
 )
 
 
@@ -87,6 +92,15 @@ def test_message_arrives_whole_when_it_is_sent(service):
         "links": {"dashboard": "https://grafana.example/d/checkout"},
         "asks": "",
         "until": None,
+        "status": "running",
+        "owner": "team-checkout",
+        "alert": "CheckoutHighErrorRate",
+        "target": "apps/deployment/checkout",
+        "did": ['03:06 /checkout/degraded_mode value "false" -> "true"'],
+        "reference": "",
+        "overtaken": False,
+        "taken_by": "",
+        "settled": False,
     }
     assert asked.headers["Content-Type"] == "application/json"
     assert asked.headers["Idempotency-Key"] == "7f3c:changed:1"

@@ -360,7 +360,10 @@ def test_an_incident_is_read_with_everything_that_happened(lab: Callable[..., La
     execution = here.client.get(f"/api/executions/{line['id']}", headers=READER).json
 
     assert "mitigated" == row["status"] == report["status"]
-    assert {"incident", "status", "arrivals", "executions", "acted_at", "mitigated_at"} == set(report)
+    assert {
+        *("incident", "status", "arrivals", "executions", "acted_at", "mitigated_at", "started_at", "quiet_until"),
+        *("from_opened", "from_started", "flapping", "changes"),
+    } == set(report)
     assert ("shed", "/lab/all", "succeeded", "held") == tuple(
         line[key] for key in ("runbook", "target", "status", "compensation")
     )
@@ -382,7 +385,10 @@ def test_a_person_approves_exactly_the_change_that_is_asked_for(lab: Callable[..
 
     assert "awaiting_approval" == line["status"]
     assert (409, "stale_plan") == (stale.status_code, stale.json["error"]["code"])
-    assert (202, {"done": "approve", "execution": execution_id, "by": "ann"}) == (yes.status_code, yes.json)
+    assert (202, {"done": "approve", "execution": execution_id, "incident": None, "by": "ann"}) == (
+        yes.status_code,
+        yes.json,
+    )
     assert "succeeded" == here.journal.load(execution_id).status
     assert "ann" in {record.actor for record in here.journal.audit(execution_id)}
 

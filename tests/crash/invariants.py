@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from runbook_engine.model.audit import AuditRecord
 from runbook_engine.model.execution import ENDED, Execution
 from runbook_engine.ports import Journal
+from runbook_engine.proof.replay import replay_stored
 
 
 def assert_sound(journal: Journal) -> None:
@@ -15,6 +16,7 @@ def assert_sound(journal: Journal) -> None:
     for execution in executions:
         assert_chained(execution, journal.audit(execution.id))
         assert_freed(execution, journal)
+        assert_replays(execution, journal)
     assert_one_a_slot(executions, journal)
 
 
@@ -31,12 +33,19 @@ def assert_chained(execution: Execution, records: Iterable[AuditRecord]) -> None
     assert (previous, number) == (execution.audit_head, execution.audit_length)
 
 
+def assert_replays(execution: Execution, journal: Journal) -> None:
+    """Whoever drove it and died in it: from what was recorded, the same is decided again."""
+    answer = replay_stored(execution, journal)
+    assert answer.difference is None, f"{answer.difference} of {execution.id}"
+    assert answer.records == execution.audit_length
+
+
 def assert_freed(execution: Execution, journal: Journal) -> None:
-    """What has ended holds no lock; what no longer absorbs holds no slot and follows no alert."""
+    """What has ended holds no lock, unless a person keeps it; what absorbs no more has no slot and follows no alert."""
     assert execution.ended is (execution.status in ENDED)
     targets = {effect.change.target.key for step in execution.steps for effect in step.effects}
     held = {key for key in targets if journal.lock_holder(key) == execution.id}
-    if execution.stage == "ended" and execution.compensation != "undoing":
+    if execution.stage == "ended" and execution.compensation != "undoing" and execution.kept_until is None:
         assert not held, f"ended as {execution.status} and still holds {held}"
     if not execution.absorbing:
         assert journal.holders([execution.slot]).get(execution.slot) != execution.id

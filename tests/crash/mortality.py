@@ -75,11 +75,12 @@ class MortalNotifier:
         self._inner = inner
         self._mortality = mortality
 
-    def send(self, receiver: str, message: Message) -> None:
+    def send(self, receiver: str, message: Message) -> str:
         """Deliver one message, if still alive."""
         self._mortality("before-send")
-        self._inner.send(receiver, message)
+        reference = self._inner.send(receiver, message)
         self._mortality("after-send")
+        return reference
 
 
 def mortal_effects(effects: Effects, mortality: Mortality) -> Effects:

@@ -110,5 +110,6 @@ def test_the_notice_of_a_change_in_doubt_says_what_is_not_known(tmp_path: Path) 
     texts = [kept.message.text for kept in host.simulated.inbox.messages if kept.receiver == "oncall"]
     assert [
         "unknown: set-register: it is not known whether /checkout/register value closed -> open happened: "
-        "the run was interrupted in the middle of it, and it must not be repeated"
+        "the run was interrupted in the middle of it, and it must not be repeated; "
+        "its runbook is demoted to approve until a commit changes it"
     ] == texts

@@ -20,6 +20,7 @@ from msgspec.structs import fields
 
 from runbook_engine.documents.document import Document
 from runbook_engine.documents.engine_config import EngineConfigDocument
+from runbook_engine.documents.part import RunbookPartDocument
 from runbook_engine.documents.runbook import RunbookDocument
 from runbook_engine.documents.runbook_test import RunbookTestDocument
 from runbook_engine.entrypoints.cli.program import COMMANDS
@@ -156,6 +157,7 @@ def test_page_names_no_machine_and_no_stranger(page: Path) -> None:
     [
         pytest.param(RunbookDocument, "authoring.md", id="a runbook"),
         pytest.param(RunbookTestDocument, "authoring.md", id="a test"),
+        pytest.param(RunbookPartDocument, "authoring.md", id="a part"),
         pytest.param(EngineConfigDocument, "operating.md", id="an installation"),
     ],
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import schemathesis
@@ -23,6 +25,7 @@ from schemathesis.specs.openapi.checks import (
 
 from runbook_engine.entrypoints.credentials import load_keyring
 from runbook_engine.entrypoints.heartbeat import Heartbeat, write_heartbeat
+from runbook_engine.entrypoints.links import Invitation, approval_links
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.metrics import Metrics
 from runbook_engine.entrypoints.server import create_app
@@ -33,6 +36,7 @@ from runbook_engine.testing.simulated_world import SimulatedWorld
 from tests.lab import CONFIG, SECRETS, TOKENS, bundle_in, simulated_engine, webhook
 
 EXAMPLES = 300 if os.environ.get("RUNBOOK_TESTS") == "long" else 12
+LINKS = approval_links("https://runbooks.example/approvals", "k" * 32)
 MODES = st.sampled_from([GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
 
@@ -52,18 +56,21 @@ def make_app(folder: Path) -> Flask:
         metrics=Metrics(),
         log=EventLog(io.StringIO()),
         beat_file=beat_file,
+        links=lambda: LINKS,
     )
 
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> tuple[BaseSchema, Mapping[str, str]]:
-    """The API as a client finds it, and names of what is there."""
+    """The API as a client finds it, and names of what is there; the query of a link that was genuine once."""
     app = make_app(tmp_path_factory.mktemp("api"))
     sender = {"Authorization": f"Bearer {SECRETS['SENDER_OLD']}"}
     receipt = (
         app.test_client().post("/hooks/lab", data=webhook(), headers=sender, content_type="application/json").get_json()
     )
     known = {"scope": "lab", "execution_id": receipt["executions"][0], "incident_id": receipt["incidents"][0]}
+    link = LINKS.url(Invitation(known["execution_id"], "0" * 64, datetime(2100, 1, 1, tzinfo=UTC), "chat"))
+    known |= dict(parse_qsl(urlsplit(link).query))
     return schemathesis.openapi.from_wsgi("/openapi.json", app), known
 
 
@@ -78,6 +85,9 @@ def test_every_answer_is_a_promised_one_when_requests_are_generated(
     case = data.draw(schema[operation.path][operation.method].as_strategy(generation_mode=data.draw(MODES)))
     for name in set(case.path_parameters or {}) & set(known):
         case.path_parameters[name] = data.draw(st.sampled_from([known[name], case.path_parameters[name]]))
+    if operation.path.startswith("/approvals/") and data.draw(st.booleans()):
+        case.path_parameters["execution_id"] = known["execution_id"]
+        case.query = {name: known[name] for name in ("for", "hash", "until", "sig")}
     token = SECRETS["SENDER_OLD"] if operation.role == "ingest" else SECRETS["ANN"]
 
     case.call_and_validate(checks=list(CHECKS), headers={"Authorization": f"Bearer {token}"})

@@ -11,7 +11,7 @@ from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 
 ROOT = Path(__file__).parents[2]
-OURS = ("console", "files", "kubernetes", "process", "prometheus", "scrape", "sqlite")
+OURS = ("console", "files", "kubernetes", "pagerduty", "process", "prometheus", "scrape", "slack", "sqlite")
 OF_AWS = ("cloudwatch", "dynamodb", "eventbridge", "s3", "sns", "sqs", "ssm", "stepfunctions")
 ADAPTERS = {  # the adapter that engine.yaml names, and where it lives
     **{name: name for name in (*OURS, *OF_AWS)},
@@ -52,6 +52,15 @@ def test_wheel_holds_every_module_of_both_packages(wheel: zipfile.ZipFile) -> No
     shipped = {name for name in wheel.namelist() if name.endswith(".py") and "/shipped/" not in name}
 
     assert engine | adapters == shipped
+
+
+def test_wheel_holds_the_templates_of_receivers(wheel: zipfile.ZipFile) -> None:
+    """They are read beside the code."""
+    folder = "runbook_adapters/receivers/templates"
+    shipped = {f"{folder}/{path.name}" for path in (ROOT / "adapters" / folder).glob("*.json")}
+
+    assert len(shipped) >= 6
+    assert shipped == {name for name in wheel.namelist() if name.startswith(f"{folder}/")}
 
 
 def test_wheel_is_typed(wheel: zipfile.ZipFile) -> None:

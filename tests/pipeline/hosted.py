@@ -75,7 +75,7 @@ class Awake:
     def __getattr__(self, name: str) -> Any:
         """Return what the engine itself answers; after a signal, whoever drives is woken."""
         found = getattr(self._engine, name)
-        if name not in ("approve", "deny", "cancel", "take_over"):
+        if name not in ("approve", "deny", "cancel", "take_over", "release"):
             return found
 
         def signalled(execution_id: str, **named: Any) -> None:
@@ -83,6 +83,12 @@ class Awake:
             self._waker.wake([execution_id])
 
         return signalled
+
+    def release_storm(self, *, now: datetime, **named: Any) -> int:
+        """Let changes go on, and wake what waited."""
+        waiting = self._engine.release_storm(now=now, **named)
+        self._waker.wake(self._engine.due(now))
+        return waiting
 
     def ingest(self, request: Any) -> Any:
         """Take a delivery in, and wake."""

@@ -134,6 +134,17 @@ def signed(aws: Aws, installed: Installation) -> Callable[[], int]:
     return lambda: aws.http("POST", "/hooks/alertmanager", headers=headers, body=body).status
 
 
+def test_a_sender_that_puts_reaches_the_function(aws: Aws, install: Install) -> None:
+    """Grafana may be set to it; one that never puts is told so, once it has proven who it is."""
+    install()
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
+
+    answer = aws.http("PUT", "/hooks/alertmanager", headers=headers, body='{"alerts": []}')
+
+    assert 400 == answer.status
+    assert "what alertmanager sends comes by POST, not by PUT" in answer.text
+
+
 def test_a_signed_delivery_is_taken_once(aws: Aws, install: Install) -> None:
     """Who has recorded it cannot send it again, for a day."""
     send = signed(aws, install(config=SIGNED))

@@ -294,7 +294,9 @@ def test_the_rest_is_stopped_when_the_first_of_a_group_fails() -> None:
     assert [] == fleet.restarted()
     assert "failed" == fleet.all()[first].status
     assert [("blocked", stopped)] * 2 == [(fleet.all()[name].status, fleet.all()[name].reason) for name in others]
-    assert ["failed: restart failed: denied by an admission policy", f"blocked: {stopped}"] == fleet.pages()
+    failed = "failed: restart failed: denied by an admission policy"
+    demoted = "its runbook is demoted to approve until a commit changes it"
+    assert [f"{failed}; {demoted}", f"blocked: {stopped}"] == fleet.pages()
     assert_sound(fleet.journal)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from dataclasses import replace as replaced
 from datetime import timedelta
 
@@ -23,13 +23,16 @@ from runbook_engine.guardrails import (
     judge_undo,
     kill_switch,
     minimum_fault_age,
+    mode,
     one_execution,
     refusals,
     step_cap,
+    storm,
     target_allow_list,
     wait_for,
 )
 from runbook_engine.model.configuration import Scope
+from runbook_engine.model.execution import Execution
 from runbook_engine.model.guardrail import (
     Budget,
     BudgetRule,
@@ -42,6 +45,8 @@ from runbook_engine.model.guardrail import (
 from runbook_engine.model.observation import Pause
 from runbook_engine.model.plan import Change
 from runbook_engine.model.runbook import Mode, ModeRule, Runbook
+from runbook_engine.model.standing import End
+from runbook_engine.model.storm import Latch
 from runbook_engine.model.target import Target
 from tests.scenario.rig import FLAG, MINUTE, SECOND, Rig, configuration, runbook
 
@@ -58,6 +63,9 @@ class Books:
     holder: str | None = None
     last: LastChange | None = None
     count: int = 0
+    storm: Latch = field(default_factory=Latch)
+    ended: tuple[End, ...] = ()
+    holding: Execution | None = None
 
     def lock_holder(self, key: str) -> str | None:
         return self.holder
@@ -67,6 +75,16 @@ class Books:
 
     def changes_within(self, key: str, since: object, *, other_than: str) -> int:
         return self.count
+
+    def load(self, execution_id: str) -> Execution:
+        assert self.holding is not None
+        return self.holding
+
+    def latch(self) -> Latch:
+        return self.storm
+
+    def ends(self, runbook: str, digest: str, limit: int) -> tuple[End, ...]:
+        return self.ended
 
 
 def case(
@@ -114,10 +132,13 @@ def test_all_guardrails_are_judged_and_say_yes_on_a_fresh_world() -> None:
     assert () == refusals(verdicts)
     assert [
         "pause",
+        "storm",
         "mode",
         "targets",
         "bounds",
         "gitops",
+        "freeze",
+        "window",
         "minimumFaultAge",
         "stepCap",
         "deadline",
@@ -241,7 +262,9 @@ def test_deadline(age: timedelta, ok: bool, says: str) -> None:
 
 def test_a_lock_held_by_another_execution_is_waited_for() -> None:
     """A passing no, looked at again in five seconds."""
-    judged, rig = case(books=Books(holder="e2"))
+    books = Books(holder="e2")
+    judged, rig = case(books=books)
+    books.holding = rig.execution()
 
     verdict = one_execution(judged)
 
@@ -250,6 +273,45 @@ def test_a_lock_held_by_another_execution_is_waited_for() -> None:
         verdict.says,
         verdict.until,
     )
+
+
+def test_a_target_that_a_person_has_taken_over_is_waited_for_by_their_name() -> None:
+    """Looked at again in half a minute, since they may give it back early."""
+    books = Books(holder="e2")
+    judged, rig = case(books=books)
+    books.holding = replace(rig.execution(), kept_by="ana", kept_until=rig.now + 4 * HOUR)
+
+    verdict = one_execution(judged)
+
+    said = f"{FLAG} was taken over by ana, who keeps it until 13:01:00 UTC (`runbook release e2` gives it back)"
+    assert (False, said, rig.now + 30 * SECOND) == (verdict.ok, verdict.says, verdict.until)
+
+
+def test_a_storm_holds_every_change_until_it_is_calm() -> None:
+    """A passing no, whose sentence stays the same while it holds."""
+    books = Books()
+    judged, rig = case(books=books)
+    books.storm = Latch(held_since=rig.now - MINUTE, last_at=rig.now, reason="more than 50 targets within 5m")
+
+    verdict = storm(judged)
+
+    said = "storm: more than 50 targets within 5m; changes go on after 15m without another, or by `runbook release`"
+    assert (False, said, rig.now + 15 * MINUTE) == (verdict.ok, verdict.says, verdict.until)
+
+
+def test_a_demoted_runbook_makes_no_change_without_a_yes() -> None:
+    """A run that was opened before another one failed is stopped too."""
+    books = Books()
+    judged, rig = case(books=books)
+    failed = End(
+        runbook="r", digest="d", execution_id="0123456789", at=rig.now, status="failed", mode="auto", changed=True
+    )
+    books.ended = (failed,)
+
+    verdict = mode(judged)
+
+    said = "demoted to approve until a commit changes it, since execution 01234567 failed"
+    assert (False, said, None) == (verdict.ok, verdict.says, verdict.until)
 
 
 def test_a_lock_of_our_own_is_no_obstacle() -> None:
@@ -353,7 +415,7 @@ def test_a_pod_is_left_alone_when_its_workload_is(judge_claim: Callable[[Case], 
     pod = Change(target=Target("pod", "local", "apps", "checkout-x1", "u1"), field="pod", before="u1", after=None)
     judged, rig = case(change=pod)
     workload = rig.target().key
-    books = Books()
+    books = Books(holding=rig.execution())
     books.lock_holder = lambda key: "e2" if key == workload else None  # type: ignore[method-assign]
     last = LastChange(execution_id="e2", at=rig.now - MINUTE)
     books.last_change = lambda key: last if key == workload else None  # type: ignore[method-assign]

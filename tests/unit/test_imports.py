@@ -14,7 +14,7 @@ import pytest
 
 import runbook_engine
 
-HEAVY = ("boto3", "botocore", "flask", "jinja2", "kubernetes", "pydantic", "yaml")
+HEAVY = ("boto3", "botocore", "dateutil", "flask", "jinja2", "kubernetes", "pydantic", "yaml")
 MOST_NAMES = 25
 
 INTAKE = """

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from runbook_adapters.prometheus import answer
 from runbook_adapters.prometheus.selector import select
-from runbook_adapters.web import NoAnswer, Web, bearer
-from runbook_engine.errors import Unreadable
+from runbook_adapters.web import NoAnswer, TooLarge, Web, bearer
+from runbook_engine.errors import TooMuch, Unreadable
 from runbook_engine.model.observation import Sample, Series
 
 SERVER_TIME_LIMIT = "8s"  # less than our own, so that the server can still say what took so long
@@ -51,6 +51,8 @@ class PrometheusReader:
                 fields={**fields, "timeout": SERVER_TIME_LIMIT},
                 headers={"Accept": "application/json", **bearer(self._token())},
             )
+        except TooLarge as error:
+            raise TooMuch(f"{asked}: {error}") from error
         except NoAnswer as error:
             raise Unreadable(f"{asked}: {error}") from error
         if 300 <= got.status < 400:

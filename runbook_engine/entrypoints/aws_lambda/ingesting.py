@@ -71,19 +71,14 @@ def _answer(envelope: Envelope, host: Host) -> Any:
 
 def _take_posted(delivery: HttpDelivery, host: Host) -> Receipt:
     """Take in what was posted. Raises Unauthenticated, InvalidAlert, or what the journal raises."""
-    if delivery.method != "POST":
-        raise InvalidAlert("schema", "a webhook is posted")
     body, now, keyring = delivery.read(), host.clock.now(), host.keys()
     bearer = keyring.sender(delivery.headers, delivery.scope, body, now)
     scope = next(scope for scope in host.configuration.scopes if scope.name == delivery.scope)
-    try:
-        request = to_request(delivery, scope, received_at=now, without=keyring.guarded)
+    with keyring.counting_once(bearer):
+        request = to_request(
+            delivery, scope, received_at=now, without=keyring.guarded, fresh_within=bearer.fresh_within
+        )
         receipt = _keep(request, scope, bearer.name, host)
-    except InvalidAlert:
-        raise
-    except RunbookError:
-        keyring.forget(bearer)
-        raise
     _remember(bearer.signature, host)
     return receipt
 
@@ -136,6 +131,7 @@ def _keep(request: Request, scope: Scope, sender: str, host: Host) -> Receipt:
         sender=sender,
         accepted=receipt.accepted,
         rejected=len(receipt.rejected),
+        warnings=receipt.warnings,
         executions=[*receipt.opened, *receipt.joined],
         bytes=len(request.body),
         body_sha256=hashlib.sha256(request.body).hexdigest(),

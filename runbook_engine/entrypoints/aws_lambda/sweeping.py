@@ -9,7 +9,9 @@ from datetime import timedelta
 
 from runbook_engine.entrypoints.aws_lambda.host import Host
 from runbook_engine.entrypoints.logs import say_error
+from runbook_engine.entrypoints.pause_watch import say_pause_ended
 from runbook_engine.errors import Overloaded, RunbookError
+from runbook_engine.model.storm import held_until
 
 OVERDUE = timedelta(minutes=1)  # a driver that sleeps wakes within seconds of what it waits for
 MOST = 500
@@ -26,7 +28,8 @@ def sweep_up(host: Host) -> dict[str, int]:
     missed = host.waker.ask_for_drivers(overdue)
     found = {"overdue": len(overdue), "expired": _expire(host), "pauses_ended": _end_pause(host)}
     host.log.event("swept", found=found)
-    host.count({"Overdue": len(overdue), "Swept": 1}, outcome="missed" if missed else "done")
+    storm = held_until(host.engine.journal.latch(), host.engine.bundle.configuration.storm, now) is not None
+    host.count({"Overdue": len(overdue), "Swept": 1, "StormHeld": int(storm)}, outcome="missed" if missed else "done")
     if missed:
         raise Overloaded(f"{missed} of {len(overdue)} executions are due, and no driver could be asked for")
     return found
@@ -55,5 +58,5 @@ def _end_pause(host: Host) -> int:
     except RunbookError as error:
         host.log.event("pause.unreadable", "error", **say_error(error))
         return 0
-    host.log.event("pause.ended", "warning", until=before.until.isoformat(), by=before.by)
+    say_pause_ended(host.engine, before, now, host.log)
     return 1

@@ -46,6 +46,7 @@ def add_payload(parser: argparse.ArgumentParser, *, required: bool = True) -> No
     wanted = "FILE holds a webhook body or one alert; - is standard input"
     parser.add_argument("--alert", metavar="FILE", required=required, help=wanted)
     parser.add_argument("--scope", metavar="NAME", help="the sender (default: the first scope of engine.yaml)")
+    parser.add_argument("--source", metavar="NAME", help="the format, as in grafana (default: that of the scope)")
 
 
 def read_duration(text: str) -> timedelta:

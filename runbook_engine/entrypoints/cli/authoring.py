@@ -31,6 +31,9 @@ def add_arguments(name: str, parser: Parser) -> None:
     if name in ("lint", "test"):
         parser.add_argument("paths", metavar="PATH", nargs="+", help="files and folders")
         add_format(parser)
+    if name == "test":
+        parser.add_argument("-k", "--filter", metavar="TEXT", default="", help="only the tests with TEXT in their name")
+        parser.add_argument("--junit", metavar="FILE", help="write the results there too, as JUnit XML")
     if name == "lint":
         parser.add_argument("--config", metavar="FILE", help="the installation (default: engine.yaml beside or above)")
         parser.add_argument("--strict", action="store_true", help="warnings count: exit 1")
@@ -46,7 +49,7 @@ def run(name: str, arguments: Namespace, desk: Desk) -> int:
 
 def _lint(arguments: Namespace, desk: Desk) -> int:
     refuse_special(*arguments.paths, *filter(None, [arguments.config]))
-    loaded = load_files(arguments.paths, Registry(), arguments.config or _config_above(arguments.paths))
+    loaded = load_files(arguments.paths, Registry(), arguments.config or _config_above(arguments.paths), as_a_set=True)
     if not _found(loaded.files, arguments.paths):
         raise UsageError(f"no YAML file under {', '.join(arguments.paths)}: name a folder with runbooks, or a file")
     if arguments.format == "json":
@@ -71,7 +74,13 @@ def _test(arguments: Namespace, desk: Desk) -> int:
     files = dict.fromkeys(test.file for test in loaded.tests)
     if not files:
         raise UsageError(f"no RunbookTest in {', '.join(arguments.paths)}: write one beside its runbook, *.test.yaml")
-    results = [result for file in files for result in run_test_file(file, loaded, registry)]
+    results = [result for file in files for result in run_test_file(file, loaded, registry, named=arguments.filter)]
+    if not results:
+        raise UsageError(f"no test has {arguments.filter!r} in its name: runbook test without -k lists them all")
+    if arguments.junit:
+        from runbook_engine.render.junit import render_junit  # an XML library, for build servers only
+
+        _write(arguments.junit, render_junit(results).encode(), "the results")
     if arguments.format == "json":
         answer(desk, record_results(results))
     else:
@@ -87,13 +96,17 @@ def _schema(arguments: Namespace, desk: Desk) -> int:
 def _bundle(arguments: Namespace, desk: Desk) -> int:
     bundle = load_bundle_of(desk.settings(arguments), Registry())
     content = dump_bundle(bundle)
-    try:
-        Path(arguments.output).write_bytes(content)
-    except OSError as error:
-        raise UsageError(f"the bundle cannot be written to {arguments.output}: {error.strerror}") from error
+    _write(arguments.output, content, "the bundle")
     made = f"{count(len(bundle.runbooks), 'runbook')}, {len(content)} bytes"
     say(desk, [line(Span(arguments.output, "strong"), f": {made}")])
     return OK
+
+
+def _write(file: str, content: bytes, what: str) -> None:
+    try:
+        Path(file).write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"{what} cannot be written to {file}: {error.strerror}") from error
 
 
 def _found(files: Sequence[str], paths: Sequence[str]) -> list[str]:

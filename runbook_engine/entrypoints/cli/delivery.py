@@ -14,6 +14,7 @@ from runbook_engine.model.delivery import Request
 NO_SCOPE = "local"
 NO_SOURCE = "alertmanager"
 BY_HAND = "a file"  # a person asks what it would mean, whoever would bring it
+OF_ALERTS = frozenset((NO_SOURCE, "grafana"))  # formats in which one alert may stand for a whole body
 
 
 def read_delivery(arguments: Namespace, configuration: Configuration, desk: Desk) -> Request:
@@ -22,8 +23,9 @@ def read_delivery(arguments: Namespace, configuration: Configuration, desk: Desk
     name = arguments.scope or next(iter(scopes), NO_SCOPE)
     if arguments.scope and scopes and arguments.scope not in scopes:
         raise UsageError(f"unknown scope {name!r}: engine.yaml names {', '.join(scopes)}")
-    source = scopes[name].source if name in scopes else NO_SOURCE
-    body = _whole(_read(arguments.alert, desk))
+    source = arguments.source or (scopes[name].source if name in scopes else NO_SOURCE)
+    read = _read(arguments.alert, desk)
+    body = _whole(read) if source in OF_ALERTS else read
     return Request(name, source, {"content-type": "application/json"}, body, desk.now(), origin=BY_HAND)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints.adapters import Adapters
+from runbook_engine.entrypoints.cli.approval_check import examine_approvals
 from runbook_engine.entrypoints.cli.arguments import Parser, add_format, add_places
 from runbook_engine.entrypoints.cli.desk import Desk
 from runbook_engine.entrypoints.cli.failure import NO, OK
@@ -27,17 +28,20 @@ from runbook_engine.loading.files import load_files
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.check import Check, QueryCheck
 from runbook_engine.model.configuration import AdapterChoice, Configuration
+from runbook_engine.model.duration import say_duration
 from runbook_engine.model.metric import say_query
 from runbook_engine.model.runbook import Runbook
+from runbook_engine.model.storm import held_until
 from runbook_engine.ports import Clock, Port
 from runbook_engine.registry import Registry
 from runbook_engine.render.checkup import Finding, record_checkup, render_checkup
+from runbook_engine.render.storm import RELEASE
 from runbook_engine.render.wording import age, count
 from runbook_engine.render.wording import clock as clock_time
 
 PORTS: tuple[Port, ...] = (
     *("cluster", "settings", "nodes", "jobs", "events", "changes", "logs"),
-    *("flags", "functions", "queues", "automations", "metrics", "pause", "journal"),
+    *("flags", "functions", "queues", "automations", "requests", "metrics", "pause", "journal"),
     *("secrets", "seats", "callbacks", "bus"),
 )
 
@@ -88,6 +92,7 @@ def examine(settings: Settings, clock: Clock) -> Iterator[Finding]:
     yield _state(settings)
     yield from _adapters(patient)
     yield from _tokens(patient)
+    yield from examine_approvals(patient.bundle, patient.settings)
     yield from _engine(patient)
     yield from examine_runner(settings, patient.configuration, clock)
 
@@ -183,6 +188,7 @@ def _engine(patient: Patient) -> Iterator[Finding]:
         return
     yield _journal(engine)
     yield _pause(engine, patient.clock)
+    yield _storm(engine, patient.clock)
     yield from _metrics(engine, patient)
 
 
@@ -205,6 +211,18 @@ def _pause(engine: Engine, clock: Clock) -> Finding:
         says = f"paused by {pause.by} until {clock_time(pause.until)} UTC: no change starts"
         return Finding(name="kill switch", health="warning", says=says, remedy="runbook resume")
     return Finding(name="kill switch", health="ok", says="not paused")
+
+
+def _storm(engine: Engine, clock: Clock) -> Finding:
+    try:
+        latch, rule = engine.journal.latch(), engine.bundle.configuration.storm
+    except RunbookError as error:
+        return Finding(name="storm", health="broken", says=f"the latch cannot be read, so no change starts: {error}")
+    if (until := held_until(latch, rule, clock.now())) is not None:
+        says = f"{latch.reason}: every change is held, until {clock_time(until)} UTC if nothing more comes"
+        return Finding(name="storm", health="warning", says=says, remedy=RELEASE)
+    limit = f"more than {rule.max_targets} targets within {say_duration(rule.within)} would hold every change"
+    return Finding(name="storm", health="ok", says=f"none; {limit}")
 
 
 def _metrics(engine: Engine, patient: Patient) -> Iterator[Finding]:

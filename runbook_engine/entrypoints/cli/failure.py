@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runbook_engine.backtest.history import InvalidHistory
 from runbook_engine.entrypoints.settings import InvalidSettings
 from runbook_engine.errors import (
     EffectUnknown,
@@ -32,6 +33,7 @@ INTERRUPTED = 130
 WRONG_INPUTS = (
     InvalidAlert,
     InvalidBundle,
+    InvalidHistory,
     InvalidRunbook,
     InvalidSettings,
     InvalidTarget,

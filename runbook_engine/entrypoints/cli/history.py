@@ -47,7 +47,8 @@ def _incidents(arguments: Namespace, desk: Desk) -> int:
         else:
             say(desk, render_incident(report, now))
         return OK
-    reports = [engine.incident_report(each.id) for each in engine.journal.incidents(limit=arguments.limit)]
+    found = engine.journal.incidents(limit=arguments.limit)
+    reports = [engine.incident_report(each.id, causes=False) for each in found]
     if arguments.format == "json":
         answer(desk, {"incidents": [record_incident(report) for report in reports]})
     else:

@@ -83,6 +83,9 @@ def look_around(installation: Installation, now: datetime) -> Screen:
         ceiling=say_ceiling(engine.bundle.configuration),
         unmatched=tuple(found for incident in open_incidents for found in _unhandled(engine, incident)),
         problems=say_problems(installation.settings, now),
+        latch=engine.journal.latch(),
+        storm=engine.bundle.configuration.storm,
+        expired=tuple(each for each in open_incidents if each.expired_alerts and not each.open_alerts),
     )
 
 
@@ -148,7 +151,7 @@ def _unhandled(engine: Engine, incident: Incident) -> tuple[Unhandled, ...]:
     """Look at the arrivals first: only an incident that something in it needs is read whole."""
     arrivals = engine.journal.arrivals(incident.id)
     bare = IncidentReport(incident=incident, status="open", arrivals=arrivals, executions=())
-    return find_unhandled(engine.incident_report(incident.id)) if find_unhandled(bare) else ()
+    return find_unhandled(engine.incident_report(incident.id, causes=False)) if find_unhandled(bare) else ()
 
 
 def _cards(installation: Installation, open_incidents: Sequence[Incident], now: datetime) -> tuple[Card, ...]:

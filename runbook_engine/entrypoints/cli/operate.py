@@ -17,6 +17,7 @@ from runbook_engine.entrypoints.cli.identity import find_execution
 from runbook_engine.entrypoints.cli.installation import Installation, is_driven
 from runbook_engine.entrypoints.cli.output import answer, complain, say
 from runbook_engine.machine.compensation import active_step
+from runbook_engine.machine.custody import KEPT_FOR, LONGEST_CUSTODY
 from runbook_engine.model.duration import say_duration
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.observation import Pause
@@ -33,10 +34,15 @@ def add_arguments(name: str, parser: Parser) -> None:
         parser.add_argument("id", metavar="ID", help="the execution; the first characters are enough")
     if name == "approve":
         parser.add_argument("--plan", metavar="HASH", required=True, help="the plan that you have read")
+    if name == "deny":
+        parser.add_argument("--plan", metavar="HASH", default="", help="no to exactly this one (default: to any)")
     if name in ("cancel", "takeover"):
         ours = parser.add_mutually_exclusive_group(required=True)
         ours.add_argument("--keep", action="store_true", help="what was changed stays")
         ours.add_argument("--undo", action="store_true", help="what was changed is undone")
+    if name == "takeover":
+        kept = "with --keep: no other run changes its targets for so long (default: 4h, at most 1d)"
+        parser.add_argument("--for", dest="period", type=_read_custody, metavar="2h", help=kept)
     if name == "pause":
         parser.add_argument(
             "--for", dest="period", type=_read_period, required=True, metavar="30m", help="how long, at most 7d"
@@ -64,8 +70,9 @@ def _deny(arguments: Namespace, desk: Desk) -> int:
     installation = desk.records(arguments)
     execution = find_execution(installation.engine.journal, arguments.id)
     by = operator_of(installation)
-    installation.engine.deny(execution.id, by=by, now=desk.now(), reason=arguments.reason)
-    return _told(installation, execution, arguments, desk, f"denied by {by}: it ends without this change")
+    installation.engine.deny(execution.id, plan_hash=arguments.plan, by=by, now=desk.now(), reason=arguments.reason)
+    exactly = f"exactly plan {short(arguments.plan)}, " if arguments.plan else ""
+    return _told(installation, execution, arguments, desk, f"denied by {by}: {exactly}it ends without this change")
 
 
 def _cancel(arguments: Namespace, desk: Desk) -> int:
@@ -81,9 +88,13 @@ def _takeover(arguments: Namespace, desk: Desk) -> int:
     installation = desk.records(arguments)
     execution = find_execution(installation.engine.journal, arguments.id)
     _refuse_when_over("take over", execution, installation, undo=arguments.undo)
-    by = operator_of(installation)
-    installation.engine.take_over(execution.id, undo=arguments.undo, by=by, now=desk.now(), reason=arguments.reason)
-    return _told(installation, execution, arguments, desk, f"asked by {by} to hand it over: {_ours(arguments)}")
+    by, now = operator_of(installation), desk.now()
+    installation.engine.take_over(
+        execution.id, undo=arguments.undo, by=by, now=now, reason=arguments.reason, keep_for=arguments.period
+    )
+    until = until_when(now + (arguments.period or KEPT_FOR), now)
+    kept = "" if arguments.undo else f"; no other run changes it until {until} UTC, or runbook release"
+    return _told(installation, execution, arguments, desk, f"asked by {by} to hand it over: {_ours(arguments)}{kept}")
 
 
 def _pause(arguments: Namespace, desk: Desk) -> int:
@@ -129,6 +140,13 @@ def _anything_stands(execution: Execution, installation: Installation) -> bool:
     undoable = (step.compensate.when != "never" for step in runbook.steps)
     standing = any(state.stands and may for state, may in zip(execution.steps, undoable, strict=True))
     return standing or active_step(execution) is not None
+
+
+def _read_custody(text: str) -> timedelta:
+    period = read_duration(text)
+    if period > LONGEST_CUSTODY:
+        raise argparse.ArgumentTypeError(f"{text!r} is longer than a target may be kept (at most 1d)")
+    return period
 
 
 def _read_period(text: str) -> timedelta:

@@ -22,6 +22,7 @@ from runbook_engine.entrypoints.grants import acts_in_aws, installation_allowanc
 from runbook_engine.model.grant import Grant, uncovered
 from runbook_engine.model.iam import Account, Allowance, uncovered_allowances
 from runbook_engine.model.runbook import MODES
+from runbook_engine.permissions import sendings_of
 from runbook_engine.registry import Registry
 from runbook_engine.render.iam import (
     LONGEST_POLICY,
@@ -40,6 +41,7 @@ from runbook_engine.render.permissions import (
     render_check,
     render_permissions,
 )
+from runbook_engine.render.sendings import record_sendings, render_sendings
 from runbook_engine.resolution import VALIDATORS
 
 GROUP = "rbac.authorization.k8s.io"
@@ -101,15 +103,18 @@ def run(name: str, arguments: Namespace, desk: Desk) -> int:
     grants = installation_grants(bundle, registry, arguments.mode)
     account = Account(account=arguments.account, region=arguments.region, partition=arguments.partition)
     allowances = installation_allowances(bundle, registry, account, arguments.mode)
+    sendings = sendings_of(bundle.runbooks, bundle.configuration, registry, arguments.mode)
     policy = _given_policy(arguments)
     if (arguments.format == "iam" or policy is not None) and not acts_in_aws(bundle.configuration, registry):
         raise UsageError(NOT_IN_AWS.format(config=settings.config or "no engine.yaml"))
     if arguments.check:
         return _check(arguments, grants, allowances, policy, desk)
     if arguments.format == "text":
-        say(desk, (*(render_permissions(grants) if grants or not allowances else ()), *render_allowances(allowances)))
+        granted = render_permissions(grants) if grants or not (allowances or sendings) else ()
+        say(desk, (*granted, *render_allowances(allowances), *render_sendings(sendings)))
     elif arguments.format == "json":
-        answer(desk, {**record_permissions(grants), "allowances": record_allowances(allowances)})
+        told = {"allowances": record_allowances(allowances), "requests": record_sendings(sendings)}
+        answer(desk, {**record_permissions(grants), **told})
     elif arguments.format == "iam":
         _write_policy(desk, allowances)
     elif arguments.format == "helm":

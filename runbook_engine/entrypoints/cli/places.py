@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from runbook_engine.entrypoints.cli.failure import UsageError
@@ -19,3 +20,5 @@ def refuse_special(*paths: Path | str) -> None:
             raise UsageError(f"{path} cannot be read: {why} (name a file or a folder)") from error
         if not path.is_file() and not path.is_dir():
             raise UsageError(f"{path} is neither a file nor a folder (name a file or a folder)")
+        if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
+            raise UsageError(f"{path} cannot be read: Permission denied (name a file or a folder)")

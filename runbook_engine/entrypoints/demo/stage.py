@@ -31,6 +31,7 @@ kind: EngineConfig
 metadata: {{name: demo}}
 clusters: [local]
 modeCeiling: [{{mode: auto}}]         # this installation lets its runbooks act
+correlation: {{quiet: 1s}}            # usually minutes: whether the alert comes back is not waited for here
 adapters:
   cluster: [{{adapter: process, place: local, folder: deployments}}]
   changes: {{adapter: process, folder: deployments}}

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException
 
 from runbook_engine.engine import Engine
+from runbook_engine.entrypoints.approvals import ApprovalPages
 from runbook_engine.entrypoints.credentials import Keyring, is_loopback
+from runbook_engine.entrypoints.links import ApprovalLinks
 from runbook_engine.entrypoints.logs import EventLog, Level, say_error
 from runbook_engine.entrypoints.metrics import Metrics
 from runbook_engine.entrypoints.server.answers import answer_error, answer_http_error
+from runbook_engine.entrypoints.server.approvals import NAME as APPROVALS
+from runbook_engine.entrypoints.server.approvals import approval_routes
 from runbook_engine.entrypoints.server.bodies import READ_LIMIT
 from runbook_engine.entrypoints.server.health import Health, health_routes
 from runbook_engine.entrypoints.server.hooks import hook_routes
+from runbook_engine.entrypoints.server.openapi import openapi_routes
 from runbook_engine.entrypoints.server.operating import operating_routes
 from runbook_engine.entrypoints.server.reading import reading_routes
 from runbook_engine.errors import Forbidden, RunbookError
@@ -38,8 +44,12 @@ def create_app(
     log: EventLog,
     beat_file: Path,
     read_limit: float = 10.0,
+    links: Callable[[], ApprovalLinks] | None = None,
 ) -> Flask:
-    """Return the application: nothing of it is global, so a test may have as many as it likes."""
+    """Return the application: nothing of it is global, so a test may have as many as it likes.
+
+    Without `links` there are no pages to approve on.
+    """
     app = Flask("runbook_engine", static_folder=None)
     app.url_map.strict_slashes = False  # a redirect would turn a sender's POST into a GET
     app.url_map.merge_slashes = False
@@ -52,6 +62,10 @@ def create_app(
     app.register_blueprint(reading_routes(engine, keyring, pause[0], clock))
     app.register_blueprint(operating_routes(engine, keyring, pause, clock, log))
     app.register_blueprint(health_routes(Health(engine, clock, beat_file), metrics))
+    app.register_blueprint(openapi_routes())
+    if links is not None:
+        pages = ApprovalPages(engine=engine, links=links, keys=lambda: keyring, clock=clock, log=log)
+        app.register_blueprint(approval_routes(pages))
     _answer_errors(app, log)
     app.after_request(_harden)
     return app
@@ -76,14 +90,20 @@ def _answer_errors(app: Flask, log: EventLog) -> None:
 
 
 def _refuse_browsers() -> None:
-    """Without tokens only this machine may ask, and no page that somebody's browser has open here."""
+    """Without tokens only this machine may ask, and no page that somebody's browser has open here.
+
+    The page of a question is for browsers: its link is a credential that no other page knows.
+    """
+    if request.blueprint == APPROVALS:
+        return
     host = request.host.rpartition(":")[0] if ":" in request.host.rpartition("]")[2] else request.host
     if "Origin" in request.headers or not is_loopback(host):
         raise Forbidden("without tokens only programs of this machine are answered")
 
 
 def _harden(response: Response) -> Response:
-    response.headers.update(SECURITY_HEADERS)
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
     return response
 
 

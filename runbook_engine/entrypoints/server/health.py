@@ -16,6 +16,7 @@ from runbook_engine.entrypoints.heartbeat import is_fresh, read_heartbeat
 from runbook_engine.entrypoints.metrics import CONTENT_TYPE, Metrics
 from runbook_engine.entrypoints.server.answers import answer
 from runbook_engine.errors import RunbookError
+from runbook_engine.model.storm import held_until
 from runbook_engine.ports import Clock
 
 PROBED_FOR = 2.0  # seconds that a probe of the journal is believed
@@ -61,6 +62,7 @@ class Health:
                 "Signals that no drive has consumed.",
                 {"": float(counts.get("signals.waiting", 0))},
             ),
+            ("runbook_storm_held", "Whether a storm holds every change.", {"": self._storm()}),
             ("runbook_backlog_age_seconds", "How long the oldest due execution waits.", {"": self._backlog_age()}),
         ]
 
@@ -71,6 +73,10 @@ class Health:
             return []
         age = (self.clock.now() - beat.at) / timedelta(seconds=1)
         return [("runbook_worker_heartbeat_age_seconds", "Since the worker last went round.", {"": max(0.0, age)})]
+
+    def _storm(self) -> float:
+        rule = self.engine.bundle.configuration.storm
+        return float(held_until(self.engine.journal.latch(), rule, self.clock.now()) is not None)
 
     def _backlog_age(self) -> float:
         due = self.engine.journal.next_due()

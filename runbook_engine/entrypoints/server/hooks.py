@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
 from flask import Blueprint, Response, request
 
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints.backlog import Backlog
-from runbook_engine.entrypoints.credentials import Bearer, Keyring
+from runbook_engine.entrypoints.credentials import Keyring
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.metrics import Metrics
 from runbook_engine.entrypoints.server.answers import answer
 from runbook_engine.entrypoints.server.bodies import read_body
-from runbook_engine.errors import InvalidAlert, RunbookError
 from runbook_engine.intake.receipt import Receipt
 from runbook_engine.model.delivery import Headers, Request
 from runbook_engine.ports import Clock
@@ -31,16 +28,26 @@ def hook_routes(engine: Engine, keyring: Keyring, clock: Clock, metrics: Metrics
     backlog = Backlog(engine, clock, COUNTED_FOR)
     sources = {scope.name: scope.source for scope in engine.bundle.configuration.scopes}
 
+    @routes.put("/hooks/<scope>")
     @routes.post("/hooks/<scope>")
     def take(scope: str) -> Response:
         started = time.monotonic()
         headers, now = Headers.of(request.headers), clock.now()
         signed = read_body() if keyring.reads_body(headers) else b""
         bearer = keyring.sender(headers, scope, signed, now)
-        with _counting_once(keyring, bearer):
+        with keyring.counting_once(bearer):
             backlog.demand_room()
             body = signed or read_body()
-            receipt = engine.ingest(Request(scope, sources[scope], headers.plain(keyring.guarded), body, now))
+            delivery = Request(
+                scope,
+                sources[scope],
+                headers.plain(keyring.guarded),
+                body,
+                now,
+                method=request.method,
+                fresh_within=bearer.fresh_within,
+            )
+            receipt = engine.ingest(delivery)
         metrics.alerts.labels("accepted").inc(receipt.accepted)
         metrics.alerts.labels("rejected").inc(len(receipt.rejected))
         log.event(
@@ -49,6 +56,7 @@ def hook_routes(engine: Engine, keyring: Keyring, clock: Clock, metrics: Metrics
             sender=bearer.name,
             accepted=receipt.accepted,
             rejected=len(receipt.rejected),
+            warnings=receipt.warnings,
             executions=[*receipt.opened, *receipt.joined],
             bytes=len(body),
             body_sha256=hashlib.sha256(body).hexdigest(),
@@ -63,18 +71,6 @@ def hook_routes(engine: Engine, keyring: Keyring, clock: Clock, metrics: Metrics
         return response
 
     return routes
-
-
-@contextmanager
-def _counting_once(keyring: Keyring, bearer: Bearer) -> Iterator[None]:
-    """Let a signed delivery come again when it was not kept, and only then."""
-    try:
-        yield
-    except InvalidAlert:
-        raise
-    except RunbookError:
-        keyring.forget(bearer)
-        raise
 
 
 def _receipt(receipt: Receipt) -> dict[str, object]:

@@ -12,8 +12,17 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from flask import Blueprint, Response
 
+from runbook_engine.entrypoints.approvals import LONGEST_REASON
+from runbook_engine.entrypoints.links import FIELDS as LINK_FIELDS
 from runbook_engine.entrypoints.server.answers import answer
-from runbook_engine.entrypoints.server.operating import ApproveWish, DenyWish, EndWish, PauseWish
+from runbook_engine.entrypoints.server.operating import (
+    ApproveWish,
+    DenyWish,
+    EndWish,
+    PauseWish,
+    ReasonWish,
+    TakeoverWish,
+)
 from runbook_engine.model.incident import ExecutionReport, IncidentReport
 
 VERSION = "3.1.0"
@@ -50,9 +59,22 @@ DONE: Schema = {
     "properties": {
         "done": {"type": "string"},
         "execution": {"type": ["string", "null"]},
+        "incident": {"type": ["string", "null"]},
         "by": {"type": "string"},
     },
 }
+FORM: Schema = {
+    "type": "object",
+    "required": ["answer"],
+    "properties": {
+        "answer": {"type": "string", "enum": ["approve", "deny"]},
+        "reason": {"type": "string", "maxLength": LONGEST_REASON},
+        "token": {"type": "string", "description": "of a member, where the team that must answer names its members"},
+    },
+}
+LINK: Mapping[str, Schema] = {name: {"type": "string"} for name in LINK_FIELDS}
+PAGE: Schema = {"type": "string"}
+HTML = "text/html"
 LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": 500, "default": 50}
 SWITCH: Schema = {"type": "boolean", "default": False}
 REFUSALS: Mapping[int, str] = {
@@ -68,6 +90,7 @@ REFUSALS: Mapping[int, str] = {
 TAKING = (400, 401, 413, 415, 503)
 LOOKING = (400, 401, 403, 503)
 ACTING = (400, 401, 403, 404, 409, 413, 415, 503)
+VISITING = (401, 404, 409, 503)
 
 
 class Operation(NamedTuple):
@@ -81,8 +104,9 @@ class Operation(NamedTuple):
     answers: Schema
     refusals: tuple[int, ...] = ()
     takes: type[msgspec.Struct] | None = None
-    query: Mapping[str, Schema] = {}
+    query: Mapping[str, Schema] = {}  # one without a default must be given
     content_type: str = "application/json"
+    form: Schema | None = None
 
 
 def _list(name: str) -> Schema:
@@ -95,6 +119,7 @@ def _ref(kind: type) -> Schema:
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation("post", "/hooks/{scope}", "ingest", "Deliver alerts or changes", 202, RECEIPT, TAKING),
+    Operation("put", "/hooks/{scope}", "ingest", "Deliver alerts, for senders that put", 202, RECEIPT, TAKING),
     Operation(
         "get",
         "/api/incidents",
@@ -159,10 +184,67 @@ OPERATIONS: tuple[Operation, ...] = (
         202,
         DONE,
         ACTING,
-        EndWish,
+        TakeoverWish,
     ),
+    Operation(
+        "post",
+        "/api/executions/{execution_id}/release",
+        "operate",
+        "Let other runs change again what a person has taken over",
+        202,
+        DONE,
+        ACTING,
+        ReasonWish,
+    ),
+    Operation(
+        "post",
+        "/api/incidents/{incident_id}/acknowledge",
+        "operate",
+        "Say that a person is on it",
+        202,
+        DONE,
+        (401, 403, 404, 503),
+    ),
+    Operation(
+        "post",
+        "/api/incidents/{incident_id}/close",
+        "operate",
+        "Say that an incident is over",
+        202,
+        DONE,
+        ACTING,
+        ReasonWish,
+    ),
+    Operation("get", "/api/storm", "read", "Show whether a storm holds every change", 200, OBJECT, LOOKING),
+    Operation(
+        "post", "/api/storm/release", "operate", "Let changes go on after a storm", 202, DONE, ACTING, ReasonWish
+    ),
+    Operation("get", "/api/standing", "read", "Show how far each runbook is trusted", 200, _list("runbooks"), LOOKING),
     Operation("post", "/api/pause", "operate", "Throw the kill switch", 202, DONE, ACTING, PauseWish),
     Operation("post", "/api/resume", "operate", "Lift the kill switch", 202, DONE, (401, 403, 503)),
+    Operation(
+        "get",
+        "/approvals/{execution_id}",
+        "",
+        "Show the question of a signed link, which is what lets one in; only where links are set up",
+        200,
+        PAGE,
+        VISITING,
+        query=LINK,
+        content_type=HTML,
+    ),
+    Operation(
+        "post",
+        "/approvals/{execution_id}",
+        "",
+        "Answer the question of a signed link, by the form of its page",
+        200,
+        PAGE,
+        (400, *VISITING, 403, 413),
+        query=LINK,
+        content_type=HTML,
+        form=FORM,
+    ),
     Operation("get", "/healthz", "", "Is this process up", 200, OBJECT),
     Operation("get", "/readyz", "", "Can it do its work", 200, OBJECT, (503,)),
     Operation("get", "/metrics", "", "Numbers for Prometheus", 200, {"type": "string"}, content_type="text/plain"),
@@ -216,6 +298,9 @@ def _described(operation: Operation) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": _ref(operation.takes)}},
         }
+    elif operation.form is not None:
+        posted = {"application/x-www-form-urlencoded": {"schema": operation.form}}
+        described["requestBody"] = {"required": True, "content": posted}
     elif operation.role == "ingest":
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": OBJECT}}}
     return described
@@ -226,10 +311,11 @@ def _parameters(operation: Operation) -> Iterator[dict[str, Any]]:
         if part.startswith("{"):
             yield {"name": part.strip("{}"), "in": "path", "required": True, "schema": {"type": "string"}}
     for name, schema in operation.query.items():
-        yield {"name": name, "in": "query", "required": False, "schema": schema}
+        yield {"name": name, "in": "query", "required": "default" not in schema, "schema": schema}
 
 
 def _refusal(operation: Operation, status: int) -> dict[str, Any]:
-    """Return what a refusal looks like; one that is not ready says its reasons instead."""
+    """Return what a refusal looks like: one that is not ready says its reasons instead, that of a page is a page."""
     schema = OBJECT if operation.path == "/readyz" else {"$ref": "#/components/schemas/Error"}
-    return {"description": REFUSALS[status], "content": {"application/json": {"schema": schema}}}
+    page = {HTML: {"schema": PAGE}} if operation.content_type == HTML else {}
+    return {"description": REFUSALS[status], "content": {**page, "application/json": {"schema": schema}}}

@@ -17,6 +17,7 @@ from runbook_engine.entrypoints.credentials import Keyring
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.refusals import InvalidRequest
 from runbook_engine.entrypoints.server.answers import answer, read_wish
+from runbook_engine.machine.custody import LONGEST_CUSTODY
 from runbook_engine.model.observation import Pause
 from runbook_engine.model.quantity import InvalidQuantity, parse_duration
 from runbook_engine.ports import Clock, PauseReader, PauseWriter
@@ -33,8 +34,9 @@ class ApproveWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DenyWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """No."""
+    """No, to whatever is asked, or to exactly this."""
 
+    plan_hash: Annotated[str, msgspec.Meta(max_length=128)] = ""
     reason: Reason = ""
 
 
@@ -42,6 +44,20 @@ class EndWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Stop, and keep or undo what was changed: it must be said which."""
 
     undo: bool
+    reason: Reason = ""
+
+
+class TakeoverWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Stop, and keep or undo what was changed; what is kept is yours for so long, 4h if nothing is said."""
+
+    undo: bool
+    keep_for: str = msgspec.field(name="for", default="")
+    reason: Reason = ""
+
+
+class ReasonWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why."""
+
     reason: Reason = ""
 
 
@@ -62,9 +78,10 @@ def operating_routes(
     def demand_operator() -> None:
         g.by = keyring.person(request.headers.get("Authorization"), "operate").name
 
-    def done(what: str, execution_id: str = "") -> Response:
-        log.event("operated", what=what, by=g.by, execution=execution_id)
-        return answer({"done": what, "execution": execution_id or None, "by": g.by}, 202)
+    def done(what: str, execution_id: str = "", incident_id: str = "") -> Response:
+        log.event("operated", what=what, by=g.by, execution=execution_id, incident=incident_id)
+        about = {"execution": execution_id or None, "incident": incident_id or None}
+        return answer({"done": what, **about, "by": g.by}, 202)
 
     @routes.post("/executions/<execution_id>/approve")
     def approve(execution_id: str) -> Response:
@@ -75,7 +92,7 @@ def operating_routes(
     @routes.post("/executions/<execution_id>/deny")
     def deny(execution_id: str) -> Response:
         wish = read_wish(DenyWish)
-        engine.deny(execution_id, by=g.by, now=clock.now(), reason=wish.reason)
+        engine.deny(execution_id, plan_hash=wish.plan_hash, by=g.by, now=clock.now(), reason=wish.reason)
         return done("deny", execution_id)
 
     @routes.post("/executions/<execution_id>/cancel")
@@ -86,14 +103,39 @@ def operating_routes(
 
     @routes.post("/executions/<execution_id>/takeover")
     def take_over(execution_id: str) -> Response:
-        wish = read_wish(EndWish)
-        engine.take_over(execution_id, undo=wish.undo, by=g.by, now=clock.now(), reason=wish.reason)
+        wish = read_wish(TakeoverWish)
+        period = _period(wish.keep_for, LONGEST_CUSTODY) if wish.keep_for else None
+        now = clock.now()
+        engine.take_over(execution_id, undo=wish.undo, by=g.by, now=now, reason=wish.reason, keep_for=period)
         return done("takeover", execution_id)
+
+    @routes.post("/executions/<execution_id>/release")
+    def release(execution_id: str) -> Response:
+        wish = read_wish(ReasonWish)
+        engine.release(execution_id, by=g.by, now=clock.now(), reason=wish.reason)
+        return done("release", execution_id)
+
+    @routes.post("/incidents/<incident_id>/acknowledge")
+    def acknowledge(incident_id: str) -> Response:
+        engine.acknowledge(incident_id, by=g.by, now=clock.now())
+        return done("acknowledge", incident_id=incident_id)
+
+    @routes.post("/incidents/<incident_id>/close")
+    def close(incident_id: str) -> Response:
+        wish = read_wish(ReasonWish)
+        engine.close_incident(incident_id, by=g.by, now=clock.now(), reason=wish.reason)
+        return done("close", incident_id=incident_id)
+
+    @routes.post("/storm/release")
+    def release_storm() -> Response:
+        wish = read_wish(ReasonWish)
+        engine.release_storm(by=g.by, now=clock.now(), reason=wish.reason)
+        return done("release storm")
 
     @routes.post("/pause")
     def throw() -> Response:
         wish = read_wish(PauseWish)
-        until = clock.now() + _period(wish.period)
+        until = clock.now() + _period(wish.period, LONGEST_PAUSE)
         pause[1].throw(Pause(until=until, by=g.by, reason=wish.reason))
         return done("pause")
 
@@ -105,11 +147,11 @@ def operating_routes(
     return routes
 
 
-def _period(text: str) -> timedelta:
+def _period(text: str, longest: timedelta) -> timedelta:
     try:
         period = parse_duration(text)
     except (InvalidQuantity, OverflowError) as error:
         raise InvalidRequest('"for" is a duration such as 30m or 2h') from error
-    if not timedelta(0) < period <= LONGEST_PAUSE:
-        raise InvalidRequest(f'"for" is longer than nothing and at most {LONGEST_PAUSE.days}d')
+    if not timedelta(0) < period <= longest:
+        raise InvalidRequest(f'"for" is longer than nothing and at most {longest.days}d')
     return period

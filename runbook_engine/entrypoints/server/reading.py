@@ -15,6 +15,8 @@ from runbook_engine.entrypoints.views import (
     view_incident_report,
 )
 from runbook_engine.ports import Clock, PauseReader
+from runbook_engine.render.standing import record_standing
+from runbook_engine.render.storm import record_storm
 
 USUAL, MOST = 50, 500
 
@@ -31,7 +33,8 @@ def reading_routes(engine: Engine, keyring: Keyring, pauses: PauseReader, clock:
     @routes.get("/incidents")
     def incidents() -> Response:
         found = journal.incidents(limit=_limit(), open_only=_wanted("open"))
-        rows = [view_incident(one, journal.executions(limit=MOST, incident_id=one.id)) for one in found]
+        quiet, now = engine.bundle.configuration.correlation.quiet, clock.now()
+        rows = [view_incident(one, journal.executions(limit=MOST, incident_id=one.id), quiet, now) for one in found]
         return answer({"incidents": rows})
 
     @routes.get("/incidents/<incident_id>")
@@ -46,6 +49,15 @@ def reading_routes(engine: Engine, keyring: Keyring, pauses: PauseReader, clock:
     @routes.get("/executions/<execution_id>")
     def execution(execution_id: str) -> Response:
         return answer(view_execution_report(engine.execution_report(execution_id)))
+
+    @routes.get("/storm")
+    def storm() -> Response:
+        rule = engine.bundle.configuration.storm
+        return answer({"storm": record_storm(journal.latch(), rule, clock.now())})
+
+    @routes.get("/standing")
+    def standing() -> Response:
+        return answer({"runbooks": [record_standing(each) for each in engine.standings()]})
 
     @routes.get("/pause")
     def pause() -> Response:

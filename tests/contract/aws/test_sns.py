@@ -107,7 +107,7 @@ def test_message_arrives_for_people_and_for_programs_when_it_is_sent(oncall: Onc
     serve(ADAPTER, "receiver", topic=oncall.topic).writer.send("chat", MESSAGE)
 
     (heard,) = oncall.heard()
-    assert {"receiver": "chat", **msgspec.to_builtins(MESSAGE)} == json.loads(heard["Message"])
+    assert {"receiver": "chat", **json.loads(msgspec.json.encode(MESSAGE))} == json.loads(heard["Message"])
     assert "[critical] checkout-high-error-rate changed /checkout/degraded_mode" == heard["Subject"]
     assert {
         "kind": "execution",
@@ -335,3 +335,13 @@ def test_doctor_says_how_many_listen(told: HttpService) -> None:
         f"answers for account {ACCOUNT}, region {REGION}, as assumed-role/r/s; "
         f"{ARN} has 0 confirmed subscriptions, 2 pending"
     ) == probe()
+
+
+def test_deeds_are_cleaned_and_left_out_when_even_they_are_too_large() -> None:
+    """What was changed has words of others in it, too."""
+    small = json.loads(body_of("chat", msgspec.structs.replace(MESSAGE, did=("a\x1b[2J\nb",))))
+    large = body_of("chat", msgspec.structs.replace(MESSAGE, did=("x" * 500_000,)))
+
+    assert ["a[2J b"] == json.loads(small["lambda"])["did"]
+    assert len(large.encode()) <= MOST_BYTES
+    assert [] == json.loads(json.loads(large)["lambda"])["did"]

@@ -31,6 +31,16 @@ def test_newest_incident_is_found_when_it_is_resolved_too(journal: Journal) -> N
     assert journal.newest_incident("apps/other") is None
 
 
+def test_newest_incidents_are_found_for_many_keys_at_once(journal: Journal) -> None:
+    """A storm asks once; a key without an incident has no answer, and a tie goes to the smaller id."""
+    others = (incident("c", 1, key="apps/shop"), incident("e", 4, key="apps/tie"), incident("d", 4, key="apps/tie"))
+    journal.record(Intake(incidents=(incident("a", 1), incident("b", 2, resolved_at=after(3)), *others)))
+
+    found = journal.newest_incidents(["apps/tie", "apps/checkout", "apps/other", "apps/shop", "apps/checkout"])
+
+    assert {"apps/checkout": "b", "apps/shop": "c", "apps/tie": "d"} == {key: one.id for key, one in found.items()}
+
+
 def test_resolved_incident_leaves_the_open_ones(journal: Journal) -> None:
     """The column follows the value."""
     journal.record(Intake(incidents=(incident("a"),)))

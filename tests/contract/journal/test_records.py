@@ -1,5 +1,7 @@
 """What is kept beside executions: the storm latch, how runs ended, and what happened in them."""
 
+import random
+
 import pytest
 from msgspec.structs import replace
 
@@ -9,7 +11,7 @@ from runbook_engine.model.incident import Intake
 from runbook_engine.model.standing import End
 from runbook_engine.model.storm import Latch
 from runbook_engine.ports import Journal, Refused
-from tests.contract.journal.samples import NOON, after, episode, opened
+from tests.contract.journal.samples import NOON, after, episode, evidence, opened
 
 
 def end(name: str, at: float = 0, digest: str = "d1") -> End:
@@ -88,3 +90,26 @@ def test_commit_keeps_neither_end_nor_trace_when_a_claim_is_refused(journal: Jou
     assert isinstance(answer, Refused)
     assert () == journal.trace("a")
     assert () == journal.ends("r", "d1", 10)
+
+
+def test_trace_of_any_size_is_kept(journal: Journal) -> None:
+    """One commit may hold a plan, and a plan the evidence that it is made from."""
+    execution = opened(journal, "a")
+    said = random.Random(7).randbytes(1_000_000)  # nothing makes it smaller
+
+    journal.commit(execution, expected_version=0, trace=said, now=NOON)
+
+    assert (said,) == journal.trace("a")
+
+
+def test_trace_is_never_why_a_commit_fails(journal: Journal) -> None:
+    """Where there is no room for it, nothing stands in its place, and the commit is stored."""
+    execution = opened(journal, "a")
+    said = random.Random(7).randbytes(2_200_000)
+    piece = replace(evidence("a", "logs"), text=random.Random(8).randbytes(1_900_000).hex())
+
+    journal.commit(execution, expected_version=0, evidence=(piece,), trace=said, now=NOON)
+
+    assert journal.trace("a") in ((said,), (b"",))
+    assert (piece,) == journal.evidence("a")
+    assert 1 == journal.load("a").version

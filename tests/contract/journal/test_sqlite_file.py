@@ -254,6 +254,15 @@ def damaged_journal(file: Path) -> None:
     file.write_bytes(content)
 
 
+def damaged_schema(file: Path) -> None:
+    """A journal whose list of tables holds a byte that is no text, so that SQLite cannot even say what is wrong."""
+    journal = open_sqlite(file.parent)
+    opened(journal, "a")
+    journal.close()
+    broken = file.read_bytes().replace(b"INDEX executions_due", b"INDEZ executions_due")
+    file.write_bytes(broken.replace(b"executions_due", b"\xf8xecutions_due"))
+
+
 def unreadable_record(file: Path) -> None:
     """A body that no release has written."""
     journal = open_sqlite(file.parent)
@@ -279,6 +288,10 @@ TROUBLES: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "a damaged journal": (
         damaged_journal,
+        "journal FILE is damaged (stop every process that uses it, keep a copy, restore it from a backup)",
+    ),
+    "a journal with a damaged schema": (
+        damaged_schema,
         "journal FILE is damaged (stop every process that uses it, keep a copy, restore it from a backup)",
     ),
     "a record that cannot be read": (

@@ -19,6 +19,7 @@ QUESTIONS: dict[str, Callable[[Journal], Any]] = {
     "the incident page": lambda journal: journal.incidents(limit=50),
     "the open incidents": lambda journal: journal.incidents(limit=50, open_only=True),
     "the newest incident of a key": lambda journal: journal.newest_incident("k"),
+    "the newest incidents of many keys": lambda journal: journal.newest_incidents(["k", "l"]),
     "the history of an incident": lambda journal: journal.arrivals("i"),
     "the newest executions": lambda journal: journal.executions(limit=50),
     "the active executions": lambda journal: journal.executions(limit=50, active_only=True),

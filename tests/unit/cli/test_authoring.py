@@ -204,3 +204,56 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path, command: str) -> None
     assert (2, f"runbook: {pipe} is neither a file nor a folder (name a file or a folder)\n") == (piped.code, piped.err)
     assert 2 == looped.code
     assert f"runbook: {loop} cannot be read: " in looped.err
+
+
+def test_test_runs_what_is_named_so_and_writes_junit(folder: Path) -> None:
+    """The answer on standard output is as ever."""
+    (folder / "runbooks" / "high-error-rate.test.yaml").write_text(TEST + FAILING.lstrip("\n"))
+
+    result = _run("test", "runbooks", "-k", "Never", "--junit", "results.xml")
+
+    assert 1 == result.code
+    assert result.out.startswith("runbooks/high-error-rate.test.yaml\n  FAILED  it never happens\n")
+    assert (
+        "                1m  > expected  matched: [checkout-high-error-rate]\n"
+        "                1m  > was       matched: []\n"
+    ) in result.out
+    written = (folder / "results.xml").read_text()
+    assert '<testsuite name="runbooks/high-error-rate.test.yaml" tests="1" failures="1" errors="0"' in written
+    assert 'failure message="at 1m: matched: expected [checkout-high-error-rate], it is []"' in written
+
+
+def test_test_says_that_nothing_is_named_so(folder: Path) -> None:
+    """Rather than that all is well."""
+    (folder / "runbooks" / "high-error-rate.test.yaml").write_text(TEST)
+
+    result = _run("test", "runbooks", "--filter", "shed")
+
+    assert (2, "") == (result.code, result.out)
+    assert "runbook: no test has 'shed' in its name: runbook test without -k lists them all\n" == result.err
+
+
+def test_test_says_where_junit_cannot_be_written(folder: Path) -> None:
+    """And that nothing else is wrong."""
+    (folder / "runbooks" / "high-error-rate.test.yaml").write_text(TEST)
+
+    result = _run("test", "runbooks", "--junit", "no/such/folder.xml")
+
+    assert 2 == result.code
+    assert "runbook: the results cannot be written to no/such/folder.xml: No such file or directory\n" == result.err
+
+
+def test_results_for_scripts_carry_the_timeline(folder: Path) -> None:
+    """Of every test, passed or not."""
+    (folder / "runbooks" / "high-error-rate.test.yaml").write_text(TEST + FAILING.lstrip("\n"))
+
+    result = _run("test", "runbooks", "--format", "json")
+
+    assert [
+        ["      0s  alert fires: CheckoutHighErrorRate (severity=warning)"],
+        [
+            "      0s  alert fires: CheckoutHighErrorRate (severity=warning)",
+            "      1m  > expected  matched: [checkout-high-error-rate]",
+            "      1m  > was       matched: []",
+        ],
+    ] == [test["timeline"] for test in result.record["tests"]]

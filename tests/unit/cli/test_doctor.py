@@ -53,6 +53,7 @@ steps:
     compensate: never
 """
 SECRET = "0123456789abcdef0123"
+APPROVALS = "approvals: {url: https://runbooks.example/approvals, key: {env: LINK_KEY}}\n"
 
 
 class Runner(BaseHTTPRequestHandler):
@@ -101,19 +102,19 @@ def _examine(folder: Path, *argv: str, **environment: str) -> Result:
     return Result(main(["doctor", *places, *argv], desk), out.getvalue(), err.getvalue())
 
 
-def _install(folder: Path, *, metrics: str, receiver: str = "console") -> None:
-    (folder / "engine.yaml").write_text(CONFIG.format(metrics=metrics, receiver=receiver))
+def _install(folder: Path, *, metrics: str, receiver: str = "console", approvals: str = "") -> None:
+    (folder / "engine.yaml").write_text(CONFIG.format(metrics=metrics, receiver=receiver) + approvals)
     (folder / "degrade.yaml").write_text(RUNBOOK)
 
 
 def test_doctor_finds_everything_in_order(tmp_path: Path, server: str) -> None:
     """Adapters are built, the signal is read, strangers are refused and our token is not."""
-    _install(tmp_path, metrics=f"{server}/metrics")
+    _install(tmp_path, metrics=f"{server}/metrics", approvals=APPROVALS)
     (tmp_path / "state" / "serve").mkdir(parents=True)
     beat = Heartbeat(at=datetime.now(UTC), pid=1, owner="w")
     write_heartbeat(tmp_path / "state" / "serve" / "worker.json", beat)
 
-    result = _examine(tmp_path, "--server", server, HOOK_SECRET=SECRET, RUNBOOK_TOKEN=SECRET)
+    result = _examine(tmp_path, "--server", server, HOOK_SECRET=SECRET, RUNBOOK_TOKEN=SECRET, LINK_KEY="k" * 32)
 
     assert (0, "") == (result.code, result.err)
     healthy = [row.split()[0] for row in result.out.splitlines()[:-1]]
@@ -125,6 +126,7 @@ def test_doctor_finds_everything_in_order(tmp_path: Path, server: str) -> None:
         "adapter flags",
         "receiver chat",
         "tokens",
+        "approval links",
         "journal",
         "kill switch",
         "worker",
@@ -211,3 +213,54 @@ def test_doctor_asks_the_runner_what_keeps_it(tmp_path: Path, server: str, monke
     assert 1 == result.code
     assert "broken" == found["health"]
     assert "says that it is not ready: the worker does not go round; no runbook is loaded" == found["says"]
+
+
+@pytest.mark.parametrize(
+    ("approvals", "runbook", "environment", "health", "says"),
+    [
+        pytest.param(
+            "",
+            RUNBOOK,
+            {},
+            "warning",
+            "none are made, with 1 runbook that may ask for approval (degrade-checkout)",
+            id="a runbook may ask, and nobody can answer over a link",
+        ),
+        pytest.param("", RUNBOOK.replace("strategy:", "mode: observe\nstrategy:"), {}, "", "", id="nobody asks"),
+        pytest.param(
+            APPROVALS,
+            RUNBOOK,
+            {"LINK_KEY": "k" * 32},
+            "ok",
+            "questions are answered at https://runbooks.example/approvals",
+            id="links are made",
+        ),
+        pytest.param(
+            APPROVALS,
+            RUNBOOK,
+            {},
+            "broken",
+            "the secret {env: LINK_KEY} is not set (export LINK_KEY before starting)",
+            id="the key is not there",
+        ),
+        pytest.param(
+            APPROVALS,
+            RUNBOOK,
+            {"LINK_KEY": "short"},
+            "broken",
+            "the key that signs approval links is shorter than 32 characters (make one with: openssl rand -hex 32)",
+            id="the key can be guessed",
+        ),
+    ],
+)
+def test_doctor_says_whether_questions_carry_a_link(
+    tmp_path: Path, server: str, approvals: str, runbook: str, environment: dict[str, str], health: str, says: str
+) -> None:
+    """Found out now, and not by whoever is asked at night."""
+    _install(tmp_path, metrics=f"{server}/metrics", approvals=approvals)
+    (tmp_path / "degrade.yaml").write_text(runbook)
+
+    result = _examine(tmp_path, "--server", server, "--format", "json", HOOK_SECRET=SECRET, **environment)
+
+    found = [check for check in result.record["checks"] if check["name"] == "approval links"]
+    assert ([(health, says)] if health else []) == [(check["health"], check["says"]) for check in found]

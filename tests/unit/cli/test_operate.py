@@ -79,6 +79,28 @@ def test_deny_ends_the_run_without_the_change(asking: Sitting) -> None:
     assert 4 == asking.rig.replicas()
 
 
+def test_deny_of_another_plan_is_refused(asking: Sitting) -> None:
+    """What was read is not what is asked for now, so a no to it is no answer to this."""
+    result = asking.run("deny", _identity(asking), "--plan", "deadbeef")
+
+    assert (1, "") == (result.code, result.out)
+    assert f"runbook: the plan is {_plan(asking)} now, not deadbeef: look at it again\n" == result.err
+
+
+def test_deny_of_exactly_one_plan_says_which(asking: Sitting) -> None:
+    """And is bound to it, whatever is asked by the time it is heard."""
+    plan = _plan(asking)
+
+    result = asking.run("deny", _identity(asking), "--plan", plan)
+    asking.rig.run(MINUTE)
+
+    assert 0 == result.code
+    assert f"denied by ann: exactly plan {plan}, it ends without this change\n" in result.out
+    (signal,) = [each for each in asking.rig.journal.signals(asking.rig.execution().id, 0) if each.kind == "denied"]
+    assert signal.plan_hash.startswith(plan)
+    assert "cancelled" == asking.rig.execution().status
+
+
 @pytest.mark.parametrize(
     ("command", "how", "flag", "status"),
     [
@@ -184,7 +206,10 @@ def test_an_id_that_begins_several_is_refused(tmp_path: Path) -> None:
 )
 def test_a_person_hears_what_will_happen(asking: Sitting, command: str, said: str, how: str, ours: str) -> None:
     """Nothing of it is done yet."""
-    assert asking.run(command, _identity(asking), how).out.endswith(f"  {said}: {ours}\n")
+    kept = "; no other run changes it until 13:03:00 UTC, or runbook release"
+    ending = kept if (command, how) == ("takeover", "--keep") else ""
+
+    assert asking.run(command, _identity(asking), how).out.endswith(f"  {said}: {ours}{ending}\n")
 
 
 @pytest.mark.parametrize(

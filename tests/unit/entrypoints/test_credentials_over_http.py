@@ -19,6 +19,7 @@ from runbook_engine.entrypoints.server import create_app
 from runbook_engine.entrypoints.settings import Settings
 from runbook_engine.errors import Overloaded
 from runbook_engine.model.incident import Intake
+from runbook_engine.model.observation import ChangeEvent
 from runbook_engine.model.target import Target
 from runbook_engine.testing.memory_journal import MemoryJournal
 from runbook_engine.testing.simulated_world import SimulatedWorld
@@ -51,6 +52,12 @@ class BusyJournal(MemoryJournal):
         if self.busy:
             raise Overloaded("busy")
         super().record(intake)
+
+    def record_change(self, target: Target, event: ChangeEvent) -> None:
+        """Keep a change, or say that there is no time."""
+        if self.busy:
+            raise Overloaded("busy")
+        super().record_change(target, event)
 
 
 @dataclass

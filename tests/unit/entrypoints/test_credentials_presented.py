@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -207,7 +208,8 @@ def test_a_delivery_that_was_not_kept_may_come_again(keyring: Keyring) -> None:
     headers = Headers.of(timed())
     bearer = keyring.sender(headers, "timed", BODY, NOW)
 
-    keyring.forget(bearer)
+    with suppress(Overloaded), keyring.counting_once(bearer):
+        raise Overloaded("no room")
 
     assert "timed" == keyring.sender(headers, "timed", BODY, NOW).name
 
@@ -233,6 +235,19 @@ def test_a_full_memory_lets_nothing_in_until_something_is_forgotten() -> None:
 
     assert "2 signatures are remembered, and none is old enough to be forgotten" == str(caught.value)
     assert seen.first("c", now=NOW + timedelta(minutes=11), keep=keep)
+
+
+def test_a_full_memory_forgets_of_a_day_what_is_too_old_to_start_anything() -> None:
+    """A sender that signs no time and says much must not be shut out until tomorrow."""
+    seen, day = RecentSignatures(most=2), timedelta(hours=24)
+    for mark, minutes in (("a", 0), ("b", 10)):
+        assert seen.first(mark, now=NOW + timedelta(minutes=minutes), keep=day)
+
+    with pytest.raises(Overloaded):
+        seen.first("c", now=NOW + timedelta(minutes=15), keep=day)
+
+    later = NOW + timedelta(minutes=16)
+    assert [True, False, False] == [seen.first(mark, now=later, keep=day) for mark in ("c", "b", "c")]
 
 
 def test_only_a_signature_needs_the_body(keyring: Keyring) -> None:

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from runbook_engine.entrypoints.links import ApprovalLinks, Invitation, LinkingNotifier, approval_links
-from runbook_engine.entrypoints.settings import InvalidSettings
-from runbook_engine.errors import NoAdapter, Unauthenticated
+from runbook_engine.entrypoints.links import ApprovalLinks, Invitation, LinkingNotifier, approval_links, links_of
+from runbook_engine.entrypoints.settings import InvalidSettings, Settings
+from runbook_engine.errors import NoAdapter, Permanent, Retryable, Unauthenticated
+from runbook_engine.model.configuration import Approvals, Configuration, SecretReference
 from runbook_engine.model.observation import Message
 
 KEY = "k" * 32
@@ -29,9 +30,10 @@ class Told:
     def __init__(self) -> None:
         self.messages: list[tuple[str, Message]] = []
 
-    def send(self, receiver: str, message: Message) -> None:
+    def send(self, receiver: str, message: Message) -> str:
         """Keep one message."""
         self.messages.append((receiver, message))
+        return f"{receiver}/{message.id}"
 
 
 def test_a_link_says_what_it_was_made_of() -> None:
@@ -43,7 +45,15 @@ def test_a_link_says_what_it_was_made_of() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("for", "somebody"), ("hash", "4b1dcaff"), ("until", "1795318201"), ("sig", "0" * 64), ("sig", "ä")],
+    [
+        ("for", "somebody"),
+        ("hash", "4b1dcaff"),
+        ("until", "1795318201"),
+        ("sig", "0" * 64),
+        ("sig", "ä"),
+        ("sig", "\ud800"),
+        ("hash", "\ud800"),
+    ],
 )
 def test_a_link_that_was_changed_is_refused(field: str, value: str) -> None:
     """Whatever is changed in a link, it is not valid any more."""
@@ -101,13 +111,39 @@ def test_only_a_question_gets_a_link() -> None:
         until=UNTIL + timedelta(microseconds=5), links={"dashboard": "https://d.example"},
     )  # fmt: skip
 
-    notifier.send("team-chat", plain)
-    notifier.send("team-chat", asking)
+    references = [notifier.send("team-chat", plain), notifier.send("team-chat", asking)]
 
     (_, first), (_, second) = told.messages
+    assert references == ["team-chat/1", "team-chat/2"]
     assert first == plain
     assert second.links["dashboard"] == "https://d.example"
     assert LINKS.read("exec-1", query_of(second.links["approve"])) == INVITATION
+
+
+@pytest.mark.parametrize(
+    "failure", [Permanent("refused: {}"), Retryable("refused: {}", after=timedelta(seconds=7))], ids=["never", "later"]
+)
+def test_a_service_that_repeats_what_it_was_told_does_not_put_the_link_on_record(
+    failure: Permanent | Retryable,
+) -> None:
+    """The reason is kept in the audit trail, which people read who may not answer; all else of it stays."""
+
+    class Echo:
+        def send(self, receiver: str, message: Message) -> str:
+            """Refuse in the words of the request."""
+            says = str(failure).format(message.links["approve"])
+            raise Retryable(says, failure.after) if isinstance(failure, Retryable) else Permanent(says)
+
+    asking = Message(
+        id="2", event="approval", title="", text="", at=UNTIL, execution_id="exec-1", asks="4b1dcafe", until=UNTIL
+    )
+
+    with pytest.raises(type(failure)) as refusal:
+        LinkingNotifier(Echo(), lambda: LINKS).send("team-chat", asking)
+
+    link = LINKS.url(INVITATION)
+    assert f"refused: {link.partition('sig=')[0]}sig=..." == str(refusal.value)
+    assert getattr(failure, "after", None) == getattr(refusal.value, "after", None)
 
 
 def test_a_question_is_asked_even_when_no_link_can_be_made() -> None:
@@ -151,3 +187,68 @@ def test_links_that_anybody_could_make_or_read_are_not_made(base: str, key: str,
 def test_the_key_is_never_shown() -> None:
     """What prints the maker of links does not print its key."""
     assert KEY not in repr(ApprovalLinks("https://h", KEY.encode()))
+
+
+# --- what engine.yaml sets up --------------------------------------------------------------------------------------
+
+
+def chosen(url: str) -> Configuration:
+    """A configuration whose links begin with this address."""
+    return Configuration(approvals=Approvals(url=url, key=SecretReference(env="LINK_KEY")))
+
+
+def test_no_links_are_made_where_none_are_set_up() -> None:
+    """Absent is the safe answer."""
+    assert links_of(Configuration(), Settings()) is None
+
+
+@pytest.mark.parametrize(
+    "url", ["https://h.example/approvals/", "http://127.0.0.1:8930/approvals", "http://localhost/a", "http://[::1]:1/a"]
+)
+def test_links_are_made_of_the_address_and_the_key_as_it_is_then(url: str) -> None:
+    """Over TLS, or where only this machine can listen."""
+    links = links_of(chosen(url), Settings(environment={"LINK_KEY": KEY}))
+
+    assert links is not None
+    assert links().url(INVITATION).startswith(f"{url.rstrip('/')}/exec-1?for=team-chat&hash=4b1dcafe&until=")
+
+
+@pytest.mark.parametrize(
+    ("url", "environment", "error", "says"),
+    [
+        (
+            "http://h.example/a",
+            {"LINK_KEY": KEY},
+            InvalidSettings,
+            "the address of the approval pages is not one: http://h.example/a (write https://host/path)",
+        ),
+        (
+            "https://h.example/a",
+            {},
+            NoAdapter,
+            "the secret {env: LINK_KEY} is not set (export LINK_KEY before starting)",
+        ),
+        (
+            "https://h.example/a",
+            {"LINK_KEY": "short"},
+            InvalidSettings,
+            "the key that signs approval links is shorter than 32 characters (make one with: openssl rand -hex 32)",
+        ),
+    ],
+)
+def test_links_that_cannot_be_made_say_why(
+    url: str, environment: dict[str, str], error: type[Exception], says: str
+) -> None:
+    """When one is wanted, and at the start of a runner."""
+    links = links_of(chosen(url), Settings(environment=environment))
+
+    assert links is not None
+    with pytest.raises(error) as refusal:
+        links()
+    assert says == str(refusal.value)
+
+
+def test_a_host_on_the_internet_makes_no_links_without_tls() -> None:
+    """Loopback is another machine there."""
+    with pytest.raises(InvalidSettings):
+        approval_links("http://127.0.0.1/approvals", KEY)

@@ -231,7 +231,7 @@ def test_alerts_of_which_nobody_speaks_expire(bundle: Bundle) -> None:
     engine = simulated_engine(bundle, simulated)
     [execution_id] = post(engine, webhook())
     run_until_idle(engine, [execution_id], clock=simulated.clock, owner="w0")
-    simulated.push(bundle.configuration.correlation.expire_after + timedelta(minutes=1))
+    simulated.push(bundle.configuration.correlation.expire_after * 1.1)
 
     with working(engine):
         wait_until(

@@ -66,6 +66,27 @@ def test_schema_refuses_when_a_mistake_can_be_expressed(name: str, validator: js
     assert any(not validator.is_valid(document) for document in documents)
 
 
+@pytest.mark.parametrize(
+    ("runbook", "right"),
+    [
+        pytest.param({"uses": "lib/part.yaml", "guardrails": {"deadline": "30m"}}, True, id="with a part"),
+        pytest.param({"uses": "lib/part.yaml", "strategy": "escalate"}, True, id="with a part that verifies"),
+        pytest.param(
+            {"guardrails": {"deadline": "30m"}, "steps": [{"name": "a", "action": "restart"}]}, False, id="alone"
+        ),
+        pytest.param({"with": {"upTo": 3}}, False, id="with values for no part"),
+    ],
+)
+def test_schema_lets_a_part_hold_what_must_be_there(
+    runbook: dict[str, Any], right: bool, validator: jsonschema.Draft202012Validator
+) -> None:
+    """What a runbook must have may stand in the part that it uses, and nowhere else."""
+    head = {"apiVersion": "runbook-engine/v1", "kind": "Runbook", "metadata": {"name": "a", "owner": "b"}}
+    document = {**head, "matchers": ["alertname = A"], "target": "none", **runbook}
+
+    assert right == validator.is_valid(document)
+
+
 def test_schema_points_at_the_parameter_when_an_action_does_not_have_it(
     validator: jsonschema.Draft202012Validator,
 ) -> None:

@@ -20,6 +20,7 @@ from runbook_engine.machine.events import (
     Delivered,
     Event,
     Finished,
+    GivenBack,
     Lapsed,
     Merged,
     Observed,
@@ -205,13 +206,15 @@ CASES: list[tuple[str, Event, str]] = [
         "handed over: a ticket was made",
     ),
     ("nothing left to undo", Closed(at=START), "quota exceeded"),
+    ("kept long enough", GivenBack(at=START), "the time for which ann kept its targets is over"),
+    ("let go", signalled("released", by="ann", reason="calm again"), "ann let changes go (calm again)"),
 ]
 
 
 @pytest.mark.parametrize(("event", "says"), [pytest.param(event, says, id=name) for name, event, says in CASES])
 def test_an_event_is_narrated(event: Event, says: str) -> None:
     """Pinned whole, as users read them."""
-    told = replace(TOLD, unwind=Unwind(scope="all", status="failed", reason="quota exceeded"))
+    told = replace(TOLD, unwind=Unwind(scope="all", status="failed", reason="quota exceeded"), kept_by="ann")
 
     assert says == narrate(told, event)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from runbook_engine.machine.events import Applied, Asked, Delivered, Finished, Paged, Undelivered
-from runbook_engine.machine.notices import LONGEST_DELAY, MOST_ATTEMPTS, announce
+from runbook_engine.machine.notices import LONGEST_DELAY, MOST_ATTEMPTS, announce, overtaken
 from runbook_engine.model.execution import ApprovalRequest, Execution
 from runbook_engine.model.plan import Outcome, PlannedStep
 from runbook_engine.model.runbook import EventName, NotifyRule
@@ -82,7 +83,8 @@ def test_a_run_tells_its_story() -> None:
     )
 
     assert [("chat", "started"), ("oncall", "notFixed"), ("chat", "ended")] == told(execution)
-    assert "failed: shed-optional-features failed: denied" == execution.outbox[-1].text
+    demoted = "its runbook is demoted to approve until a commit changes it"
+    assert f"failed: shed-optional-features failed: denied; {demoted}" == execution.outbox[-1].text
 
 
 def test_a_rehearsal_tells_nobody() -> None:
@@ -137,7 +139,27 @@ def test_a_notice_is_tried_again_later_and_later_and_then_told_to_the_owner() ->
     assert [5, 10, 20, 40, 80, 160, 300, 0] == [delay.total_seconds() for delay in delays]
     assert max(delays) == LONGEST_DELAY
     assert [("owner", "notFixed")] == told(execution)
-    assert "failed: denied (oncall could not be told: refused)" == execution.outbox[0].text
+    demoted = "its runbook is demoted to approve until a commit changes it"
+    assert f"failed: denied; {demoted} (oncall could not be told: refused)" == execution.outbox[0].text
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        pytest.param(None, 5, id="nothing is asked for"),
+        pytest.param(timedelta(seconds=90), 90, id="a longer wait"),
+        pytest.param(timedelta(seconds=1), 5, id="a shorter one than ours"),
+        pytest.param(timedelta(days=9), 900, id="one that nobody would live to see"),
+    ],
+)
+def test_a_receiver_that_asks_for_a_rest_is_given_it(asked: timedelta | None, expected: int) -> None:
+    """Asking earlier uses up the attempts, and what is given up is a page that nobody hears."""
+    execution = announce(opened(), runbook(notify=(CHAT,)), "started", START, "text")
+    lost = Undelivered(notice_id=execution.outbox[0].id, reason="HTTP 429", after=asked, at=START)
+
+    execution = after(execution, runbook(notify=(CHAT,)), lost)
+
+    assert START + timedelta(seconds=expected) == execution.outbox[0].not_before
 
 
 @pytest.mark.parametrize(
@@ -170,3 +192,55 @@ def test_a_person_who_takes_over_hears_of_the_end() -> None:
 
     assert [("chat", "ended")] == told(execution)
     assert "handed over: taken over by ann (mine), keeping what was changed" == execution.outbox[0].text
+
+
+# --- what a receiver calls what it was told ------------------------------------------------------------------------
+
+
+def test_reference_of_a_receiver_is_kept_until_there_is_a_newer_one() -> None:
+    """So that the next message can take the place of the last one; a receiver without any changes nothing."""
+    book = runbook(notify=(CHAT, replace(CHAT, receiver="wall")))
+    execution = announce(announce(opened(), book, "started", START, "text"), book, "changed", START, "text")
+    chat, wall, later, _ = execution.outbox
+
+    execution = after(
+        execution,
+        book,
+        Delivered(notice_id=chat.id, reference="C1:1", at=START),
+        Delivered(notice_id=wall.id, at=START),
+        Delivered(notice_id=later.id, reference="C1:2", at=START),
+        Delivered(notice_id="gone", reference="C9:9", at=START),
+    )
+
+    assert (("chat", "C1:2"),) == execution.told
+
+
+@pytest.mark.parametrize(
+    ("told_first", "expected"),
+    [
+        pytest.param((), False, id="nothing else was told"),
+        pytest.param((0,), False, id="an earlier one was told"),
+        pytest.param((3,), False, id="a later one was told to somebody else"),
+        pytest.param((4,), True, id="a later one was told to it"),
+    ],
+)
+def test_notice_is_overtaken_by_a_later_one_to_the_same_receiver(told_first: tuple[int, ...], expected: bool) -> None:
+    """Then it must not be shown as the newest."""
+    book = runbook(notify=(CHAT, replace(CHAT, receiver="wall")))
+    execution = opened()
+    for event in ("started", "changed", "ended"):
+        execution = announce(execution, book, event, START, "text")
+    notices = execution.outbox
+    assert ["chat", "wall"] * 3 == [notice.receiver for notice in notices]
+
+    execution = after(execution, book, *[Delivered(notice_id=notices[index].id, at=START) for index in told_first])
+
+    assert expected == overtaken(execution, notices[2])
+
+
+def test_execution_of_a_release_without_references_is_read() -> None:
+    """A run that was under way while the engine was replaced goes on."""
+    stored = msgspec.to_builtins(opened())
+    del stored["told"]
+
+    assert opened() == msgspec.convert(stored, Execution)

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -68,6 +69,13 @@ def test_what_is_malformed_raises_what_msgspec_raises() -> None:
     """Callers turn it into a sentence of their own."""
     with pytest.raises(msgspec.ValidationError):
         from_json(b'{"x": "a"}', Point)
+
+
+@pytest.mark.parametrize("content", [b"\x81\xa1x\xa1\xff", "text", None], ids=["no text", "a text", "nothing"])
+def test_damaged_bytes_raise_what_msgspec_raises(content: Any) -> None:
+    """A file may hold anything: whoever reads it catches one kind of error."""
+    with pytest.raises(msgspec.DecodeError):
+        from_msgpack(content, dict[str, str])
 
 
 def test_the_first_use_in_eight_threads_leaves_the_process_alive() -> None:

@@ -195,7 +195,8 @@ def test_a_failed_test_shows_what_was_expected_and_what_happened() -> None:
     )
     record = record_results([good, bad])
     assert (1, 1) == (record["passed"], record["failed"])
-    assert {"file", "name", "ok", "reason"} == set(record["tests"][0])
+    assert {"file", "name", "ok", "reason", "timeline"} == set(record["tests"][0])
+    assert ["09:00:00  opened"] == record["tests"][1]["timeline"]
 
 
 def test_a_check_up_puts_the_remedy_below_what_is_broken() -> None:

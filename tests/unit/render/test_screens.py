@@ -185,6 +185,7 @@ def test_an_incident_tells_arrivals_and_runs_in_one_timeline() -> None:
     rig = _fixed()
     rig.resolve(service="checkout")
     rig.drive()
+    rig.simulated.push(5 * MINUTE)
     report = rig.engine.incident_report(rig.execution().incident_id)
 
     shown = plain(render_incident(report, rig.now))
@@ -341,4 +342,5 @@ def test_the_first_screen_as_a_record() -> None:
 
     assert [rig.execution().id] == [each["id"] for each in record["needs_you"]]
     keys = {"needs_you", "unmatched", "running", "held", "recent", "paused_until", "overdue", "problems"}
+    keys |= {"expired", "storm"}
     assert keys == set(record)

@@ -327,7 +327,10 @@ def test_timeline_stands_beside_the_expectation_when_it_fails(tmp_path: Path) ->
     assert lines[0] == f"FAILED  {tmp_path / 'errors.test.yaml'}: it"
     assert lines[1].startswith("  at 1s: status: expected failed, it is waiting")
     assert lines[2] == "        0s  alert fires: CheckoutErrors (severity=critical)"
-    assert lines[-1].startswith("        1s  EXPECTED  status: expected failed, it is waiting")
+    assert lines[-2:] == [
+        "        1s  > expected  status: failed",
+        "        1s  > was       status: waiting",
+    ]
     assert any('shed: is about to change /checkout/degraded_mode value "false" -> "true"' in line for line in lines)
 
 

@@ -112,6 +112,20 @@ def test_edit_changes_the_world_when_it_happens() -> None:
     assert {(event.who, event.ours) for event in events} == {("bob", False)}
 
 
+def test_entries_of_a_config_map_change_when_others_edit_it() -> None:
+    """One is set, one removed, and it is known who did it."""
+    simulated = staged({"configMaps": {"apps/flags": {"degraded": "false", "old": "1", "kept": "2"}}})
+    flags = Target("configmap", "local", "apps", "flags")
+    entries = {"degraded": "true", "old": None}
+
+    edit(simulated, EditDocument.model_validate({"at": "1m", "who": "bob", "configMaps": {"apps/flags": entries}}))
+
+    assert {"degraded": "true", "kept": "2"} == simulated.settings.state(flags).entries
+    start = simulated.clock.now() - timedelta(minutes=1)
+    told = {(event.who, event.what) for event in simulated.world.changes.changes(flags, start)}
+    assert {("bob", "degraded set to 'true'"), ("bob", "old removed")} == told
+
+
 def test_workload_is_refused_when_the_world_has_none_of_that_name() -> None:
     """A misspelled workload is a mistake of the test."""
     with pytest.raises(ValueError, match=r"no deployment 'apps/chekout' in this test's world \(add it under"):

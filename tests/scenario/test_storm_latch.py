@@ -1,0 +1,230 @@
+"""The storm latch: too many targets at once hold every change, page somebody once, and go on being recorded."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from runbook_engine.errors import Conflict
+from runbook_engine.model.guardrail import Guardrails
+from runbook_engine.model.runbook import Compensate, Input, ModeRule, NotifyRule, Runbook, Step
+from runbook_engine.model.storm import StormRule
+from runbook_engine.model.target import TargetTemplate
+from runbook_engine.ports import Journal
+from runbook_engine.testing.memory_journal import MemoryJournal
+from tests.contention.crowd import engine_over, open_journal, storm
+from tests.contention.tally import Tally
+from tests.scenario.rig import MINUTE, Rig, configuration, runbook
+
+FIVE = StormRule(max_targets=5, receiver="oncall")
+SAID = "storm: more than 5 targets within 5m; changes go on after 15m without another, or by `runbook release`"
+PAGE = (
+    "STORM: runs were opened for more than 5 targets within 5m. No run changes anything more, what alerts say is "
+    "recorded. Changes go on after 15m without another one, or when somebody says: runbook release --reason TEXT"
+)
+
+
+def flags(**changes: object) -> Runbook:
+    """Return a runbook that sets the parameter which its alert names, and undoes that at the end."""
+    return runbook(
+        inputs=(Input(name="flag", path=("alert", "labels", "flag")),),
+        target=TargetTemplate(kind="parameter", name="{{ inputs.flag }}"),
+        strategy="sequence",
+        verify=(),
+        steps=(
+            Step(
+                name="set",
+                action="degrade",
+                arguments={"parameter": "{{ inputs.flag }}", "value": "true"},
+                compensate=Compensate(when="resolved", hold_for=timedelta(0)),
+            ),
+        ),
+        notify=(NotifyRule(receiver="chat", events=("started", "ended")),),
+        **changes,
+    )
+
+
+def rig(number: int, **changes: object) -> Rig:
+    """Return a rig with so many parameters, and a latch that takes five."""
+    made = Rig(flags(**changes), settings=configuration(storm=FIVE))
+    for index in range(number):
+        made.simulated.set_parameter(f"/checkout/{index}", "false")
+    return made
+
+
+def changed(made: Rig, number: int) -> int:
+    """Return how many parameters were set."""
+    return sum(made.simulated.value_of(f"/checkout/{index}") == "true" for index in range(number))
+
+
+def pages(made: Rig) -> list[str]:
+    """Return what was said of storms, with who heard it."""
+    kept = made.simulated.inbox.messages
+    return [f"{each.receiver}: {each.message.text}" for each in kept if each.message.event == "storm"]
+
+
+def test_only_the_first_wave_is_changed_when_three_hundred_targets_fail_one_after_the_other() -> None:
+    """Every alert is recorded, every run says what it waits for, and one page is sent."""
+    made = rig(300)
+
+    for index in range(300):
+        made.fire(flag=f"/checkout/{index}", service=f"s{index}")
+        made.drive()
+        made.simulated.push(timedelta(milliseconds=100))
+
+    assert 5 == changed(made, 300)
+    assert 300 == len(made.journal.incidents(limit=1000))
+    executions = made.journal.executions(limit=1000)
+    assert {SAID} == {each.waiting_for for each in executions if not each.ended and not each.changed}
+    assert [f"oncall: {PAGE}"] == pages(made)
+
+
+def test_nothing_is_changed_when_three_hundred_targets_fail_in_one_delivery() -> None:
+    """The delivery that trips the latch opens its runs in the same transaction, so none of them is ahead of it."""
+    made = rig(300)
+    labels = [
+        {"alertname": "CheckoutHighErrorRate", "severity": "critical", "flag": f"/checkout/{i}"} for i in range(300)
+    ]
+
+    made.post(*({"status": "firing", "labels": each, "startsAt": made.now.isoformat()} for each in labels))
+    made.drive()
+
+    assert 0 == changed(made, 300)
+    assert 300 == len(made.journal.executions(limit=1000))
+    assert [f"oncall: {PAGE}"] == pages(made)
+
+
+def six(made: Rig) -> None:
+    """Let six targets fail, one more than the latch takes, before anything is driven."""
+    for index in range(6):
+        made.fire(flag=f"/checkout/{index}", service=f"s{index}")
+    made.drive()
+
+
+def test_held_changes_go_on_when_it_is_calm() -> None:
+    """Fifteen minutes after the newest opening, within the deadline of each run."""
+    made = rig(7)
+    six(made)
+    made.run(10 * MINUTE, step=MINUTE)
+    made.fire(flag="/checkout/6", service="s6")
+    made.run(14 * MINUTE, step=MINUTE)
+    assert 0 == changed(made, 7)
+
+    made.run(MINUTE + timedelta(seconds=1))
+
+    assert 7 == changed(made, 7)
+    assert [f"oncall: {PAGE}"] == pages(made)
+
+
+def test_held_changes_go_on_at_once_when_a_person_releases_them() -> None:
+    """It is kept who did and why, also in the trail of each run that waited."""
+    made = rig(6)
+    six(made)
+    made.simulated.push(MINUTE)
+
+    assert 6 == made.engine.release_storm(by="ann", now=made.now, reason="one rack")
+    made.drive()
+
+    assert 6 == changed(made, 6)
+    latch = made.journal.latch()
+    assert (None, "ann", "one rack") == (latch.held_since, latch.released_by, latch.released_because)
+    assert "ann let changes go (one rack)" in made.says(0)
+
+
+def test_release_is_refused_when_no_storm_is_held() -> None:
+    """Nothing is recorded that was not so."""
+    made = rig(1)
+
+    with pytest.raises(Conflict) as caught:
+        made.engine.release_storm(by="ann", now=made.now)
+
+    assert "no storm is held, so there is nothing to release" == str(caught.value)
+    assert 0 == made.journal.latch().version
+
+
+def test_run_is_blocked_at_once_when_the_storm_outlasts_its_deadline() -> None:
+    """It waits only for what can come in time, and blocked is never silent."""
+    made = rig(6, guardrails=Guardrails(cooldown=MINUTE, deadline=10 * MINUTE))
+
+    six(made)
+
+    assert {("blocked", SAID)} == {(each.status, each.reason) for each in made.journal.executions(limit=10)}
+    assert 0 == changed(made, 6)
+
+
+def test_undo_of_our_own_change_goes_on_in_a_storm() -> None:
+    """Putting back what we changed is no new change."""
+    made = rig(7)
+    made.fire(flag="/checkout/6", service="s6")
+    made.drive()
+    assert 1 == changed(made, 7)
+    six(made)
+
+    made.resolve(flag="/checkout/6", service="s6")
+    made.run(MINUTE)
+
+    assert "false" == made.simulated.value_of("/checkout/6")
+    assert 0 == changed(made, 6)
+
+
+def test_what_only_observes_is_not_counted() -> None:
+    """It touches nothing."""
+    made = rig(6, mode=(ModeRule(mode="observe"),))
+
+    six(made)
+
+    assert 0 == made.journal.latch().version
+    assert [] == pages(made)
+
+
+def test_the_owner_is_paged_when_no_receiver_is_named_for_storms() -> None:
+    """Somebody always is."""
+    made = Rig(flags(), settings=configuration(storm=StormRule(max_targets=5)))
+    for index in range(6):
+        made.simulated.set_parameter(f"/checkout/{index}", "false")
+
+    six(made)
+
+    assert [f"chat: {PAGE}"] == pages(made)
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_never_more_than_the_first_wave_is_changed_when_eight_threads_take_in_and_drive(
+    tmp_path: Path, kind: str
+) -> None:
+    """Each takes in its own targets and drives whatever is due at once: the transaction that opens one counts it."""
+    journal: Journal = MemoryJournal() if kind == "memory" else open_journal(tmp_path)
+    start, problems = threading.Barrier(8), list[BaseException]()
+
+    def work(number: int) -> None:
+        engine = engine_over(journal, tmp_path, storm_rule=StormRule(max_targets=7))
+        start.wait()
+        try:
+            for index in range(4):
+                request = storm(f"/victim/{number}-{index}")
+                engine.ingest(request)
+                for due in engine.due(request.received_at + timedelta(minutes=1)):
+                    engine.drive(due, f"thread-{number}", request.received_at, timedelta(minutes=5))
+        except BaseException as problem:  # noqa: BLE001 - the end of a thread: what went wrong is for the test to say
+            problems.append(problem)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    engine = engine_over(journal, tmp_path, storm_rule=StormRule(max_targets=7))
+    held = journal.latch()
+    assert held.held_since is not None
+    for _ in range(60):
+        for due in engine.due(held.held_since + timedelta(minutes=5)):
+            engine.drive(due, "after", held.held_since + timedelta(minutes=4), timedelta(minutes=5))
+
+    assert [] == problems
+    assert len(Tally(tmp_path / "tally").lines) <= 7
+    assert 32 == len(journal.executions(limit=100))
+    notices = [notice for each in journal.executions(limit=100) for notice in each.announced if "storm:" in notice]
+    assert ["storm:chat"] == notices
