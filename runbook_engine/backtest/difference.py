@@ -176,7 +176,7 @@ def _gathered(
         said = _said(line) if isinstance(line, RecordedAlert) else b""
         if said not in lines or not said:
             new = _parse(each, after, registry, scope)
-            old = new if read_alike else _parse(each, before, registry, scope)
+            old = new if read_alike else _as_before(each, before, registry, scope, new)
             rejected += len(new.rejected)
             pairs = [pair for pair in zip(old.alerts, new.alerts, strict=True) if _may_start(pair[1])]
             lines[said] = [likes.setdefault(_identity(pair[1]), _Like(*pair)) for pair in pairs]
@@ -192,15 +192,25 @@ def _parse(recorded: Recorded, configuration: Configuration, registry: Registry,
         raise InvalidHistory(f"{recorded.place}: {error}") from error
 
 
+def _as_before(recorded: Recorded, before: Configuration, registry: Registry, scope: str, new: Parsed) -> Parsed:
+    """Return a delivery as it was read before; as it is now where it held other alerts then, or could not be read."""
+    try:
+        old = parse_request(recorded.request(scope), before, registry)
+    except (InvalidAlert, UnknownSource):
+        return new
+    return old if len(old.alerts) == len(new.alerts) else new
+
+
 def _reading(configuration: Configuration) -> tuple[object, ...]:
     """Return what an installation says about the reading of deliveries."""
-    severities = {scope.name: scope.severities for scope in configuration.scopes}
-    return severities, configuration.drop_labels, configuration.limits
+    read_as = {scope.name: (scope.source, scope.severities, scope.mapping) for scope in configuration.scopes}
+    return read_as, configuration.drop_labels, configuration.limits
 
 
 def _may_start(alert: Alert) -> bool:
     """Whether an alert could start a runbook at all."""
-    return alert.kind == "alert" and alert.status == "firing" and not alert.begins_nothing
+    starts = alert.kind == "alert" and alert.status == "firing"
+    return starts and not alert.begins_nothing and not alert.told_late
 
 
 def _said(line: RecordedAlert) -> bytes:

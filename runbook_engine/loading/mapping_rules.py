@@ -17,10 +17,19 @@ def check_mappings(findings: Findings) -> None:
     content = as_map(findings.content)
     mappings = as_map(content.get("mappings"))
     used = {_check_scope(findings, ("scopes", name), as_map(scope), mappings) for name, scope in _scopes(content)}
-    for name in mappings:
+    for name, mapping in mappings.items():
+        _check_identity(findings, ("mappings", name, "identity"), as_map(mapping).get("identity"))
         if name not in used:
             hint = f"write {{source: {MAPPED}, mapping: {name}}} for its sender under scopes, or remove it"
             findings.warning(("mappings", name), "mapping-unused", f'no scope reads with the mapping "{name}"', hint)
+
+
+def _check_identity(findings: Findings, path: Path, identity: Any) -> None:
+    """Report an identity that nothing of an alert enters."""
+    parts = identity if isinstance(identity, list) else [identity]
+    if identity and all(isinstance(part, dict) and "value" in part for part in parts):
+        message = "every alert would be one and the same: its identity is read from nothing that it says"
+        findings.error(path, "mapping-identity", message, "write identity: /the/id of the sender, or leave it out")
 
 
 def _scopes(content: Any) -> list[tuple[str, Any]]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from runbook_engine.backtest.difference import compare
-from runbook_engine.backtest.history import Recorded, RecordedAlert
+from runbook_engine.backtest.history import Recorded, RecordedAlert, RecordedDelivery
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.configuration import Configuration, Scope
 from runbook_engine.model.guardrail import BudgetRule
 from runbook_engine.model.hindsight import Difference, PlanChange, RunbookDifference
+from runbook_engine.model.mapping import AlertMapping, Choice, Pointer
 from runbook_engine.model.matcher import Matcher
 from runbook_engine.model.runbook import Approval, Compensate, Input, ModeRule, Runbook, Step
 from runbook_engine.model.target import TargetTemplate
@@ -251,3 +253,23 @@ def test_an_alert_that_is_refused_on_both_sides_is_treated_the_same() -> None:
     found = against((old,), (new,))
 
     assert ((), ("checkout-high-error-rate",)) == (found.runbooks, found.without_effect)
+
+
+def test_a_mapping_that_finds_other_alerts_is_read_as_it_is_now() -> None:
+    """Alerts that only one of the two finds in a delivery cannot be compared; those of today count."""
+    body = msgspec.Raw(b'{"old": [{"n": "x"}], "new": [{"n": "%b"}, {"n": "Other"}]}' % ALERT.encode())
+    posted = [Recorded("history:1", RecordedDelivery(at=at(0), source="mapped", scope="feed", body=body))]
+
+    def reads(place: str) -> Configuration:
+        mapping = AlertMapping(
+            name="feed",
+            alerts=Pointer((place,)),
+            alert_name=Choice(places=(Pointer(("n",)),)),
+            status=Choice(otherwise="firing"),
+        )
+        return replace(configuration(), scopes=(Scope(name="feed", source="mapped", mapping=mapping),))
+
+    proposes = runbook(mode=(ModeRule(mode="propose"),))
+    found = against((runbook(),), (proposes,), before=reads("old"), after=reads("new"), history=posted)
+
+    assert {"mode": ("auto", "propose", 1)} == changes(found)
