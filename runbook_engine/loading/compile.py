@@ -80,7 +80,11 @@ def compile_runbook(document: RunbookDocument, findings: Findings) -> Runbook:
 
 
 def digest_of(runbook: Runbook) -> str:
-    """Return the hash of everything in a runbook that decides: not its summary, its links or where it is written."""
+    """Return the hash of everything in a runbook that decides: not its summary, its links or where it is written.
+
+    How its runs have ended is kept under it. So a field that came later counts only where somebody wrote it: an upgrade
+    must neither raise a runbook that was lowered nor let what it has earned be forgotten.
+    """
     deciding = msgspec.structs.replace(
         runbook,
         **{"digest": "", "summary": "", "links": {}, "file": "", "line": 0},
@@ -89,7 +93,12 @@ def digest_of(runbook: Runbook) -> str:
         steps=tuple(msgspec.structs.replace(step, line=0, file="") for step in runbook.steps),
         inputs=tuple(msgspec.structs.replace(entry, description="") for entry in runbook.inputs),
     )
-    return hashlib.sha256(msgspec.json.encode(deciding, order="deterministic")).hexdigest()
+    told = msgspec.json.decode(msgspec.json.encode(deciding, order="deterministic"))
+    came_later = [(told, "reviewed"), *((step, "file") for step in told["steps"])]
+    for fields, name in came_later:
+        if not fields[name]:
+            del fields[name]
+    return hashlib.sha256(msgspec.json.encode(told)).hexdigest()
 
 
 def compile_mode(rules: Iterable[ModeRuleDocument], findings: Findings, path: Path) -> tuple[ModeRule, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path as FilePath
 
@@ -21,8 +21,6 @@ from runbook_engine.loading.diagnostics import Source, did_you_mean, ordered
 from runbook_engine.loading.findings import Findings
 from runbook_engine.loading.library import Library
 from runbook_engine.loading.rules import Catalogue
-from runbook_engine.loading.set_analysis.analysis import analyse
-from runbook_engine.loading.set_analysis.subject import Subject
 from runbook_engine.loading.uses import expand
 from runbook_engine.loading.validate import Judged, judge_document, judge_findings
 from runbook_engine.loading.yaml_source import parse_yaml
@@ -36,6 +34,7 @@ from runbook_engine.model.runbook import Runbook
 from runbook_engine.model.worst_case import worst_case
 
 SUFFIXES = (".yaml", ".yml")
+JudgeSet = Callable[[Sequence[tuple[Runbook, Findings]], Catalogue, Configuration | None], None]
 
 
 class LoadedTest(msgspec.Struct, frozen=True):
@@ -70,11 +69,11 @@ def load_files(
     catalogue: Catalogue,
     config_path: FilePath | str | None = None,
     *,
-    as_a_set: bool = False,
+    judge_set: JudgeSet | None = None,
 ) -> Loaded:
     """Read everything under the paths. With a configuration at hand, names of teams and receivers are checked too.
 
-    As a set, the valid runbooks are also held against each other and against themselves: what lint is for.
+    `judge_set` holds the valid runbooks against each other and against themselves; only lint has any use for it.
     """
     files = _files([FilePath(path) for path in paths], FilePath(config_path) if config_path is not None else None)
     found: list[Diagnostic] = []
@@ -84,9 +83,8 @@ def load_files(
     found.extend(library.diagnostics)
     configuration, configured = _configuration(judged)
     compiled = tuple(_compile(judged, configuration if configured else None, catalogue))
-    if as_a_set:
-        subjects = [Subject(runbook, findings, catalogue) for runbook, findings in compiled]
-        analyse(subjects, configuration if configured else None)
+    if judge_set is not None:
+        judge_set(compiled, catalogue, configuration if configured else None)
     runbooks = tuple(runbook for runbook, _ in compiled)
     names = frozenset(runbook.name for runbook in runbooks)
     for entry in judged:

@@ -11,7 +11,7 @@ from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 
 ROOT = Path(__file__).parents[2]
-OURS = ("console", "files", "kubernetes", "pagerduty", "process", "prometheus", "scrape", "slack", "sqlite")
+OURS = ("console", "files", "http", "kubernetes", "pagerduty", "process", "prometheus", "scrape", "slack", "sqlite")
 OF_AWS = ("cloudwatch", "dynamodb", "eventbridge", "s3", "sns", "sqs", "ssm", "stepfunctions")
 ADAPTERS = {  # the adapter that engine.yaml names, and where it lives
     **{name: name for name in (*OURS, *OF_AWS)},

@@ -18,6 +18,7 @@ from runbook_engine.errors import InvalidRunbook
 from runbook_engine.loading.bundle import dump_bundle
 from runbook_engine.loading.files import Loaded, load_files
 from runbook_engine.loading.json_schema import document_schema
+from runbook_engine.loading.set_analysis.analysis import analyse
 from runbook_engine.model.duration import say_duration
 from runbook_engine.registry import Registry
 from runbook_engine.render.findings import record_lint, render_findings, render_lint_summary
@@ -49,7 +50,9 @@ def run(name: str, arguments: Namespace, desk: Desk) -> int:
 
 def _lint(arguments: Namespace, desk: Desk) -> int:
     refuse_special(*arguments.paths, *filter(None, [arguments.config]))
-    loaded = load_files(arguments.paths, Registry(), arguments.config or _config_above(arguments.paths), as_a_set=True)
+    loaded = load_files(
+        arguments.paths, Registry(), arguments.config or _config_above(arguments.paths), judge_set=analyse
+    )
     if not _found(loaded.files, arguments.paths):
         raise UsageError(f"no YAML file under {', '.join(arguments.paths)}: name a folder with runbooks, or a file")
     if arguments.format == "json":

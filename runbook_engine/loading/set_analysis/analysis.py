@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+from runbook_engine.loading.findings import Findings
+from runbook_engine.loading.rules import Catalogue
 from runbook_engine.loading.set_analysis.approvals import report_approvals
 from runbook_engine.loading.set_analysis.budgets import report_budgets
 from runbook_engine.loading.set_analysis.contradictions import report_contradictions
@@ -25,10 +27,14 @@ from runbook_engine.loading.set_analysis.subject import Subject
 from runbook_engine.loading.set_analysis.timing import report_timing
 from runbook_engine.loading.set_analysis.widening import report_widening
 from runbook_engine.model.configuration import Configuration
+from runbook_engine.model.runbook import Runbook
 
 
-def analyse(subjects: Sequence[Subject], configuration: Configuration | None) -> None:
+def analyse(
+    compiled: Sequence[tuple[Runbook, Findings]], catalogue: Catalogue, configuration: Configuration | None
+) -> None:
     """Report every defect of the runbooks, and of what they are together, to the findings of their files."""
+    subjects = [Subject(runbook, findings, catalogue) for runbook, findings in compiled]
     conjunctions = {subject.runbook.name: Conjunction(subject.runbook.matchers) for subject in subjects}
     for subject in subjects:
         report_never_matching(subject, conjunctions[subject.runbook.name])

@@ -153,6 +153,7 @@ steps: [{name: tell, action: notify, with: {receiver: chat, text: hello}}]
         pytest.param("text: hello", "text: bye", False, id="an argument"),
         pytest.param("target: none", "target: none\nmode: auto", False, id="a mode"),
         pytest.param("owner: team", "owner: other", False, id="an owner"),
+        pytest.param("owner: team}", 'owner: team, reviewed: "ann: mended"}', False, id="a word of who looked at it"),
     ],
 )
 def test_digest_changes_when_and_only_when_something_that_decides_changes(
@@ -166,6 +167,19 @@ def test_digest_changes_when_and_only_when_something_that_decides_changes(
     digests = [load_files([file], registry).bundle.runbooks[0].digest for file in (before, after)]
 
     assert same == (digests[0] == digests[1])
+
+
+def test_digest_is_the_one_that_earlier_releases_gave(registry: Registry, tmp_path: Path) -> None:
+    """How runs ended is kept under it: an upgrade that changed it would raise every runbook that was lowered.
+
+    A field that is added to a runbook counts only where it is written: see `digest_of`.
+    """
+    file = tmp_path / "small.yaml"
+    file.write_text(SMALL)
+
+    [small] = load_files([file], registry).bundle.runbooks
+
+    assert "180485d4cf12e7299a8f61f90c70d1d7aaa61a9dd96c76f8567a7afc4deb5e4a" == small.digest
 
 
 def test_compile_keeps_limits_on_victims_when_a_runbook_has_a_blast_radius(registry: Registry, tmp_path: Path) -> None:

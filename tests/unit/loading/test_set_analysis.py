@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runbook_engine.loading.files import load_files
+from runbook_engine.loading.set_analysis.analysis import analyse
 from runbook_engine.loading.set_analysis.implication import Conjunction
 from runbook_engine.loading.set_analysis.shelves import Shelves
 from runbook_engine.matching.regexes import compile_pattern
@@ -58,7 +59,7 @@ def test_seeded_defect_is_found_and_told_whole(name: str, registry: Registry, mo
     monkeypatch.chdir(DEFECTS)
     codes = Path(name).read_text(encoding="utf-8").splitlines()[0].removeprefix("# ").split()
 
-    loaded = load_files([name], registry, CONFIG, as_a_set=True)
+    loaded = load_files([name], registry, CONFIG, judge_set=analyse)
 
     assert codes == sorted({diagnostic.code for diagnostic in loaded.diagnostics})
     assert Path(name).with_suffix(".txt").read_text(encoding="utf-8") == "".join(
@@ -75,7 +76,7 @@ def test_seeded_defects_are_many_when_counted() -> None:
 @pytest.mark.parametrize("name", HARMLESS_NAMES)
 def test_harmless_pair_has_no_finding_when_it_only_looks_like_a_defect(name: str, registry: Registry) -> None:
     """Told apart by what matchers, inputs, modes or guardrails say."""
-    loaded = load_files([HARMLESS / name], registry, HARMLESS / CONFIG, as_a_set=True)
+    loaded = load_files([HARMLESS / name], registry, HARMLESS / CONFIG, judge_set=analyse)
 
     assert () == loaded.diagnostics
     assert loaded.bundle.runbooks
@@ -88,7 +89,7 @@ def test_clusters_may_be_one_when_an_input_has_a_default(registry: Registry, tmp
     defaulted = first.replace("from: alert.labels.cluster", "from: alert.labels.cluster, default: prod-b")
     (tmp_path / "runbooks.yaml").write_text(f"{defaulted}---{second}", encoding="utf-8")
 
-    loaded = load_files([tmp_path], registry, HARMLESS / CONFIG, as_a_set=True)
+    loaded = load_files([tmp_path], registry, HARMLESS / CONFIG, judge_set=analyse)
 
     assert ["two-owners"] == [found.code for found in loaded.diagnostics]
 
@@ -97,7 +98,7 @@ def test_clean_set_has_no_finding_when_it_comes_near_many(tmp_path: Path, regist
     """Sixty runbooks, among them near misses of most kinds."""
     write_clean_runbooks(tmp_path)
 
-    loaded = load_files([tmp_path], registry, as_a_set=True)
+    loaded = load_files([tmp_path], registry, judge_set=analyse)
 
     assert () == loaded.diagnostics
     assert 60 == len(loaded.bundle.runbooks)
@@ -105,7 +106,7 @@ def test_clean_set_has_no_finding_when_it_comes_near_many(tmp_path: Path, regist
 
 def test_shipped_runbooks_have_no_finding_as_a_set(registry: Registry) -> None:
     """What we ship stands up to our own analysis."""
-    loaded = load_files([SHIPPED], registry, SHIPPED / CONFIG, as_a_set=True)
+    loaded = load_files([SHIPPED], registry, SHIPPED / CONFIG, judge_set=analyse)
 
     assert () == loaded.diagnostics
 
@@ -116,7 +117,7 @@ def test_runbooks_are_not_analysed_when_they_are_only_loaded(registry: Registry,
     (tmp_path / "one.yaml").write_text(text)
 
     assert () == load_files([tmp_path], registry).diagnostics
-    assert ["never-matches"] == [found.code for found in load_files([tmp_path], registry, as_a_set=True).errors]
+    assert ["never-matches"] == [found.code for found in load_files([tmp_path], registry, judge_set=analyse).errors]
 
 
 def test_meta_labels_have_few_values_when_they_are_compared() -> None:
