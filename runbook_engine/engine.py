@@ -361,7 +361,7 @@ class Engine:
         self._record(lambda: release(self.journal, rule, by=by, reason=reason, now=now))
         held = [each for each in self.journal.executions(limit=MOST_HELD, active_only=True) if held_by_storm(each)]
         for execution in held:
-            self.journal.signal(execution.id, Signal(kind="released", at=now, by=by, reason=reason))
+            self.journal.signal(execution.id, Signal(kind="released", at=now, by=by, reason=reason, storm=True))
         return len(held)
 
     def tell_pause_ended(self, pause: Pause, now: datetime) -> int:

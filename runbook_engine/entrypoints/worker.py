@@ -19,6 +19,7 @@ from runbook_engine.engine import EXPIRE_BATCH, Engine
 from runbook_engine.entrypoints.heartbeat import Heartbeat, write_heartbeat
 from runbook_engine.entrypoints.logs import EventLog, say_error
 from runbook_engine.entrypoints.pause_watch import PauseWatch
+from runbook_engine.machine.notices import MOST_ATTEMPTS
 from runbook_engine.model.directive import Directive, Done, Next
 from runbook_engine.ports import Clock
 
@@ -240,7 +241,8 @@ def _has_ended(engine: Engine, execution_id: str, directive: Directive) -> bool:
     if isinstance(directive, Next):
         return False
     execution = engine.journal.load(execution_id)
-    return execution.ended and execution.compensation != "undoing" and not execution.outbox
+    told = all(notice.attempts >= MOST_ATTEMPTS for notice in execution.outbox)  # or may be only in hours
+    return execution.ended and execution.compensation != "undoing" and told
 
 
 def _say(directive: Directive) -> dict[str, str]:

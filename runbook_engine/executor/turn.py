@@ -20,7 +20,7 @@ from runbook_engine.model.group import Group
 from runbook_engine.model.guardrail import Claim, Lock
 from runbook_engine.model.incident import Evidence, Join
 from runbook_engine.model.runbook import Runbook
-from runbook_engine.model.standing import end_of
+from runbook_engine.model.standing import end_to_keep
 from runbook_engine.ports import Committed, Refused
 
 
@@ -81,7 +81,7 @@ class Turn:
     def _store(
         self, now: datetime, claims: tuple[Claim, ...], joins: tuple[Join, ...], group: Group | None
     ) -> Committed | Refused:
-        end, kept = end_of(self.execution), _kept(self.execution, self._stored)
+        kept = _kept(self.execution, self._stored)
         commit = partial(
             self.tools.journal.commit,
             self.execution,
@@ -91,7 +91,7 @@ class Turn:
             group=group,
             release_locks=_lets_go(self.execution),
             evidence=self._evidence,
-            end=end if end != end_of(self._stored) else None,
+            end=end_to_keep(self._stored, self.execution),
             trace=write_trace(self._asked_at, self._events, None if self._stored.version else self._stored),
             now=now,
         )

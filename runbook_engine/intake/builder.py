@@ -176,7 +176,8 @@ class IntakeBuilder:
         )
         if group is not None and group.refused:
             return self._hold(execution, runbook, group, draft, now)
-        draft.open(count_opening(execution, draft, self.journal, self.configuration.storm, now), runbook)
+        count_opening(execution, draft, self.journal, self.configuration.storm, now)
+        draft.open(execution, runbook)
         draft.holders[wished.slot] = execution.id
         draft.follow(alert.alert_key, execution.id)
         demoted = wished.matched.standing.says

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from runbook_engine.machine.notices import put
 from runbook_engine.machine.signals import joined_signal
 from runbook_engine.model.alert import SEVERITY_NUMBERS, Alert
 from runbook_engine.model.episode import Episode
@@ -43,7 +44,8 @@ class TouchedIncident:
     def fires(self, alert: Alert, now: datetime) -> None:
         """Take a firing alert in."""
         severity = max(self.stored.severity, alert.severity, key=SEVERITY_NUMBERS.__getitem__)
-        self.stored = replace(self.stored, severity=severity, last_firing_at=now, resolved_at=None)
+        again = replace(self.stored, severity=severity, last_firing_at=now, resolved_at=None)
+        self.stored = replace(again, closed_at=None, closed_by="", closed_because="")  # it was not over
         self.open_alerts[alert.alert_key] = None
         self.expired_alerts.pop(alert.alert_key, None)
         self.alert_keys[alert.alert_key] = None
@@ -54,7 +56,7 @@ class TouchedIncident:
         self.expired_alerts.pop(alert_key, None)
         if not resolved:
             self.expired_alerts[alert_key] = None
-        elif not self.open_alerts and not self.expired_alerts:
+        elif not self.open_alerts and not self.expired_alerts and self.stored.closed_at is None:
             self.stored = replace(self.stored, resolved_at=now)
 
     def incident(self) -> Incident:
@@ -90,6 +92,7 @@ class Draft:
     standings: dict[str, Standing] = field(default_factory=dict)  # by runbook, of those that were about to open
     latch: Latch | None = None  # None: nothing opened that could trip it
     latch_moved: bool = False
+    page: tuple[str, str, datetime] | None = None  # who hears that the latch was tripped, what, and when
 
     def follow(self, alert_key: str, execution_id: str) -> None:
         """Let an execution hear of what else this delivery says of its alert."""
@@ -101,13 +104,27 @@ class Draft:
             episodes=tuple(self.touched.values()),
             incidents=tuple(touched.incident() for touched in self.incidents.values()),
             groups=tuple(self.groups.values()),
-            opened=tuple([_with_members(each, self.members.get(slot)) for slot, each in self.opened.items()]),
+            opened=self._paging([_with_members(each, self.members.get(slot)) for slot, each in self.opened.items()]),
             runbooks=tuple(self.runbooks.values()),
             joined=tuple(self.joined),
             signals=tuple(self.signals),
             arrivals=tuple(self.arrivals),
             latch=self.latch if self.latch_moved else None,
         )
+
+    def _paging(self, opened: list[Execution]) -> tuple[Execution, ...]:
+        """Return what is opened, with the page of a storm in the outbox of the run whose alert was taken first.
+
+        A journal that stores a large delivery in parts stores the latch with it: neither is ever there by itself.
+        """
+        if self.page is None:
+            return tuple(opened)
+        receiver, text, at = self.page
+        taken = {alert_key: number for number, alert_key in enumerate(self.touched)}
+        counted = [index for index, each in enumerate(opened) if each.counted]
+        first = min(counted, key=lambda index: min(taken[each.alert_key] for each in opened[index].members))
+        opened[first] = put(opened[first], "storm", receiver, at, text)
+        return tuple(opened)
 
     def join(self, slot: str, holder: str, member: Member) -> None:
         """Let an alert join what holds the slot: by a signal, or at once when this very delivery opened it."""

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from runbook_engine.errors import Conflict
 from runbook_engine.intake.draft import Draft
-from runbook_engine.machine.notices import put
 from runbook_engine.model.duration import say_duration
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.incident import Intake
@@ -14,25 +13,27 @@ from runbook_engine.model.storm import StormRule, add_opening, held_until, relea
 from runbook_engine.ports import Journal
 
 
-def count_opening(execution: Execution, draft: Draft, journal: Journal, rule: StormRule, now: datetime) -> Execution:
-    """Draft that a run opens, and return it: with the page in its outbox when it is the one that trips the latch.
+def count_opening(execution: Execution, draft: Draft, journal: Journal, rule: StormRule, now: datetime) -> None:
+    """Draft that a run opens; the one that trips the latch drafts the page as well.
 
-    What only observes touches nothing, and is not counted.
+    What only observes touches nothing, and is not counted. A run without a target counts as one of its own: what its
+    steps change, nobody knows yet.
     """
     if execution.mode == "observe":
-        return execution
+        return
     before = draft.latch or journal.latch()
-    draft.latch = add_opening(before, rule, execution.target.key, now)
+    target = execution.target
+    draft.latch = add_opening(before, rule, execution.slot if target.kind == "none" else target.key, now)
     draft.latch_moved = draft.latch_moved or draft.latch is not before
     receiver = rule.receiver or execution.fallback_receiver
     if draft.latch.held_since in (None, before.held_since) or not receiver:
-        return execution
+        return
     text = (
         f"STORM: runs were opened for {draft.latch.reason}. No run changes anything more, what alerts say is recorded. "
         f"Changes go on after {say_duration(rule.calm)} without another one, "
         "or when somebody says: runbook release --reason TEXT"
     )
-    return put(execution, "storm", receiver, now, text)
+    draft.page = (receiver, text, now)
 
 
 def release(journal: Journal, rule: StormRule, *, by: str, reason: str, now: datetime) -> Intake:

@@ -160,7 +160,7 @@ def _signal(execution: Execution, signal: Signal) -> str:
         case "taken_over":
             return f"{signal.by} took over, {keep}{why}"
         case "released":
-            return f"{signal.by} let {'its targets' if execution.ended else 'changes'} go{why}"
+            return f"{signal.by} let {'its targets' if execution.ended and not signal.storm else 'changes'} go{why}"
         case _:
             assert_never(signal.kind)
 

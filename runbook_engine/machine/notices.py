@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from runbook_engine.machine.events import Undelivered
-from runbook_engine.model.execution import Execution, Notice
+from runbook_engine.model.execution import Execution, Notice, Status
 from runbook_engine.model.runbook import EventName, NotifyRule, Occasion, Runbook
 
 ONCE: frozenset[Occasion] = frozenset(("started", "ended", "notFixed"))
@@ -20,9 +20,13 @@ COVERED_BY: dict[Occasion, tuple[Occasion, ...]] = {
     "approval": ("approval",),
     "storm": ("storm",),
 }
+UNFIXED: frozenset[Status] = frozenset(("unresolved", "blocked", "failed", "handed_over", "unknown"))
+ENDINGS = ("blocked", "notFixed", "ended")
 MOST_ATTEMPTS = 8
 FIRST_DELAY = timedelta(seconds=5)
 LONGEST_DELAY = timedelta(minutes=5)
+LAST_RESORT = timedelta(days=1)  # so long what must not be silent is tried where nobody else can be told
+RARER = 12  # after an hour such a one is tried again after a twelfth of the time that has passed
 LONGEST_REST = timedelta(minutes=15)  # whatever a receiver asks for
 
 
@@ -76,8 +80,8 @@ def overtaken(execution: Execution, notice: Notice) -> bool:
 def undelivered(execution: Execution, lost: Undelivered) -> Execution:
     """Return the execution with the notice put off, or given up after the last attempt."""
     notice = next(kept for kept in execution.outbox if kept.id == lost.notice_id)
-    if not lost.permanent and notice.attempts + 1 < MOST_ATTEMPTS:
-        delay = min(LONGEST_DELAY, FIRST_DELAY * 2**notice.attempts)
+    delay = None if lost.permanent else _delay(execution, notice, lost.at)
+    if delay is not None:
         rest = min(LONGEST_REST, lost.after or timedelta(0))
         later = replace(notice, attempts=notice.attempts + 1, not_before=lost.at + max(delay, rest))
         outbox = tuple(later if kept.id == notice.id else kept for kept in execution.outbox)
@@ -85,10 +89,31 @@ def undelivered(execution: Execution, lost: Undelivered) -> Execution:
     return _told_instead(delivered(execution, notice.id), notice, lost.at, lost.reason)
 
 
+def _delay(execution: Execution, notice: Notice, at: datetime) -> timedelta | None:
+    """Return after what time a notice is tried again; None = it is given up."""
+    if notice.attempts + 1 < MOST_ATTEMPTS:
+        soon: timedelta = FIRST_DELAY * 2**notice.attempts
+        return min(LONGEST_DELAY, soon)
+    age, nobody_else = at - notice.at, execution.fallback_receiver in ("", notice.receiver)
+    over = notice.event == "approval" and execution.approval is None
+    if nobody_else and not over and age < LAST_RESORT and _must_be_heard(execution, notice):
+        return max(LONGEST_DELAY, age / RARER)
+    return None
+
+
+def _must_be_heard(execution: Execution, notice: Notice) -> bool:
+    """Whether somebody has to hear it: a page, or the only word of an end that fixed nothing."""
+    if notice.event in COVERED_BY:
+        return True
+    heard = (said.partition(":") for said in execution.announced)
+    others = any(event in ENDINGS and receiver != notice.receiver for event, _, receiver in heard)
+    return notice.event == "ended" and execution.status in UNFIXED and not others
+
+
 def _told_instead(execution: Execution, lost: Notice, at: datetime, reason: str) -> Execution:
     """Let the owner hear what its receiver never will, if it must not be silent."""
     fallback = execution.fallback_receiver
-    if lost.event not in COVERED_BY or fallback in ("", lost.receiver):
+    if fallback in ("", lost.receiver) or not _must_be_heard(execution, lost):
         return execution
     return _add(execution, lost.event, fallback, at, f"{lost.text} ({lost.receiver} could not be told: {reason})")
 

@@ -48,7 +48,7 @@ def receive(execution: Execution, signal: Signal, runbook: Runbook, at: datetime
         case "taken_over":
             return _stopped(heard, signal, runbook, "handed_over", at)
         case "released":
-            return _released(heard)
+            return _released(heard, signal)
         case _:
             assert_never(signal.kind)
 
@@ -78,9 +78,11 @@ def _comes_back(execution: Execution, signal: Signal) -> bool:
     )
 
 
-def _released(execution: Execution) -> Execution:
-    """Look again at once at what waits for a guardrail; give back what a person has kept."""
-    return give_back(execution) if execution.ended else replace(execution, resume_at=None)
+def _released(execution: Execution, signal: Signal) -> Execution:
+    """Look again at once at what waits for a guardrail; give back what a person has kept, if it is that they let go."""
+    if not execution.ended:
+        return replace(execution, resume_at=None)
+    return execution if signal.storm else give_back(execution)
 
 
 def _mark(execution: Execution, signal: Signal, state: MemberState) -> Execution:

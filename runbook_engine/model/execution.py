@@ -232,6 +232,11 @@ class Execution(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         return self.status in ENDED
 
     @property
+    def counted(self) -> bool:
+        """Whether it may change something, so that its target counts towards a storm."""
+        return self.mode != "observe" and not self.ended
+
+    @property
     def waits_for(self) -> str:
         """What holds it up now: a guardrail, a group, or a change that is on its way; empty = nothing."""
         under_way = next((step.effect for step in self.steps if step.effect and step.effect.status in IN_FLIGHT), None)

@@ -23,4 +23,5 @@ class Signal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     name: str = ""
     plan_hash: str = ""  # approved, denied: the hash of what is answered; a no without one answers whatever is asked
     until: datetime | None = None  # taken over: how long its targets are kept from other runs; None = as is usual
+    storm: bool = False  # released: the storm latch lets go, nobody gives back what they took over
     undo: bool = False  # cancelled, taken over: undo what we changed, else keep it

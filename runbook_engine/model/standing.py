@@ -131,12 +131,14 @@ def lowered(mode: Mode) -> Mode:
 def end_of(execution: Execution) -> End | None:
     """Return what an execution says of its runbook, once it has ended; None when that is nothing.
 
-    A run that a person started says nothing, nor one that was stopped or refused before it changed anything.
+    A run that a person started says nothing, nor one that was stopped or refused before it changed anything, nor one
+    that never came to try: that its target is not there, its alert said, and no alert may lower a runbook by a name.
     """
     if not execution.ended or execution.mode == "observe" or execution.started_by or execution.spoken_for:
         return None
     harmed = execution.harmed and execution.changed
-    if not (execution.changed or execution.status in ("failed", "unknown")):
+    tried = any(step.effects and not step.message_only for step in execution.steps)
+    if not (execution.changed or (tried and execution.status in ("failed", "unknown"))):
         return None
     assert execution.ended_at is not None, "an end has a time"
     return End(
@@ -153,6 +155,18 @@ def end_of(execution: Execution) -> End | None:
         ceiling=execution.trusted,
         reason=execution.reason,
     )
+
+
+def end_to_keep(stored: Execution, execution: Execution) -> End | None:
+    """Return the end that is news after what was stored; None = there is none.
+
+    What a run did wrong stays: a person who takes it over afterwards, or an alert that comes back, makes it no better.
+    """
+    before, end = end_of(stored), end_of(execution)
+    if end is None or before is None:
+        return end
+    settled = before.status != "succeeded" and (before.fault or not end.fault)
+    return None if settled or end == before else end
 
 
 def _again_unresolved(ends: tuple[End, ...]) -> Fault:

@@ -241,3 +241,34 @@ def test_an_incident_says_which_alerts_flap() -> None:
     assert (ALERT,) == seen.flapping
     said = f"  flapping: {ALERT} came and went too often, so runs were only proposed\n"
     assert said in plain(render_incident(seen, rig.now))
+
+
+def test_a_closed_incident_whose_alert_fires_on_is_open_again_and_can_be_closed_again() -> None:
+    """The sender was only away: whoever closed it was mistaken, and its times are of the end that holds."""
+    rig = Rig()
+    started = rig.now
+    labels = {"alertname": ALERT, "severity": "critical", "namespace": "apps"}
+    rig.fire()
+    rig.simulated.push(10 * HOUR)
+    rig.engine.expire(rig.now)
+    rig.engine.close_incident(incident(rig).id, by="ann", now=rig.now, reason="sender was removed")
+    rig.simulated.push(MINUTE)
+
+    rig.post({"status": "firing", "labels": labels, "startsAt": started.isoformat()})
+
+    assert ("open", None, "") == (report(rig).status, incident(rig).closed_at, incident(rig).closed_by)
+    rig.simulated.push(10 * HOUR)
+    rig.engine.expire(rig.now)
+    closed = rig.engine.close_incident(incident(rig).id, by="bob", now=rig.now)
+    assert ("bob", rig.now) == (closed.closed_by, closed.resolved_at)
+
+
+def test_an_end_that_is_told_after_an_incident_was_closed_does_not_move_its_times() -> None:
+    """It was over when the person said so."""
+    rig = expired()
+    closed = rig.engine.close_incident(incident(rig).id, by="ann", now=rig.now, reason="looked")
+    rig.simulated.push(HOUR)
+
+    rig.resolve()
+
+    assert closed.resolved_at == incident(rig).resolved_at

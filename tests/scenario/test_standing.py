@@ -9,11 +9,12 @@ from msgspec.structs import replace
 from runbook_engine.errors import Permanent
 from runbook_engine.model.alert import Alert
 from runbook_engine.model.incident import Intake
-from runbook_engine.model.runbook import ModeRule, Runbook
+from runbook_engine.model.runbook import Input, ModeRule, Runbook
 from runbook_engine.model.standing import end_of
+from runbook_engine.model.target import TargetTemplate
 from runbook_engine.testing.memory_journal import MemoryJournal
 from runbook_engine.testing.simulated_world import SimulatedWorld
-from tests.scenario.rig import FLAG, MINUTE, Rig, runbook
+from tests.scenario.rig import DEGRADE, FLAG, MINUTE, SCALE, Rig, runbook
 
 HOUR = timedelta(hours=1)
 
@@ -90,7 +91,8 @@ def test_a_run_that_was_opened_before_another_failed_makes_no_change_by_itself()
     rig.healed_by_flag()
     rig.fire(service="a")
     waiting = rig.execution(0)
-    other = replace(waiting, id="other", slot="other", status="failed", stage="ended", ended_at=rig.now)
+    steps = tuple(replace(step, progress="changed") for step in waiting.steps)
+    other = replace(waiting, id="other", slot="other", status="failed", stage="ended", ended_at=rig.now, steps=steps)
 
     rig.journal.record(Intake(opened=(other,)))
     rig.journal.commit(other, expected_version=0, end=end_of(other), now=rig.now)
@@ -124,5 +126,61 @@ def test_a_proposal_that_fails_is_lowered_no_further() -> None:
     rig.run(MINUTE)
 
     assert "failed" == rig.execution().status
+    texts = [each.message.text for each in rig.simulated.inbox.messages if each.message.event == "ended"]
+    assert not any("demoted" in text for text in texts)
+
+
+def held_without_a_fix() -> Rig:
+    """Return a rig whose only run changed something, failed at the next step, and holds what it changed."""
+    rig = Rig(runbook(strategy="sequence", steps=(DEGRADE, SCALE)))
+    rig.errors(lambda world: 0.12)
+    rig.simulated.fail_next("cluster.scale", Permanent("denied"))
+    rig.fire(service="a")
+    rig.run(MINUTE)
+    assert ("failed", "held") == (rig.execution().status, rig.execution().compensation)
+    return rig
+
+
+def test_a_person_who_takes_a_failed_run_over_does_not_raise_its_runbook() -> None:
+    """It failed all the same."""
+    rig = held_without_a_fix()
+
+    rig.engine.take_over(rig.execution().id, undo=False, by="ann", now=rig.now)
+    rig.run(MINUTE)
+
+    assert "handed_over" == rig.execution().status
+    [stands] = rig.engine.standings()
+    assert ("approve", "failed") == (stands.standing.ceiling, stands.standing.fault)
+
+
+def test_an_alert_that_comes_back_after_a_failed_run_does_not_raise_its_runbook() -> None:
+    """What came back is handed to a person; that the run failed stays known."""
+    rig = held_without_a_fix()
+    rig.resolve(service="a")
+    rig.run(MINUTE)
+
+    rig.fire(service="a")
+    rig.run(MINUTE)
+
+    assert "handed_over" == rig.execution().status
+    [stands] = rig.engine.standings()
+    assert ("approve", "failed") == (stands.standing.ceiling, stands.standing.fault)
+
+
+def test_an_alert_about_what_is_not_there_does_not_lower_a_runbook() -> None:
+    """Nothing was tried, so that nothing is known of the runbook; else any sender could take its trust by a name."""
+    named = TargetTemplate(kind="deployment", name="{{ inputs.name }}", namespace="apps")
+    inputs = (Input(name="name", path=("alert", "labels", "deployment")),)
+    rig = Rig(runbook(inputs=inputs, target=named, steps=(SCALE,)))
+    rig.errors(lambda world: 0.12)
+
+    rig.fire(deployment="ghost")
+    rig.run(MINUTE)
+
+    ended = rig.execution()
+    assert "failed" == ended.status
+    assert "add-capacity: apps/deployment/ghost does not exist in cluster 'local'" == ended.reason
+    [stands] = rig.engine.standings()
+    assert ("auto", None) == (stands.standing.ceiling, stands.standing.because)
     texts = [each.message.text for each in rig.simulated.inbox.messages if each.message.event == "ended"]
     assert not any("demoted" in text for text in texts)

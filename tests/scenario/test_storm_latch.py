@@ -17,7 +17,7 @@ from runbook_engine.ports import Journal
 from runbook_engine.testing.memory_journal import MemoryJournal
 from tests.contention.crowd import engine_over, open_journal, storm
 from tests.contention.tally import Tally
-from tests.scenario.rig import MINUTE, Rig, configuration, runbook
+from tests.scenario.rig import DEGRADE, MINUTE, Rig, configuration, runbook
 
 FIVE = StormRule(max_targets=5, receiver="oncall")
 SAID = "storm: more than 5 targets within 5m; changes go on after 15m without another, or by `runbook release`"
@@ -134,6 +134,22 @@ def test_held_changes_go_on_at_once_when_a_person_releases_them() -> None:
     assert "ann let changes go (one rack)" in made.says(0)
 
 
+def test_release_of_a_storm_gives_back_nothing_that_a_person_took_over_just_before() -> None:
+    """Both words wait for the same drive; what the one keeps is not what the other lets go."""
+    made = rig(6)
+    six(made)
+    made.engine.take_over(made.execution(0).id, undo=False, by="ana", now=made.now)
+    made.simulated.push(MINUTE)
+
+    made.engine.release_storm(by="ann", now=made.now, reason="one rack")
+    made.drive()
+
+    assert 5 == changed(made, 6)
+    kept = made.execution(0)
+    assert ("handed_over", "ana") == (kept.status, kept.kept_by)
+    assert kept.kept_until is not None
+
+
 def test_release_is_refused_when_no_storm_is_held() -> None:
     """Nothing is recorded that was not so."""
     made = rig(1)
@@ -178,6 +194,18 @@ def test_what_only_observes_is_not_counted() -> None:
 
     assert 0 == made.journal.latch().version
     assert [] == pages(made)
+
+
+def test_runs_without_a_target_count_each_for_its_own_runbook() -> None:
+    """What their steps change is as much as what others do."""
+    books = [runbook(name=f"r{number}", target=TargetTemplate(kind="none"), steps=(DEGRADE,)) for number in range(6)]
+    made = Rig(*books, settings=configuration(storm=FIVE))
+
+    made.fire()
+    made.drive()
+
+    assert "false" == made.flag()
+    assert [f"oncall: {PAGE}"] == pages(made)
 
 
 def test_the_owner_is_paged_when_no_receiver_is_named_for_storms() -> None:

@@ -1,8 +1,9 @@
 """Cutting: a storm's delivery as several smaller ones, none of which takes more than a transaction can.
 
 Each is what a sender could have posted by itself: its alerts with all that was decided about them, its executions
-before their later alerts, and its incidents as they stand once it is stored. So wherever the work breaks off, what
-is stored is whole; the sender was told nothing, posts everything again, and what is known already is a repeat.
+before their later alerts, its incidents as they stand once it is stored, and the storm latch with the first run that it
+counts, which has the page. So wherever the work breaks off, what is stored is whole; the sender was told nothing, posts
+everything again, and what is known already is a repeat.
 """
 
 from __future__ import annotations
@@ -58,20 +59,23 @@ class Cut:
         intake = self._delivery.intake
         incidents, groups = _Incidents(intake, before, self._batches), _Groups(intake)
         runbooks = {runbook.digest: runbook for runbook in intake.runbooks}
+        latch = intake.latch
         for number, batch in enumerate(self._batches):
             told = _together(self._shares[alert_key].intake for alert_key in batch)
             last = number == len(self._batches) - 1
+            counts = last or any(execution.counted for execution in told.opened)
             used = list(runbooks) if last else dict.fromkeys(each.runbook_digest for each in told.opened)
             yield Delivery(
                 msgspec.structs.replace(
                     told,
                     incidents=incidents.after(number),
                     groups=groups.of(told.opened, last=last),
-                    latch=intake.latch if number == 0 else None,
+                    latch=latch if counts else None,
                     runbooks=tuple(runbooks.pop(digest) for digest in used if digest in runbooks),
                 ),
                 tuple(follow for alert_key in batch for follow in self._follows.get(alert_key, ())),
             )
+            latch = None if counts else latch
 
 
 class _Groups:

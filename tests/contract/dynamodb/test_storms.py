@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from runbook_adapters.dynamodb import DynamoJournal
 from runbook_adapters.dynamodb.cutting import Cut
 from runbook_adapters.dynamodb.deliveries import Delivery
 from runbook_engine.errors import Overloaded, StaleVersion, Unreadable
-from runbook_engine.model.execution import Member
+from runbook_engine.model.execution import Execution, Member
 from runbook_engine.model.incident import Intake
+from runbook_engine.model.storm import StormRule
 from runbook_engine.ports import Journal
 from runbook_engine.testing.memory_journal import MemoryJournal
 from runbook_engine.testing.simulated_world import SimulatedWorld
@@ -381,3 +383,31 @@ def unversioned(value: Any) -> Any:
     return msgspec.structs.replace(
         value, version=0, open_alerts=tuple(sorted(value.open_alerts)), alert_keys=tuple(sorted(value.alert_keys))
     )
+
+
+def test_page_of_a_storm_is_stored_with_the_latch_when_its_delivery_broke_off(
+    journal: DynamoJournal, faults: Faults, tmp_path: Path, simulated: SimulatedWorld
+) -> None:
+    """Who finds that changes are held, finds that somebody is paged, and is, once."""
+    bundle = bundle_in(tmp_path)
+    rule = StormRule(max_targets=25)
+    settings = msgspec.structs.replace(bundle.configuration, storm=rule)
+    engine = simulated_engine(msgspec.structs.replace(bundle, configuration=settings), simulated, journal=journal)
+    faults.before = refusing([None] + [refusal("ThrottlingException")] * 99)
+    with pytest.raises(Overloaded):
+        post(engine, storm())
+    faults.before = lambda operation, request: None
+    half = journal.executions(limit=500)
+    assert journal.latch().held_since is not None
+    assert 0 < len(half) < 25
+    assert 1 == pages(half)
+
+    post(engine, storm())
+
+    assert 30 == len(journal.executions(limit=500))
+    assert 1 == pages(journal.executions(limit=500))
+
+
+def pages(executions: Sequence[Execution]) -> int:
+    """Return how many pages of a storm are in outboxes."""
+    return sum(notice.event == "storm" for execution in executions for notice in execution.outbox)

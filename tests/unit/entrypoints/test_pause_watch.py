@@ -11,7 +11,7 @@ import pytest
 from runbook_engine.entrypoints import pause_watch
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.pause_watch import PauseWatch
-from runbook_engine.errors import Permanent, Unreadable
+from runbook_engine.errors import Permanent, Retryable, Unreadable
 from runbook_engine.model.observation import Pause
 from runbook_engine.model.storm import StormRule
 from tests.scenario.rig import MINUTE, Rig, configuration
@@ -65,6 +65,36 @@ def test_a_pause_that_runs_out_is_logged_though_nobody_can_be_told() -> None:
     watch.look(rig.now)
 
     assert ["pause.ended", "pause.ended.untold"] == events(stream)
+
+
+def test_a_page_that_a_pause_has_run_out_is_sent_when_its_receiver_is_back() -> None:
+    """It was away at just that moment."""
+    rig, watch, stream = watched()
+    rig.simulated.fail_next("notifier.send", Retryable("away"))
+    rig.simulated.push(11 * MINUTE)
+
+    for _ in range(3):
+        watch.look(rig.now)
+
+    assert ["pause.ended", "pause.ended.untold"] == events(stream)
+    assert ["oncall"] == [page.receiver for page in rig.simulated.inbox.messages]
+
+
+@pytest.mark.parametrize("meanwhile", ["paused again", "an hour"])
+def test_a_page_that_a_pause_has_run_out_is_not_sent_when_it_is_no_news_any_more(meanwhile: str) -> None:
+    """Changes do not start again, or have for long."""
+    rig, watch, stream = watched()
+    rig.simulated.fail_next("notifier.send", Retryable("away"))
+    rig.simulated.push(11 * MINUTE)
+    watch.look(rig.now)
+    if meanwhile == "paused again":
+        rig.simulated.pauses.throw(Pause(until=rig.now + 30 * MINUTE, by="ben"))
+    rig.simulated.push(MINUTE if meanwhile == "paused again" else 60 * MINUTE)
+
+    watch.look(rig.now)
+
+    assert ["pause.ended", "pause.ended.untold"] == events(stream)
+    assert [] == list(rig.simulated.inbox.messages)
 
 
 def test_nobody_is_paged_when_a_pause_runs_out_and_nothing_fires() -> None:

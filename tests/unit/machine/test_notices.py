@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from runbook_engine.machine.events import Applied, Asked, Delivered, Finished, Paged, Undelivered
 from runbook_engine.machine.notices import LONGEST_DELAY, MOST_ATTEMPTS, announce, overtaken
-from runbook_engine.model.execution import ApprovalRequest, Execution
+from runbook_engine.model.execution import ApprovalRequest, Execution, FinalStatus
 from runbook_engine.model.plan import Outcome, PlannedStep
-from runbook_engine.model.runbook import EventName, NotifyRule
+from runbook_engine.model.runbook import EventName, NotifyRule, Runbook
 from tests.scenario.rig import runbook
 from tests.unit.machine.story import FLIP, START, after, intended, opened, planned, prepared, required, signalled
 
@@ -139,8 +139,62 @@ def test_a_notice_is_tried_again_later_and_later_and_then_told_to_the_owner() ->
     assert [5, 10, 20, 40, 80, 160, 300, 0] == [delay.total_seconds() for delay in delays]
     assert max(delays) == LONGEST_DELAY
     assert [("owner", "notFixed")] == told(execution)
-    demoted = "its runbook is demoted to approve until a commit changes it"
-    assert f"failed: denied; {demoted} (oncall could not be told: refused)" == execution.outbox[0].text
+    assert "failed: denied (oncall could not be told: refused)" == execution.outbox[0].text
+
+
+def lost_for(execution: Execution, book: Runbook, hours: float) -> list[float]:
+    """Let every attempt fail for so long; return the minutes after which its first notice was tried again."""
+    at, delays = START, []
+    while execution.outbox and at - START < timedelta(hours=hours):
+        lost = execution.outbox[0]
+        execution = after(execution, book, Undelivered(notice_id=lost.id, reason="refused", at=at))
+        delays += [(each.not_before - at).total_seconds() / 60 for each in execution.outbox[:1]]
+        at = execution.outbox[0].not_before if execution.outbox else at
+    return delays
+
+
+def test_a_page_that_nobody_else_can_be_told_is_tried_for_a_day() -> None:
+    """The pager is down for a night: first every five minutes, then more and more rarely, and somebody hears."""
+    book = runbook(notify=())
+    page = announce(opened(), book, "blocked", START, "text")
+    assert [("owner", "blocked")] == told(page)
+
+    delays = lost_for(page, book, hours=48)
+
+    assert [5] * 8 == delays[6:14]
+    assert 24 * 60 <= sum(delays) < 27 * 60
+    assert delays[7:] == sorted(delays[7:])
+    assert len(delays) < 70
+
+
+def test_what_need_not_be_heard_is_given_up_after_ten_minutes() -> None:
+    """It is not worth a night of tries."""
+    book = runbook(notify=(NotifyRule(receiver="owner", events=("started",)),))
+
+    delays = lost_for(announce(opened(), book, "started", START, "text"), book, hours=48)
+
+    assert MOST_ATTEMPTS - 1 == len(delays)
+
+
+@pytest.mark.parametrize(
+    ("rules", "status", "receivers"),
+    [
+        pytest.param((CHAT,), "blocked", ["owner"], id="the only word that it was blocked"),
+        pytest.param((CHAT,), "succeeded", [], id="nothing to worry about"),
+        pytest.param((CHAT, replace(ONCALL, after=None)), "blocked", ["oncall"], id="somebody else hears it"),
+    ],
+)
+def test_an_end_that_fixed_nothing_is_told_to_the_owner_when_its_only_receiver_is_gone(
+    rules: tuple[NotifyRule, ...], status: FinalStatus, receivers: list[str]
+) -> None:
+    """It was heard as an end, so that nothing else is said of it."""
+    book = runbook(notify=rules)
+    execution = after(opened(), book, Finished(status=status, reason="denied", at=START))
+    [end] = [notice for notice in execution.outbox if notice.event == "ended"]
+
+    execution = after(execution, book, Undelivered(notice_id=end.id, reason="gone", permanent=True, at=START))
+
+    assert receivers == [notice.receiver for notice in execution.outbox]
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from runbook_engine.model.execution import Execution, StepState
+from runbook_engine.model.execution import Effect, Execution, StepState
+from runbook_engine.model.plan import Change
 from runbook_engine.model.runbook import Mode
 from runbook_engine.model.standing import End, Fault, end_of, standing_of
+from runbook_engine.model.target import NO_TARGET
 from tests.contract.journal.samples import execution
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -90,6 +92,18 @@ def test_standing_never_raises_a_mode(mode: Mode, lowered: Mode) -> None:
     assert lowered == standing_of((FAILED,)).within(mode)
 
 
+REFUSED = Effect(
+    direction="do",
+    change=Change(target=NO_TARGET, field="value", before="a", after="b"),
+    key="k",
+    status="failed",
+    begun_at=NOON,
+    deadline=NOON,
+)
+TRIED = StepState(name="s", action="a", progress="failed", effects=(REFUSED,))
+TOLD = replace(TRIED, message_only=True)
+
+
 def ended(**changes: object) -> Execution:
     """Return an execution that changed something, and has ended."""
     steps = (StepState(name="s", action="a", progress="changed"),)
@@ -103,7 +117,11 @@ def ended(**changes: object) -> Execution:
         pytest.param({}, ("succeeded", True, False), id="verified"),
         pytest.param({"verified": False}, ("succeeded", False, False), id="the alerts resolved first"),
         pytest.param({"status": "failed", "verified": False, "harmed": True}, ("failed", False, True), id="harm"),
-        pytest.param({"status": "failed", "verified": False, "steps": ()}, ("failed", False, False), id="not prepared"),
+        pytest.param({"status": "failed", "verified": False, "steps": ()}, None, id="it never came to try"),
+        pytest.param(
+            {"status": "failed", "verified": False, "steps": (TRIED,)}, ("failed", False, False), id="it tried"
+        ),
+        pytest.param({"status": "failed", "verified": False, "steps": (TOLD,)}, None, id="it only failed to tell"),
         pytest.param({"status": "blocked", "harmed": True, "steps": (), "verified": False}, None, id="harm of others"),
         pytest.param({"status": "blocked", "verified": False, "steps": ()}, None, id="blocked before a change"),
         pytest.param({"status": "cancelled", "verified": False, "steps": ()}, None, id="over before a change"),
