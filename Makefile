@@ -46,7 +46,7 @@ test: setup  ## every test, the fast ones first
 	$(PYTEST) $(ALONE)
 
 test-fast: setup  ## only the fast tests
-	$(PYTEST) tests/unit -m "not slow" --hypothesis-profile fast
+	$(PYTEST) -n 2 tests/unit -m "not slow" --hypothesis-profile fast
 
 test-cluster: setup  ## the cluster contract on a real cluster (RUNBOOK_TEST_KUBECONFIG=path; see CONTRIBUTING.md)
 	@test -f "$(RUNBOOK_TEST_KUBECONFIG)" || { echo 'set RUNBOOK_TEST_KUBECONFIG to the kubeconfig of a cluster for tests'; exit 2; }

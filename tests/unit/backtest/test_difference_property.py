@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,8 @@ from runbook_engine.testing.simulated_world import SimulatedWorld
 from tests.lab import simulated_engine
 from tests.scenario.rig import configuration, runbook
 from tests.unit.backtest.histories import REGISTRY, fires
+
+pytestmark = pytest.mark.slow
 
 WORDS = st.sampled_from(["a", "b", "c"])
 LABELS = st.dictionaries(st.sampled_from(["part", "zone", "alertname"]), WORDS, min_size=1)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -21,6 +22,8 @@ from runbook_engine.model.runbook import Compensate, ModeRule
 from runbook_engine.render.backtest import record_backtest
 from tests.scenario.rig import ALERT, SCALE, configuration, runbook
 from tests.unit.backtest.histories import NOON, REGISTRY, at
+
+pytestmark = pytest.mark.slow
 
 MINUTE = timedelta(minutes=1)
 PATIENT = Guardrails(cooldown=20 * MINUTE, deadline=30 * MINUTE, minimum_fault_age=3 * MINUTE)

@@ -17,6 +17,8 @@ from tests.lab import CONFIG, RUNBOOK
 from tests.unit.backtest.histories import write
 from tests.unit.cli.desks import Result, Stream
 
+pytestmark = pytest.mark.slow
+
 FIRES = {"at": "2026-03-01T12:00:00Z", "status": "firing", "labels": {"alertname": "Hot", "part": "a"}}
 RESOLVES = {**FIRES, "at": "2026-03-01T12:10:00Z", "status": "resolved"}
 OTHER = {"at": "2026-03-01T12:20:00Z", "status": "firing", "labels": {"alertname": "Cold"}}

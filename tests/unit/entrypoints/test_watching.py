@@ -120,6 +120,7 @@ def test_source_is_watched_again_when_it_is_lost(error: Exception, name: str) ->
     )
 
 
+@pytest.mark.slow
 def test_same_loss_is_told_once_when_it_happens_again_and_again() -> None:
     """A missing permission stays missing for hours; another sentence is news."""
     same = [Unreadable("cannot watch") for _ in range(3)]

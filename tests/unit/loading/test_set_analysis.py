@@ -131,6 +131,7 @@ def test_meta_labels_have_few_values_when_they_are_compared() -> None:
     assert "__severity__" == Conjunction([name, strange]).impossible
 
 
+@pytest.mark.slow
 def test_few_are_tried_when_a_thousand_are_alike_but_for_their_names() -> None:
     """The time that lint takes grows with the number of runbooks, not with its square."""
     sets = [[Matcher("alertname", "=~", f"Alert{number}x.+"), Matcher("team", "=", "a")] for number in range(1000)]
@@ -141,6 +142,7 @@ def test_few_are_tried_when_a_thousand_are_alike_but_for_their_names() -> None:
     assert 1000 == sum(len(list(shelves.that_may_hold(conjunction))) for _, conjunction in pairs)
 
 
+@pytest.mark.slow
 @given(SETS, SETS)
 @settings(max_examples=300, deadline=None)
 def test_proof_is_true_when_every_alert_is_tried(one: tuple[Matcher, ...], other: tuple[Matcher, ...]) -> None:
@@ -156,6 +158,7 @@ def test_proof_is_true_when_every_alert_is_tried(one: tuple[Matcher, ...], other
         assert not by_one
 
 
+@pytest.mark.slow
 @given(st.lists(SETS, min_size=1, max_size=6))
 @settings(max_examples=150, deadline=None)
 def test_shelves_lose_nobody_when_one_is_proven_to_hold(sets: list[tuple[Matcher, ...]]) -> None:

@@ -56,6 +56,7 @@ def minutes_held(entry: CalendarEntry, days: frozenset[int], first: datetime, la
     return {minute for minute in held if first <= minute < last}
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     near=st.sampled_from(sorted(NEAR)),
@@ -202,6 +203,7 @@ def test_check_length_takes_a_day_that_comes_once_in_many_years() -> None:
     assert date(2044, 2, 29) == next(rule.days(date(2026, 1, 1)))
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(text=st.text(alphabet="FREQ=;BYDAMONTHLKWSPOI,0123456789+- ", max_size=60), hours=st.integers(1, 700))
 def test_parse_recurrence_reads_or_refuses_any_text(text: str, hours: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
@@ -84,6 +85,7 @@ def test_latch_that_a_person_released_counts_anew() -> None:
     assert add_opening(free, RULE, "d", NOON + 3 * MINUTE).held_since is None
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(some.lists(some.tuples(some.sampled_from("abcdefgh"), some.integers(0, 200)), max_size=60))
 def test_no_more_targets_open_within_the_window_than_allowed_while_it_holds_nobody(

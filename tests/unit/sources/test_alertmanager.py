@@ -121,6 +121,7 @@ def without_delivery(alert: Alert) -> dict[str, Any]:
     return {name: getattr(alert, name) for name in Alert.__struct_fields__ if name != "delivery_id"}
 
 
+@pytest.mark.slow
 @settings(max_examples=120)
 @given(st.data())
 def test_a_changed_body_is_read_the_same_both_ways(data: st.DataObject) -> None:

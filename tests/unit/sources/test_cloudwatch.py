@@ -315,6 +315,7 @@ VALUE = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(detail=st.dictionaries(st.sampled_from([*EVENT["detail"], "alarmTags", "alarmContributor"]), VALUE))
 def test_no_event_breaks_the_source(detail: dict[str, Any]) -> None:

@@ -246,6 +246,7 @@ def test_another_body_is_refused_whole(body: object, message: str) -> None:
     assert message == str(refused.value)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(JSON, st.lists(st.dictionaries(st.sampled_from(sorted(SENT["alerts"][0])), JSON, max_size=6), max_size=3))
 def test_whatever_is_sent_is_read_or_refused(anything: Any, entries: list[dict[str, Any]]) -> None:

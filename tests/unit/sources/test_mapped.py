@@ -363,6 +363,7 @@ TOO_MUCH = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shared", "fields"),
     [
@@ -553,6 +554,7 @@ def test_a_text_that_is_no_pointer_is_refused(text: str) -> None:
     assert f'"{text}" is no JSON Pointer' == str(refused.value)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(JSON, st.lists(JSON, max_size=4))
 def test_whatever_is_sent_is_read_or_refused(anything: Any, entries: list[Any]) -> None:
@@ -568,6 +570,7 @@ def test_whatever_is_sent_is_read_or_refused(anything: Any, entries: list[Any]) 
         assert len(entries) == len(parsed.alerts) + len(parsed.rejected)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     st.dictionaries(st.sampled_from(["a", "b", "c", "d", "tags"]), JSON, max_size=5),

@@ -224,6 +224,7 @@ def test_another_body_is_refused_whole(body: object) -> None:
     ) == str(refused.value)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     st.sampled_from(sorted(pagerduty.STATUSES)), st.dictionaries(st.sampled_from(sorted(SENT["event"]["data"])), JSON)
