@@ -15,14 +15,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from runbook_engine.errors import InvalidTarget
+from runbook_engine.errors import InvalidTarget, TemplateError
 from runbook_engine.model.alert import Alert
 from runbook_engine.model.configuration import SERVED_BY, Configuration
 from runbook_engine.model.naming import ALIAS_NAME, FUNCTION_NAME, QUEUE_NAME
-from runbook_engine.model.runbook import Input, InputType
+from runbook_engine.model.runbook import Input, InputType, Runbook
 from runbook_engine.model.target import Target, TargetTemplate
 from runbook_engine.ports import World
 from runbook_engine.templating import Templates
+from runbook_engine.templating.lookup import look_up
 
 LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 HOST = r"[A-Za-z0-9]([-A-Za-z0-9.]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\]"
@@ -105,6 +106,21 @@ def resolve_target(
     target = Target(_written_kind(template), place, namespace, name)
     validate_target(target, namespaced=bool(template.namespace))
     return target
+
+
+def told_apart(runbook: Runbook, inputs: Mapping[str, str], alert: Alert) -> tuple[str, ...]:
+    """Return what tells the alerts apart that this runbook acts on otherwise though their target is the same."""
+    if not runbook.apart:
+        return ()
+    variables = {"inputs": inputs, "alert": alert_variables(alert)}
+    return tuple(_found_text(path, variables) for path in runbook.apart)
+
+
+def _found_text(path: tuple[str, ...], variables: Mapping[str, Any]) -> str:
+    try:
+        return str(look_up(path, variables))
+    except TemplateError:
+        return ""
 
 
 def validate_target(target: Target, *, namespaced: bool | None = None) -> None:

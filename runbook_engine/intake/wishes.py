@@ -60,7 +60,7 @@ def wish(matched: Matched, alert: Alert, configuration: Configuration, templates
             raise InvalidTarget(f"invalid_target: {target.pattern_form} is not in the targets of engine.yaml")
     except (InvalidTarget, TemplateError) as error:
         return Wish(matched, refused=str(error))
-    return Wish(matched, target, inputs, slot_of(matched.runbook.name, target))
+    return Wish(matched, target, inputs, slot_of(matched.runbook, target, inputs, alert))
 
 
 def open_wished(

@@ -94,6 +94,7 @@ def digest_of(runbook: Runbook) -> str:
         inputs=tuple(msgspec.structs.replace(entry, description="") for entry in runbook.inputs),
     )
     told = msgspec.json.decode(msgspec.json.encode(deciding, order="deterministic"))
+    del told["apart"]  # it follows from the steps
     came_later = [(told, "reviewed"), *((step, "file") for step in told["steps"])]
     for fields, name in came_later:
         if not fields[name]:

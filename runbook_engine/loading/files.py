@@ -20,6 +20,7 @@ from runbook_engine.loading.config_rules import check_against
 from runbook_engine.loading.diagnostics import Source, did_you_mean, ordered
 from runbook_engine.loading.findings import Findings
 from runbook_engine.loading.library import Library
+from runbook_engine.loading.parting import parted_by
 from runbook_engine.loading.rules import Catalogue
 from runbook_engine.loading.uses import expand
 from runbook_engine.loading.validate import Judged, judge_document, judge_findings
@@ -197,6 +198,7 @@ def _compile(
         if isinstance(entry.document, RunbookDocument) and not findings.failed:
             before = len(findings.diagnostics)
             runbook = compile_runbook(entry.document, findings)
+            runbook = msgspec.structs.replace(runbook, apart=parted_by(runbook, catalogue))
             del findings.diagnostics[before:]  # compiling reads the matchers a second time
             _warn_of_deadline(entry, runbook, catalogue)
             yield runbook, findings

@@ -13,11 +13,13 @@ from runbook_engine.model.execution import Approved, Execution, Member, StepStat
 from runbook_engine.model.group import Group
 from runbook_engine.model.runbook import Mode, Runbook
 from runbook_engine.model.target import Target
+from runbook_engine.resolution import told_apart
 
 
-def slot_of(runbook: str, target: Target) -> str:
-    """Return the slot that at most one absorbing execution of this runbook and target holds."""
-    return hashlib.sha256(f"{len(runbook)}:{runbook}{target.key}".encode()).hexdigest()[:32]
+def slot_of(runbook: Runbook, target: Target, inputs: Mapping[str, str], alert: Alert) -> str:
+    """Return the slot that at most one absorbing execution holds: of this runbook, target, and what changes read."""
+    apart = "".join(f"{len(part)}:{part}" for part in told_apart(runbook, inputs, alert))
+    return hashlib.sha256(f"{len(runbook.name)}:{runbook.name}{target.key}{apart}".encode()).hexdigest()[:32]
 
 
 def execution_id_of(runbook: str, target: Target, first_episode: str) -> str:
@@ -51,7 +53,7 @@ def open_execution(
         runbook=runbook.name,
         runbook_digest=runbook.digest,
         incident_id=incident_id,
-        slot=slot or slot_of(runbook.name, target),
+        slot=slot or slot_of(runbook, target, inputs, alert),
         owner=runbook.owner,
         scope=alert.scope,
         fallback_receiver=fallback_receiver,

@@ -160,6 +160,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     waiting: tuple[str, ...] = ()  # what it would wait for first
     later: tuple[str, ...] = ()  # what stands in the way of a step that may never have its turn
     worst_case: timedelta = timedelta(0)
+    slot: str = ""  # that its execution would hold
 
     @property
     def changes(self) -> tuple[Change, ...]:

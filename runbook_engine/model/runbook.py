@@ -140,5 +140,6 @@ class Runbook(msgspec.Struct, frozen=True, kw_only=True):
     verify: tuple[Check, ...] = ()
     do_no_harm: DoNoHarm | None = None
     notify: tuple[NotifyRule, ...] = ()
+    apart: tuple[tuple[str, ...], ...] = ()  # what its changes read besides the target: alerts that differ in it part
     file: str = ""
     line: int = 0

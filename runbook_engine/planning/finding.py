@@ -42,4 +42,4 @@ def look_up(execution: Execution, runbook: Runbook, sight: Sight, now: datetime)
     refused = target_refusal(sight.configuration, execution.scope, target)
     if refused:
         return Finished(status="blocked", reason=f"{execution.target} leads to {target}: {refused}", at=now)
-    return Resolved(target=target, slot=slot_of(runbook.name, target), at=now)
+    return Resolved(target=target, slot=slot_of(runbook, target, execution.inputs, execution.alert), at=now)

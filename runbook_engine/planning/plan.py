@@ -43,6 +43,7 @@ def make_plan(execution: Execution, runbook: Runbook, sight: Sight, now: datetim
         waiting=(*_group_to_come(execution, runbook), *_obstacles(first, passing=True)),
         later=(*_obstacles(later, passing=False), *_obstacles(later, passing=True)),
         worst_case=worst_case(runbook, sight.registry.time_limit),
+        slot=execution.slot,
     )
 
 

@@ -15,6 +15,7 @@ from runbook_engine.loading.files import load_valid_files
 from runbook_engine.model.calendar import CalendarEntry
 from runbook_engine.model.configuration import RequestTemplate, StatusRequest
 from runbook_engine.model.runbook import Compensate, Input, Runbook, Step
+from runbook_engine.model.target import TargetTemplate
 from runbook_engine.permissions import sendings_of
 from runbook_engine.registry import Registry
 from runbook_engine.render.lines import plain
@@ -346,3 +347,27 @@ def test_a_crash_around_the_request_loses_and_doubles_nothing_that_matters(
     rig.run(5 * MINUTE)
 
     assert (status, times) == (rig.execution().status, len(rig.simulated.requests.sent))
+
+
+def test_alerts_for_which_another_request_is_sent_have_runs_of_their_own() -> None:
+    """They do not join the run that was asked for one pool, and are never called handled by it."""
+    apart: Runbook = runbook(
+        steps=(STEP,),
+        strategy="sequence",
+        verify=(),
+        inputs=(POOL,),
+        target=TargetTemplate("none"),
+        apart=(("inputs", "pool"),),
+    )
+    rig = Rig(apart, settings=configuration(targets=("request=drain-*",)))
+    rig.simulated.requests.allow(replace(DRAIN, approval=True))
+
+    rig.fire(pool="blue")
+    rig.fire(pool="green", instance="a")
+    rig.fire(pool="green", instance="b")
+    rig.run(timedelta(seconds=5))
+
+    runs = sorted(rig.journal.executions(limit=10), key=lambda run: run.inputs["pool"])
+    assert [("blue", 1), ("green", 2)] == [(run.inputs["pool"], len(run.members)) for run in runs]
+    asked = [run.steps[0].change.after for run in runs if run.steps[0].change is not None]
+    assert 2 == len(set(asked))

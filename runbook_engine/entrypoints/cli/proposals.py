@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runbook_engine.engine import Engine
-from runbook_engine.machine.opening import slot_of
 from runbook_engine.model.alert import Alert
 from runbook_engine.model.plan import Plan
 from runbook_engine.render.plan import Proposal
@@ -53,5 +52,4 @@ def _of_alert(engine: Engine, alert: Alert, now: datetime) -> list[Proposal]:
 
 
 def _holder(engine: Engine, plan: Plan) -> str:
-    slot = slot_of(plan.runbook, plan.target)
-    return engine.journal.holders([slot]).get(slot, "")
+    return engine.journal.holders([plan.slot]).get(plan.slot, "")
