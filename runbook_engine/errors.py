@@ -19,6 +19,7 @@
     ├── Unhelpful                     an action can change nothing that helps; an escalation goes on
     └── ActionFailed
         ├── Retryable(after)          surely not done; doing it again is safe
+        │   └── Busy                  not even tried: too many others are at it
         ├── Permanent                 surely not done; doing it again is pointless
         └── EffectUnknown             may be done or not; look before doing it again
 
@@ -148,6 +149,10 @@ class Retryable(ActionFailed):
     def __init__(self, message: str, after: timedelta | None = None) -> None:
         self.after = after
         super().__init__(message)
+
+
+class Busy(Retryable):
+    """Not even tried, because others are at it: it counts as no attempt."""
 
 
 class Unhelpful(RunbookError):

@@ -15,6 +15,7 @@ from runbook_engine.engine import Engine
 from runbook_engine.entrypoints.adapters import Adapters
 from runbook_engine.entrypoints.clock import SystemClock
 from runbook_engine.entrypoints.links import LinkingNotifier, links_of
+from runbook_engine.entrypoints.receiver_breaker import ReceiverBreaker
 from runbook_engine.entrypoints.recorded_changes import RecordedChangeReader
 from runbook_engine.entrypoints.routing import (
     Kinds,
@@ -227,7 +228,7 @@ def _effects(adapters: Adapters) -> Effects:
     return Effects(
         cluster=RoutedClusterWriter(_writers(adapters, "cluster")),
         flags=RoutedFlagWriter(_writers(adapters, "flags")),
-        notifier=RoutedNotifier(receivers),
+        notifier=ReceiverBreaker(RoutedNotifier(receivers), adapters.clock),
         settings=RoutedSettingWriter(_kind_writers(adapters, "settings")),
         nodes=RoutedNodeWriter(_writers(adapters, "nodes")),
         jobs=RoutedJobWriter(_writers(adapters, "jobs")),

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from runbook_engine.entrypoints.settings import InvalidSettings, Settings
-from runbook_engine.errors import Permanent, Retryable, RunbookError, Unauthenticated
+from runbook_engine.errors import Busy, Permanent, Retryable, RunbookError, Unauthenticated
 from runbook_engine.model.approval_address import is_approval_address
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.observation import Message
@@ -89,7 +89,8 @@ class LinkingNotifier:
         try:
             return self.notifier.send(receiver, self._linked(receiver, message, message.until))
         except Retryable as error:
-            raise Retryable(_unsigned(error), after=error.after) from error
+            later = Busy if isinstance(error, Busy) else Retryable
+            raise later(_unsigned(error), after=error.after) from error
         except Permanent as error:
             raise Permanent(_unsigned(error)) from error
 

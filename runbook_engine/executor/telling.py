@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runbook_engine.errors import NoAdapter, Permanent, Retryable, RunbookError
+from runbook_engine.errors import Busy, NoAdapter, Permanent, Retryable, RunbookError
 from runbook_engine.executor.tools import Tools
 from runbook_engine.machine.deeds import deeds
 from runbook_engine.machine.events import Delivered, Event, Undelivered
@@ -25,7 +25,8 @@ def tell(execution: Execution, runbook: Runbook, notice_id: str, tools: Tools) -
         return Undelivered(notice_id=notice_id, reason=str(error), permanent=True, at=tools.now())
     except RunbookError as error:
         after = error.after if isinstance(error, Retryable) else None
-        return Undelivered(notice_id=notice_id, reason=str(error), after=after, at=tools.now())
+        untried = isinstance(error, Busy)
+        return Undelivered(notice_id=notice_id, reason=str(error), untried=untried, after=after, at=tools.now())
     # an adapter of another package may have been written when receivers gave no reference
     return Delivered(notice_id=notice_id, reference=reference or "", at=tools.now())
 

@@ -216,11 +216,12 @@ class Delivered(_Event, frozen=True, kw_only=True):
 
 
 class Undelivered(_Event, frozen=True, kw_only=True):
-    """A notice did not arrive; `after` is the wait that its receiver asked for."""
+    """A notice did not arrive; `after` is the wait that its receiver asked for, `untried` that it was not asked."""
 
     notice_id: str
     reason: str
     permanent: bool = False
+    untried: bool = False
     after: timedelta | None = None
 
 

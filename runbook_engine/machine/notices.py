@@ -27,6 +27,7 @@ FIRST_DELAY = timedelta(seconds=5)
 LONGEST_DELAY = timedelta(minutes=5)
 LAST_RESORT = timedelta(days=1)  # so long what must not be silent is tried where nobody else can be told
 RARER = 12  # after an hour such a one is tried again after a twelfth of the time that has passed
+QUEUEING = timedelta(minutes=10)  # so long a turn that never came counts as no attempt
 LONGEST_REST = timedelta(minutes=15)  # whatever a receiver asks for
 
 
@@ -83,7 +84,8 @@ def undelivered(execution: Execution, lost: Undelivered) -> Execution:
     delay = None if lost.permanent else _delay(execution, notice, lost.at)
     if delay is not None:
         rest = min(LONGEST_REST, lost.after or timedelta(0))
-        later = replace(notice, attempts=notice.attempts + 1, not_before=lost.at + max(delay, rest))
+        attempts = notice.attempts + (0 if lost.untried and lost.at - notice.at < QUEUEING else 1)
+        later = replace(notice, attempts=attempts, not_before=lost.at + max(delay, rest))
         outbox = tuple(later if kept.id == notice.id else kept for kept in execution.outbox)
         return replace(execution, outbox=outbox)
     return _told_instead(delivered(execution, notice.id), notice, lost.at, lost.reason)

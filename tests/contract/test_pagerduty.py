@@ -100,6 +100,15 @@ def test_event_arrives_whole_when_somebody_must_look(pagerduty: HttpService) -> 
     ] == told(pagerduty)
 
 
+@pytest.mark.parametrize("path", ["", "/", "/v2/enqueue", "/v2/enqueue/"])
+def test_url_may_name_the_path_or_leave_it_out(pagerduty: HttpService, path: str) -> None:
+    """PagerDuty's own pages show the whole address."""
+    settings = PagerDutySettings(routing_key=SecretReference(env="KEY"), url=f"{pagerduty.url}{path}")
+    ADAPTER.build("receiver", settings, context(secrets={"KEY": KEY})).writer.send("oncall", MESSAGE)
+
+    assert ["/v2/enqueue"] == [asked.path for asked in pagerduty.asked]
+
+
 @pytest.mark.parametrize(
     ("changes", "wished"),
     [

@@ -15,8 +15,9 @@ from runbook_adapters import slack
 from runbook_adapters.slack import SlackSettings
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints.links import LinkingNotifier, approval_links
+from runbook_engine.entrypoints.receiver_breaker import ReceiverBreaker
 from runbook_engine.entrypoints.routing import RoutedNotifier
-from runbook_engine.errors import StalePlan
+from runbook_engine.errors import Retryable, StalePlan
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.configuration import SecretReference
 from runbook_engine.model.execution import Execution
@@ -58,6 +59,22 @@ class Channel:
     def headlines(self, ts: str) -> list[str]:
         """Return the first words of a message, one after the other."""
         return [json.loads(blocks)[0]["text"]["text"].partition(":")[0] for blocks in self.messages[ts]]
+
+
+class HangingPager:
+    """A pager that does not answer for a while."""
+
+    def __init__(self, pager: Notifier) -> None:
+        self.pager = pager
+        self.hangs = True
+        self.calls = 0
+
+    def send(self, receiver: str, message: Message) -> str:
+        """Deliver one message, unless it hangs."""
+        self.calls += 1
+        if self.hangs:
+            raise Retryable(f"receiver {receiver} was not reached: no answer within the time limit")
+        return self.pager.send(receiver, message)
 
 
 @pytest.fixture
@@ -356,3 +373,30 @@ def test_nobody_has_what_nobody_answered() -> None:
 
     message = last(run)
     assert ("handed_over", "", False) == (message.status, message.taken_by, message.settled)
+
+
+def test_a_page_is_delivered_once_its_receiver_is_back() -> None:
+    """The pager hangs while the run acts; it is left alone meanwhile, and hears of the end, once."""
+    made = Rig(runbook(notify=(NotifyRule(receiver="oncall", events=("started", "notFixed", "ended")),)))
+    pager = HangingPager(made.simulated.inbox)
+    effects = with_parts(made.simulated.effects, notifier=ReceiverBreaker(pager, made.simulated.clock))
+    made.engine = Engine(
+        bundle=made.engine.bundle,
+        journal=made.journal,
+        world=made.simulated.world,
+        effects=effects,
+        registry=Registry(),
+    )
+    made.errors(lambda world: 0.12)
+    made.fire()
+    made.run(2 * MINUTE)
+    tries, told = pager.calls, made.told("oncall")
+    pager.hangs = False
+    made.run(20 * MINUTE)
+
+    assert [] == told
+    assert 1 < tries <= 5
+    assert 6 == made.replicas()
+    assert "unresolved" == made.execution().status
+    assert ["ended", "notFixed", "started"] == sorted(made.told("oncall"))
+    assert () == made.execution().outbox

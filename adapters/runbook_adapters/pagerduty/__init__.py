@@ -25,12 +25,12 @@ class PagerDutySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
 def build(port: Port, settings: PagerDutySettings, context: AdapterContext) -> Served:
     """Serve one receiver; nothing is asked yet."""
-    from runbook_adapters.pagerduty.receiver import PagerDuty
+    from runbook_adapters.pagerduty.receiver import PATH, PagerDuty
     from runbook_adapters.web import Web, checked_address
 
     if port != "receiver":
         raise NoAdapter(f"pagerduty does not serve {port}", "it serves receiver")
-    base = checked_address(settings.url, "pagerduty")
+    base = checked_address(settings.url, "pagerduty").removesuffix(PATH)
     writer = PagerDuty(Web(most_bytes=64 * 1024), base, lambda: context.secret(settings.routing_key), context.clock)
     return Served(writer=writer)
 

@@ -10,6 +10,7 @@ import os
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints.adapters import Adapters
@@ -24,7 +25,7 @@ from runbook_engine.entrypoints.composition import build_engine
 from runbook_engine.entrypoints.credentials import load_keyring
 from runbook_engine.entrypoints.settings import Settings
 from runbook_engine.errors import RunbookError
-from runbook_engine.loading.files import load_files
+from runbook_engine.loading.files import Loaded, load_files
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.check import Check, QueryCheck
 from runbook_engine.model.configuration import AdapterChoice, Configuration
@@ -44,6 +45,9 @@ PORTS: tuple[Port, ...] = (
     *("flags", "functions", "queues", "automations", "requests", "metrics", "pause", "journal"),
     *("secrets", "seats", "callbacks", "bus"),
 )
+
+CONFIGURED = ("scopes", "tokens", "journal", "kill switch", "storm")  # as engine.yaml says
+UNKNOWN = "not known: mend engine.yaml first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +92,28 @@ def examine(settings: Settings, clock: Clock) -> Iterator[Finding]:
     else:
         yield _runbooks(loaded.bundle, len(loaded.warnings), settings)
     patient = Patient(settings, registry, loaded.bundle, clock)
-    yield _configuration(patient)
+    misread = _misread(loaded, settings)
+    yield misread or _configuration(patient)
     yield _state(settings)
-    yield from _adapters(patient)
-    yield from _tokens(patient)
-    yield from examine_approvals(patient.bundle, patient.settings)
-    yield from _engine(patient)
+    if misread is not None:
+        yield from (Finding(name=name, health="warning", says=UNKNOWN) for name in CONFIGURED)
+    else:
+        yield from _adapters(patient)
+        yield from _tokens(patient)
+        yield from examine_approvals(patient.bundle, patient.settings)
+        yield from _engine(patient)
     yield from examine_runner(settings, patient.configuration, clock)
+
+
+def _misread(loaded: Loaded, settings: Settings) -> Finding | None:
+    """Return what is wrong with engine.yaml; None = it can be read, or there is none."""
+    if settings.config is None:
+        return None
+    wrong = [error for error in loaded.errors if Path(error.file).resolve() == settings.config.resolve()]
+    if not wrong:
+        return None
+    says = f"{count(len(wrong), 'error')}, the first: {wrong[0].message}"
+    return Finding(name="engine.yaml", health="broken", says=says, remedy=f"runbook lint {settings.config}")
 
 
 def _runbooks(bundle: Bundle, warnings: int, settings: Settings) -> Finding:
@@ -161,9 +180,13 @@ def _built(adapters: Adapters, port: Port, choice: AdapterChoice, where: str, na
             name=name,
             health="broken",
             says=str(error),
-            remedy=f"until {choice.place or choice.adapter} answers, runs wait",
+            remedy=f"until {choice.place or choice.adapter} answers, {_waiting(port)}",
         )
     return Finding(name=name, health="ok", says=f"{choice.adapter}{place} {answered}")
+
+
+def _waiting(port: Port) -> str:
+    return "its messages wait; runs do not" if port == "receiver" else "runs wait"
 
 
 def _tokens(patient: Patient) -> Iterator[Finding]:

@@ -43,7 +43,8 @@ def examine_runner(settings: Settings, configuration: Configuration, clock: Cloc
         yield Finding(name="webhook", health="broken", says=says, remedy=remedy)
         return
     yield _readiness(settings)
-    yield from (_hook(settings, scope.name, bool(configuration.tokens)) for scope in configuration.scopes)
+    for scope in configuration.scopes:
+        yield _hook(settings, scope.name, bool(configuration.tokens), _is_signed(configuration, scope.name))
 
 
 def _readiness(settings: Settings) -> Finding:
@@ -67,17 +68,27 @@ def _reasons(body: bytes) -> tuple[str, ...]:
         return ()
 
 
-def _hook(settings: Settings, scope: str, guarded: bool) -> Finding:
+def _is_signed(configuration: Configuration, scope: str) -> bool:
+    """Whether everybody who may post to a scope signs, so that there is no token to present."""
+    senders = [
+        token for token in configuration.tokens if "ingest" in token.roles and scope in (token.scopes or (scope,))
+    ]
+    return bool(senders) and all(token.signature is not None for token in senders)
+
+
+def _hook(settings: Settings, scope: str, guarded: bool, signed: bool) -> Finding:
     """Post something that is no delivery: what the answer is tells who may post."""
     name, path = f"webhook {scope}", f"/hooks/{scope}"
     try:
         stranger = _ask(settings, "POST", path, token="")[0]
-        known = _ask(settings, "POST", path, token=settings.token)[0] if settings.token else stranger
+        known = _ask(settings, "POST", path, token=settings.token)[0] if settings.token and not signed else stranger
     except (OSError, HTTPException) as error:
         return Finding(name=name, health="broken", says=f"does not answer: {_why(error)}", remedy="runbook serve")
     if guarded and stranger != 401:
         says = f"a stranger is answered {stranger}, not 401"
         return Finding(name=name, health="broken", says=says, remedy="restart runbook serve with this engine.yaml")
+    if signed:
+        return Finding(name=name, health="ok", says="strangers are refused; not tried: its sender signs")
     if settings.token and known == 401:
         remedy = "give RUNBOOK_TOKEN a secret of a token with the role ingest"
         return Finding(name=name, health="broken", says="the token of RUNBOOK_TOKEN is refused", remedy=remedy)

@@ -264,3 +264,78 @@ def test_doctor_says_whether_questions_carry_a_link(
 
     found = [check for check in result.record["checks"] if check["name"] == "approval links"]
     assert ([(health, says)] if health else []) == [(check["health"], check["says"]) for check in found]
+
+
+def _checks(result: Result) -> dict[str, tuple[str, str, str]]:
+    """Return health, sentence and remedy of everything that was looked at, by its name."""
+    return {check["name"]: (check["health"], check["says"], check["remedy"]) for check in result.record["checks"]}
+
+
+SIGNED = "presentedAs: {signature: {header: X-Hub-Signature-256}}"
+SIGNS = f"  github: {{roles: [ingest], secrets: [{{env: HOOK_SECRET}}], {SIGNED}}}\n"
+BEARER = "  alertmanager: {roles: [ingest], secrets: [{env: HOOK_SECRET}]}\n"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "token", "health", "says"),
+    [
+        pytest.param(SIGNS, "f" * 20, "ok", "strangers are refused; not tried: its sender signs", id="who posts signs"),
+        pytest.param(SIGNS, "", "ok", "strangers are refused; not tried: its sender signs", id="and no token is set"),
+        pytest.param(
+            SIGNS + BEARER.replace("secrets", "scopes: [other], secrets"),
+            "f" * 20,
+            "ok",
+            "strangers are refused; not tried: its sender signs",
+            id="a bearer of another scope changes nothing",
+        ),
+        pytest.param(
+            SIGNS + BEARER, "f" * 20, "broken", "the token of RUNBOOK_TOKEN is refused", id="one of them may be tried"
+        ),
+    ],
+)
+def test_doctor_tries_no_token_where_every_sender_signs(
+    tmp_path: Path, server: str, tokens: str, token: str, health: str, says: str
+) -> None:
+    """No token that a person holds can be right there."""
+    _install(tmp_path, metrics=f"{server}/metrics")
+    config = (tmp_path / "engine.yaml").read_text().replace(BEARER, tokens)
+    config = config.replace(
+        "  local: {source: alertmanager}\n", "  local: {source: alertmanager}\n  other: {source: alertmanager}\n"
+    )
+    (tmp_path / "engine.yaml").write_text(config)
+
+    environment = {"RUNBOOK_TOKEN": token} if token else {}
+    result = _examine(tmp_path, "--server", server, "--format", "json", HOOK_SECRET="s" * 40, **environment)
+
+    assert (health, says) == _checks(result)["webhook local"][:2]
+
+
+def test_doctor_says_that_messages_wait_for_a_receiver_and_runs_do_not(tmp_path: Path, server: str) -> None:
+    """A run goes on while nobody can be told."""
+    _install(tmp_path, metrics=f"{server}/metrics")
+    slack = 'chat: {adapter: slack, token: {env: SLACK}, channel: "#oncall", url: "http://127.0.0.1:1"}'
+    config = (tmp_path / "engine.yaml").read_text().replace("chat: {adapter: console}", slack)
+    (tmp_path / "engine.yaml").write_text(config)
+
+    result = _examine(tmp_path, "--server", server, "--format", "json", HOOK_SECRET=SECRET, SLACK="xoxb-1")
+
+    health, _, remedy = _checks(result)["receiver chat"]
+    assert ("broken", "until slack answers, its messages wait; runs do not") == (health, remedy)
+
+
+def test_doctor_says_nothing_of_what_an_unreadable_configuration_says(tmp_path: Path, server: str) -> None:
+    """What cannot be read is not known: neither that there is no token nor that nothing is paused."""
+    _install(tmp_path, metrics=f"{server}/metrics")
+    with (tmp_path / "engine.yaml").open("a") as config:
+        config.write("colour: blue\n")
+
+    result = _examine(tmp_path, "--server", server, "--format", "json", HOOK_SECRET=SECRET)
+
+    checks = _checks(result)
+    unknown = "not known: mend engine.yaml first"
+    assert 1 == result.code
+    assert "broken" == checks["engine.yaml"][0]
+    assert "colour" in checks["engine.yaml"][1]
+    assert {unknown} == {checks[name][1] for name in ("scopes", "tokens", "journal", "kill switch", "storm")}
+    assert {"warning"} == {health for health, says, _ in checks.values() if says == unknown}
+    assert not {"approval links", "engine"} & set(checks)

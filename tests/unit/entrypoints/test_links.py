@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 
 from runbook_engine.entrypoints.links import ApprovalLinks, Invitation, LinkingNotifier, approval_links, links_of
 from runbook_engine.entrypoints.settings import InvalidSettings, Settings
-from runbook_engine.errors import NoAdapter, Permanent, Retryable, Unauthenticated
+from runbook_engine.errors import Busy, NoAdapter, Permanent, Retryable, Unauthenticated
 from runbook_engine.model.configuration import Approvals, Configuration, SecretReference
 from runbook_engine.model.observation import Message
 
@@ -121,7 +121,12 @@ def test_only_a_question_gets_a_link() -> None:
 
 
 @pytest.mark.parametrize(
-    "failure", [Permanent("refused: {}"), Retryable("refused: {}", after=timedelta(seconds=7))], ids=["never", "later"]
+    "failure",
+    [
+        pytest.param(Permanent("refused: {}"), id="never"),
+        pytest.param(Retryable("refused: {}", after=timedelta(seconds=7)), id="later"),
+        pytest.param(Busy("refused: {}", after=timedelta(seconds=5)), id="not even tried"),
+    ],
 )
 def test_a_service_that_repeats_what_it_was_told_does_not_put_the_link_on_record(
     failure: Permanent | Retryable,
@@ -132,7 +137,7 @@ def test_a_service_that_repeats_what_it_was_told_does_not_put_the_link_on_record
         def send(self, receiver: str, message: Message) -> str:
             """Refuse in the words of the request."""
             says = str(failure).format(message.links["approve"])
-            raise Retryable(says, failure.after) if isinstance(failure, Retryable) else Permanent(says)
+            raise type(failure)(says, failure.after) if isinstance(failure, Retryable) else Permanent(says)
 
     asking = Message(
         id="2", event="approval", title="", text="", at=UNTIL, execution_id="exec-1", asks="4b1dcafe", until=UNTIL
@@ -142,6 +147,7 @@ def test_a_service_that_repeats_what_it_was_told_does_not_put_the_link_on_record
         LinkingNotifier(Echo(), lambda: LINKS).send("team-chat", asking)
 
     link = LINKS.url(INVITATION)
+    assert type(failure) is type(refusal.value)
     assert f"refused: {link.partition('sig=')[0]}sig=..." == str(refusal.value)
     assert getattr(failure, "after", None) == getattr(refusal.value, "after", None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,10 +17,12 @@ import pytest
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints.heartbeat import is_fresh, read_heartbeat
 from runbook_engine.entrypoints.logs import EventLog
+from runbook_engine.entrypoints.receiver_breaker import ReceiverBreaker
 from runbook_engine.entrypoints.worker import Worker, run_until_idle
-from runbook_engine.errors import Unreadable
+from runbook_engine.errors import Retryable, Unreadable
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.directive import Directive
+from runbook_engine.model.observation import Message
 from runbook_engine.model.plan import Value
 from runbook_engine.model.target import Target
 from runbook_engine.ports import FlagWriter
@@ -53,6 +56,19 @@ class StuckFlags:
             self.entered.set()
             self.let_go.wait(20)
         return self.flags.write(target, value, expected=expected)
+
+
+class HangingReceiver:
+    """A receiver that never answers: half a second stands for the ten that are waited for."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def send(self, receiver: str, message: Message) -> str:
+        """Hang, then give up."""
+        self.calls += 1
+        time.sleep(0.5)
+        raise Retryable(f"receiver {receiver} was not reached: no answer within the time limit")
 
 
 class MoodyJournal(MemoryJournal):
@@ -126,6 +142,23 @@ def test_one_stuck_adapter_does_not_stop_the_others_and_is_not_entered_twice(bun
         wait_until(lambda: status_of(engine, hangs) == "succeeded", "the stuck one succeeds at last")
 
     assert 1 == stuck.calls.count("/lab/stuck")
+
+
+def test_a_receiver_that_hangs_stops_no_change(bundle: Bundle) -> None:
+    """Forty runs act while it takes two threads, once; what they have to tell is kept."""
+    simulated = SimulatedWorld()
+    hanging = HangingReceiver()
+    effects = replace(simulated.effects, notifier=ReceiverBreaker(hanging, simulated.clock))
+    engine = simulated_engine(bundle, simulated, effects=effects)
+    ids = post(engine, webhook(*(f"part-{index}" for index in range(40))))
+
+    with working(engine):
+        wait_until(lambda: all(status_of(engine, one) == "succeeded" for one in ids), "all succeed")
+
+    assert 40 == len(ids)
+    assert 40 == len(simulated.effects_made)
+    assert hanging.calls <= 2
+    assert all(engine.journal.load(one).outbox for one in ids)
 
 
 def test_an_execution_that_raises_is_left_alone_for_a_while_and_the_others_go_on(bundle: Bundle) -> None:

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from runbook_engine.machine.events import Applied, Asked, Delivered, Finished, Paged, Undelivered
+from runbook_engine.machine.events import Applied, Asked, Delivered, Event, Finished, Observed, Paged, Undelivered
 from runbook_engine.machine.notices import LONGEST_DELAY, MOST_ATTEMPTS, announce, overtaken
 from runbook_engine.model.execution import ApprovalRequest, Execution, FinalStatus
-from runbook_engine.model.plan import Outcome, PlannedStep
+from runbook_engine.model.plan import Outcome, PlannedStep, Progress
 from runbook_engine.model.runbook import EventName, NotifyRule, Runbook
 from tests.scenario.rig import runbook
 from tests.unit.machine.story import FLIP, START, after, intended, opened, planned, prepared, required, signalled
@@ -85,6 +85,34 @@ def test_a_run_tells_its_story() -> None:
     assert [("chat", "started"), ("oncall", "notFixed"), ("chat", "ended")] == told(execution)
     demoted = "its runbook is demoted to approve until a commit changes it"
     assert f"failed: shed-optional-features failed: denied; {demoted}" == execution.outbox[-1].text
+
+
+@pytest.mark.parametrize(
+    ("came", "said"),
+    [
+        pytest.param(
+            (
+                Applied(step=0, outcome=Outcome.done(), at=START),
+                Observed(step=0, progress=Progress.done(), at=START),
+            ),
+            "shed-optional-features: {} value unset -> off",
+            id="made",
+        ),
+        pytest.param(
+            (Applied(step=0, outcome=Outcome.unknown("no answer"), at=START),),
+            "shed-optional-features: it is not known whether {} value unset -> off happened: no answer",
+            id="in doubt",
+        ),
+    ],
+)
+def test_what_was_not_there_before_is_told_as_unset(came: tuple[Event, ...], said: str) -> None:
+    """As everywhere else that people read of a change."""
+    book = runbook(notify=(NotifyRule(receiver="chat", events=("changed", "ended")),), strategy="sequence", verify=())
+    change = replace(FLIP, before=None, after="off")
+
+    execution = after(opened(), book, required(), prepared(), intended(change=change), *came)
+
+    assert said.format(FLIP.target) in " ".join(notice.text for notice in execution.outbox)
 
 
 def test_a_rehearsal_tells_nobody() -> None:
@@ -214,6 +242,24 @@ def test_a_receiver_that_asks_for_a_rest_is_given_it(asked: timedelta | None, ex
     execution = after(execution, runbook(notify=(CHAT,)), lost)
 
     assert START + timedelta(seconds=expected) == execution.outbox[0].not_before
+
+
+def test_a_turn_that_never_came_counts_as_no_attempt_for_ten_minutes() -> None:
+    """In a storm of messages none is given up unsent, and none waits for its turn for ever."""
+    book = runbook(notify=(CHAT,))
+    execution = announce(opened(), book, "started", START, "text")
+    at = START
+    waits: list[float] = []
+    while execution.outbox and len(waits) < 200:
+        [lost] = execution.outbox
+        untried = Undelivered(
+            notice_id=lost.id, reason="being told 2 others", untried=True, after=timedelta(seconds=5), at=at
+        )
+        execution = after(execution, book, untried)
+        waits += [(kept.not_before - at).total_seconds() for kept in execution.outbox]
+        at = execution.outbox[0].not_before if execution.outbox else at
+
+    assert [5] * 120 + [5, 10, 20, 40, 80, 160, 300] == waits
 
 
 @pytest.mark.parametrize(
