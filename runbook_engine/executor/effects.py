@@ -39,6 +39,7 @@ from runbook_engine.planning import case_of, prepare_step
 from runbook_engine.ports import ActionSpec, Refused
 
 LOCK_RETRY = timedelta(seconds=5)
+ASK_AT_LEAST_EVERY = timedelta(minutes=1)  # a freeze may be lifted, and a storm be released, before it was to end
 
 
 def begin(turn: Turn, move: Begin, now: datetime) -> None:
@@ -230,7 +231,7 @@ def refusal(execution: Execution, move: Begin, verdicts: tuple[Verdict, ...], no
     """Return what verdicts that say no come to: a passing no is waited for, any other ends the run."""
     until = wait_for(verdicts, execution.deadline_at if move.direction == "do" else None)
     if until is not None:
-        return PutOff(step=move.step, verdicts=verdicts, until=until, at=now)
+        return PutOff(step=move.step, verdicts=verdicts, until=min(until, now + ASK_AT_LEAST_EVERY), at=now)
     return Blocked(step=move.step, verdicts=verdicts, at=now)
 
 

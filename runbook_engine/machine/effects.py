@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from runbook_engine.machine import verification
 from runbook_engine.machine.ending import conclude, hand_over
 from runbook_engine.machine.events import Applied, ApplyPutOff, Intended, Observed
+from runbook_engine.machine.narration import show
 from runbook_engine.machine.notices import announce, tell_owner
 from runbook_engine.model.execution import Effect, Execution, StepState
 from runbook_engine.model.runbook import Runbook
@@ -239,4 +240,5 @@ def _arrow(effect: Effect) -> str:
     change = effect.change
     if change.sensitive:
         return f"{change.target} {change.field} changed"
-    return f"{change.target} {change.field} {change.before} -> {change.after}"
+    before, after = (show(value) if value is None else value for value in (change.before, change.after))
+    return f"{change.target} {change.field} {before} -> {after}"

@@ -136,7 +136,7 @@ class IncidentReport(msgspec.Struct, frozen=True, kw_only=True):
     arrivals: tuple[Arrival, ...]
     executions: tuple[ExecutionReport, ...]
     acted_at: datetime | None = None  # the first change
-    mitigated_at: datetime | None = None  # the first verified success
+    mitigated_at: datetime | None = None  # when the last of its runs was verified as fixed
     started_at: datetime | None = None  # when its first alert began to fire, as its sender says
     from_opened: Times = Times()
     from_started: Times = Times()

@@ -17,7 +17,7 @@ from runbook_engine.model.runbook import Runbook
 from runbook_engine.render.execution import say_outcome
 from runbook_engine.render.incident import say_change, say_where
 from runbook_engine.render.lines import Line, Lines, Piece, Span, line, table
-from runbook_engine.render.wording import age, clock, difference, movement, say_status, short, subject_of
+from runbook_engine.render.wording import age, clock, difference, movement, say_status, short, subject_of, when
 
 NOT_FIXED = ("unresolved", "blocked", "failed", "unknown", "handed_over")
 BARS = 12
@@ -50,7 +50,16 @@ def needs_person(card: Card) -> bool:
         return True
     if execution.spoken_for:  # forty runs of one group are one question
         return False
-    return execution.status in NOT_FIXED and bool(card.incident.incident.open_alerts)
+    return execution.status in NOT_FIXED and _fires(card)
+
+
+def _fires(card: Card) -> bool:
+    """Whether an alert of this very run still fires, and its incident, which hears on when the run is over, agrees."""
+    execution, fires = card.execution.execution, card.incident.incident.open_alerts
+    if not execution.members:
+        return bool(fires)
+    latest = {member.alert_key: member.state for member in execution.members}
+    return any(state == "firing" and key in fires for key, state in latest.items())
 
 
 def render_card(card: Card, now: datetime) -> Lines:
@@ -83,10 +92,17 @@ def _headline(card: Card, now: datetime) -> Line:
         until = execution.approval.until
         pieces.append(Span(f" by {clock(until)} UTC ({say_duration(max(until - now, timedelta(0)))})", "bad"))
     place = say_where(incident) or str(execution.target)
-    since = execution.alert.starts_at or incident.opened_at
-    state = f"firing {age(since, now)}" if incident.open_alerts else "not firing"
-    by_hand = f"started by {execution.started_by}" if execution.started_by else state
-    return line(*pieces, "   ", Span(" · ".join((place, execution.alert.name, by_hand)), "strong"), hang=6)
+    said = f"started by {execution.started_by}" if execution.started_by else _alert_state(card, now)
+    return line(*pieces, "   ", Span(" · ".join((place, execution.alert.name, said)), "strong"), hang=6)
+
+
+def _alert_state(card: Card, now: datetime) -> str:
+    execution = card.execution.execution
+    if execution.all_resolved:
+        return f"resolved at {when(max(member.since for member in execution.members), now)}"
+    if not _fires(card):
+        return "not firing"
+    return f"firing {age(execution.alert.starts_at or card.incident.incident.opened_at, now)}"
 
 
 def _readable(card: Card) -> list[Look]:
@@ -164,6 +180,8 @@ def say_default(execution: Execution, runbook: Runbook) -> str:
     keep = "keep what was changed" if stands else "nothing is changed"
     told = ", ".join(dict.fromkeys(rule.receiver for rule in runbook.notify if "notFixed" in rule.events))
     page = f", tell {told}" if told else ""
+    if asked is None and execution.all_resolved:
+        return f"{keep}; it stays as it is"
     if asked is None:
         return f"{keep}; the alert goes on firing" if execution.compensation != "failed" else keep
     if asked.kind == "plan":

@@ -207,6 +207,8 @@ def _held_row(report: ExecutionReport, now: datetime) -> list[Piece]:
     at = undo_time(execution, report.runbook)
     if not execution.members:
         until = f"until you say: runbook cancel {short(execution.id)} --undo (or --keep)"
+    elif execution.status == "handed_over":
+        until = f"until you say: runbook takeover {short(execution.id)} --undo"
     elif at is None:
         until = "until every alert is resolved"
     else:

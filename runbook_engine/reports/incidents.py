@@ -68,9 +68,17 @@ def status_of(incident: Incident, mitigated_at: datetime | None, quiet: timedelt
 
 
 def mitigated(executions: tuple[Execution, ...]) -> datetime | None:
-    """Return when the first run succeeded."""
-    ended = [execution.ended_at for execution in executions if execution.status == "succeeded"]
-    return min((at for at in ended if at is not None), default=None)
+    """Return when the last of the runs that were to act was verified as fixed; None while any of them is not.
+
+    What a person stopped, what only looked on or joined another run does not count, nor what was tried again later. Of
+    verified successes one at least changed something: else it was over by itself.
+    """
+    counted = [each for each in executions if each.mode != "observe" and each.status != "cancelled"]
+    newest = {each.slot: each for each in sorted(counted, key=lambda each: each.opened_at) if not each.merged_into}
+    fixed = [each for each in newest.values() if each.status == "succeeded" and each.verified]
+    if len(fixed) < len(newest) or not any(each.changed for each in fixed):
+        return None
+    return max((each.ended_at for each in fixed if each.ended_at is not None), default=None)
 
 
 def _quiet_until(incident: Incident, quiet: timedelta, now: datetime) -> datetime | None:

@@ -212,6 +212,22 @@ def test_a_run_waits_for_the_end_of_a_freeze_within_its_deadline() -> None:
     )
 
 
+def test_a_freeze_that_is_lifted_early_is_noticed_within_a_minute() -> None:
+    """Whoever lifts it in engine.yaml need not wake the runs; that it still holds is written down once."""
+    short = replace(ONCE, ends=datetime(2026, 1, 5, 9, 10, tzinfo=UTC))
+    rig = Rig(settings=configuration(freezes=(short,)))
+    rig.healed_by_flag()
+    rig.fire()
+    rig.run(5 * MINUTE)
+    held = (rig.execution().status, rig.flag(), sum("frozen by" in says for says in rig.says()))
+
+    lifted = Rig(settings=configuration(), journal=rig.journal, world=rig.simulated)
+    lifted.run(MINUTE)
+
+    assert ("waiting", "false", 1) == held
+    assert "true" == rig.flag()
+
+
 def test_a_run_is_blocked_by_a_freeze_that_ends_after_its_deadline() -> None:
     """Nobody is kept waiting for what cannot come in time."""
     rig = Rig(settings=configuration(freezes=(ONCE,)))

@@ -5,15 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
+from runbook_engine.entrypoints.views import view_incident
 from runbook_engine.errors import Conflict
+from runbook_engine.model.check import QueryCheck
+from runbook_engine.model.execution import Execution
 from runbook_engine.model.incident import Incident, IncidentReport, Times
 from runbook_engine.model.observation import ChangeEvent
 from runbook_engine.model.runbook import ModeRule
-from runbook_engine.model.target import Target
+from runbook_engine.model.target import Target, TargetTemplate
 from runbook_engine.render.incident import record_incident_report, render_incident
 from runbook_engine.render.lines import plain
-from tests.scenario.rig import ALERT, MINUTE, SECOND, Rig, runbook
+from runbook_engine.reports import mitigated
+from tests.scenario.rig import ALERT, MINUTE, SCALE, SECOND, Rig, runbook
 
 HOUR = timedelta(hours=1)
 
@@ -49,6 +54,86 @@ def test_an_incident_is_resolved_only_when_its_alerts_have_been_over_for_a_while
     assert "  its alerts are over; resolved at 09:06:00, if none of them comes back\n" in plain(
         render_incident(early, rig.now)
     )
+
+
+def test_an_incident_is_not_mitigated_by_a_run_that_verified_nothing() -> None:
+    """That a change was made says nothing of what it came to."""
+    rig = Rig(runbook(verify=(), strategy="sequence"))
+    rig.fire()
+
+    rig.run(MINUTE)
+
+    assert ("succeeded", False) == (rig.execution().status, rig.execution().verified)
+    assert ("open", None) == (report(rig).status, report(rig).mitigated_at)
+    assert "open" == view_incident(incident(rig), rig.journal.executions(limit=10), 5 * MINUTE, rig.now)["status"]
+
+
+def test_an_incident_is_not_mitigated_while_a_sibling_did_not_fix_its_part() -> None:
+    """One run was verified as fixed, and beside it an alert fires that another could not help."""
+    check = QueryCheck(query="cart:error_ratio", comparison="below", value=0.02, timeout=2 * MINUTE)
+    cart = TargetTemplate(kind="deployment", name="cart", namespace="apps")
+    rig = Rig(runbook(), runbook(name="second", digest="second", target=cart, steps=(SCALE,), verify=(check,)))
+    rig.simulated.deploy("apps", "cart", replicas=4, released_ago=HOUR)
+    rig.simulated.compute("cart:error_ratio", lambda world: 0.5)
+    rig.healed_by_flag()
+    rig.fire()
+
+    rig.run(20 * MINUTE)
+
+    assert ["succeeded", "unresolved"] == [rig.execution(0).status, rig.execution(1).status]
+    assert ("open", None) == (report(rig).status, report(rig).mitigated_at)
+
+
+def run_of(rig: Rig, identity: str, **changes: object) -> Execution:
+    """Return the verified success of a rig as another run, otherwise in what is given."""
+    made: Execution = replace(rig.execution(), id=identity, slot=identity, **changes)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("beside", "late"),
+    [
+        pytest.param({"mode": "observe", "status": "unresolved"}, 0, id="one that only looked on"),
+        pytest.param({"merged_into": "a", "status": "cancelled"}, 0, id="one that joined it"),
+        pytest.param({"status": "cancelled"}, 0, id="one that a person stopped"),
+        pytest.param({"status": "unresolved"}, None, id="one that did not fix it"),
+        pytest.param({"status": "handed_over"}, None, id="one that a person has"),
+        pytest.param({"status": "running", "ended_at": None}, None, id="one at work"),
+        pytest.param({"verified": False}, None, id="one that verified nothing"),
+        pytest.param({"ended_at": MINUTE}, 1, id="one that was verified later"),
+        pytest.param({"ended_at": MINUTE, "steps": ()}, 1, id="one that had nothing to change"),
+    ],
+)
+def test_an_incident_is_mitigated_when_the_last_of_its_runs_is_verified(
+    beside: dict[str, object], late: int | None
+) -> None:
+    """Each run that was to act is a verified success, or a person stopped it."""
+    rig = Rig()
+    rig.healed_by_flag()
+    rig.fire()
+    rig.run(MINUTE)
+    first = rig.execution()
+    assert first.ended_at is not None
+    if beside.get("ended_at"):
+        beside = {**beside, "ended_at": first.ended_at + MINUTE}
+
+    answer = mitigated((run_of(rig, "b", **beside), first))
+
+    assert (None if late is None else first.ended_at + late * MINUTE) == answer
+
+
+def test_an_incident_is_mitigated_by_a_later_run_of_what_had_failed() -> None:
+    """The same runbook on the same target was tried again, and that was verified."""
+    rig = Rig()
+    rig.healed_by_flag()
+    rig.fire()
+    rig.run(MINUTE)
+    fixed = rig.execution()
+    earlier = replace(fixed, id="a", status="blocked", verified=False, opened_at=fixed.opened_at - MINUTE)
+
+    assert fixed.ended_at == mitigated((fixed, earlier))
+    assert mitigated((replace(earlier, opened_at=fixed.opened_at + MINUTE), fixed)) is None
+    assert mitigated((replace(fixed, steps=()),)) is None  # it was over by itself
 
 
 def test_an_incident_whose_alert_comes_back_within_the_quiet_time_is_the_same_and_open() -> None:

@@ -14,6 +14,7 @@ from runbook_engine.entrypoints.cli.program import COMMANDS
 from runbook_engine.entrypoints.settings import InvalidSettings
 from runbook_engine.errors import (
     ActionFailed,
+    Busy,
     Conflict,
     EffectUnknown,
     Forbidden,
@@ -75,6 +76,7 @@ CODES: dict[type[RunbookError], int] = {
     EffectUnknown: 3,
     NoAdapter: 3,
     Overloaded: 3,
+    Busy: 3,
     Retryable: 3,
     StaleVersion: 3,
     TooMuch: 3,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import msgspec
@@ -9,10 +10,10 @@ import pytest
 
 from runbook_engine.model.check import Reading
 from runbook_engine.model.execution import Execution
-from runbook_engine.model.incident import Evidence
+from runbook_engine.model.incident import Evidence, ExecutionReport
 from runbook_engine.model.observation import Pause
 from runbook_engine.model.runbook import Approval, Step
-from runbook_engine.render.card import Card, Look, needs_person, say_default
+from runbook_engine.render.card import Card, Look, needs_person, render_card, say_default
 from runbook_engine.render.execution import record_report, render_execution, render_executions, telling
 from runbook_engine.render.first_screen import Screen, find_unhandled, record_first_screen, render_first_screen
 from runbook_engine.render.incident import record_incident_report, render_incident, render_incidents
@@ -315,6 +316,72 @@ def test_who_needs_a_person(changes: dict[str, object], needed: bool) -> None:
     changed = msgspec.structs.replace(card, execution=msgspec.structs.replace(card.execution, execution=execution))
 
     assert needed is needs_person(changed)
+
+
+def _let_fire_elsewhere(rig: Rig) -> None:
+    """Let another alert fire in the same incident, which no runbook answers."""
+    rig.fire("Other", service="checkout")
+
+
+def _made_again(rig: Rig) -> None:
+    """The alert resolved, undoing brought the fault back, and so the change was made again."""
+    rig.resolve(service="checkout")
+    _let_fire_elsewhere(rig)
+    rig.run(14 * MINUTE)
+
+
+def _taken_over(rig: Rig) -> None:
+    """A person took the run over, and then its alert resolved."""
+    rig.engine.take_over(rig.execution().id, by="ann", now=rig.now, undo=False)
+    rig.drive()
+    rig.resolve(service="checkout")
+    _let_fire_elsewhere(rig)
+    rig.drive()
+
+
+@pytest.mark.parametrize("happens", [_made_again, _taken_over])
+def test_a_run_that_was_handed_over_needs_nobody_when_its_own_alert_is_resolved(
+    happens: Callable[[Rig], None],
+) -> None:
+    """What fires in the incident beside it is another matter; its change stands until somebody says otherwise."""
+    rig = _fixed()
+
+    happens(rig)
+
+    card = _card(rig)
+    assert ("handed_over", True) == (rig.execution().status, bool(card.incident.incident.open_alerts))
+    identity = rig.execution().id[:8]
+    assert plain(render_first_screen(Screen(now=rig.now, cards=(card,)))) == (
+        "Nothing needs you.\n"
+        "\n"
+        "Held, to be undone\n"
+        f'  {identity}  checkout-high-error-rate  /checkout/degraded_mode "false" -> "true"  '
+        f"until you say: runbook takeover {identity} --undo\n"
+        "\n"
+        "Engine: not paused\n"
+    )
+    rig.engine.take_over(rig.execution().id, by="bob", now=rig.now, undo=True)
+    rig.run(MINUTE)
+    assert "false" == rig.flag()
+
+
+def test_a_card_says_when_the_alert_of_its_run_resolved() -> None:
+    """Its undo failed while another alert of the incident fires: what is said of firing is said of its own alert."""
+    rig = _fixed()
+    rig.resolve(service="checkout")
+    rig.drive()
+    _let_fire_elsewhere(rig)
+    card = _card(rig)
+    failed: Execution = msgspec.structs.replace(card.execution.execution, compensation="failed")
+    shown = plain(render_card(msgspec.structs.replace(card, execution=_with(card, failed)), rig.now))
+
+    assert "CheckoutHighErrorRate · resolved at 09:01:00\n" in shown
+    assert "If you do nothing: keep what was changed; it stays as it is\n" in shown
+    assert "firing" not in shown
+
+
+def _with(card: Card, execution: Execution) -> ExecutionReport:
+    return msgspec.structs.replace(card.execution, execution=execution)
 
 
 @pytest.mark.parametrize(
