@@ -29,6 +29,7 @@ RECENT = timedelta(days=1)
 MOST_RECENT = 5
 MOST_CARDS = 10  # shown whole; the others that need a person are one line each
 MOST_UNHANDLED = 5
+MOST_ROWS = 20  # of a list: a storm has hundreds, and nobody reads them at night
 
 
 class Unhandled(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +73,7 @@ def render_first_screen(screen: Screen) -> Lines:
         lines += [*render_card(card, screen.now), line()]
     if further := needing[MOST_CARDS:]:
         title = f"NEED YOU TOO, {len(further)} more: runbook executions ID"
-        lines += [line(Span(title, "bad")), *table([_further(card, screen.now) for card in further]), line()]
+        lines += [line(Span(title, "bad")), *_rows([_further(card, screen.now) for card in further]), line()]
     lines += _unhandled(screen)
     lines += _expired(screen.expired, screen.now)
     if not needing and not screen.unmatched and not screen.expired:
@@ -80,7 +81,7 @@ def render_first_screen(screen: Screen) -> Lines:
         lines += [line(Span(nothing, "good"), f" {screen.nothing_yet}" if screen.nothing_yet else ""), line()]
     for title, rows in _sections(screen):
         if rows:
-            lines += [line(Span(title, "strong")), *table(rows), line()]
+            lines += [line(Span(title, "strong")), *_rows(rows), line()]
     lines.append(_engine(screen))
     return tuple(lines)
 
@@ -136,6 +137,13 @@ def urgency(card: Card) -> tuple[bool, float]:
 def _further(card: Card, now: datetime) -> list[Piece]:
     execution = card.execution.execution
     return _row(execution, now, execution.ended_at or execution.opened_at)
+
+
+def _rows(rows: list[list[Piece]]) -> Lines:
+    """Return the first rows of a list as lines, and how many there are besides."""
+    rest = len(rows) - MOST_ROWS
+    more = (line(f"  and {rest} more: runbook executions"),) if rest > 0 else ()
+    return (*table(rows[:MOST_ROWS]), *more)
 
 
 def _unhandled(screen: Screen) -> list[Line]:

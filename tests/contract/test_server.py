@@ -517,6 +517,19 @@ def test_a_journal_that_cannot_be_read_is_not_ready_but_alive(lab: Callable[...,
     assert "runbook_journal_up 0.0" in metrics.text
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_full_disk_is_not_ready_and_says_so(lab: Callable[..., Lab]) -> None:
+    """Before the first delivery is refused; a journal that has nothing to write would not notice."""
+    here = lab()
+    here.beat()
+    here.beat_file.with_name(f".{here.beat_file.name}.probe").symlink_to("/dev/full")
+
+    ready = here.client.get("/readyz")
+
+    assert 503 == ready.status_code
+    assert ["the state folder cannot be written: No space left on device"] == ready.json["reasons"]
+
+
 def test_metrics_say_what_arrived_and_how_it_stands(lab: Callable[..., Lab]) -> None:
     """Alerts by outcome, deliveries by code, executions by status, the age of the backlog."""
     here = lab()

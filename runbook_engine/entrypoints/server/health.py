@@ -19,6 +19,7 @@ from runbook_engine.errors import RunbookError
 from runbook_engine.model.storm import held_until
 from runbook_engine.ports import Clock
 
+PAGE = 4096  # bytes
 PROBED_FOR = 2.0  # seconds that a probe of the journal is believed
 Gauges = list[tuple[str, str, Mapping[str, float]]]
 
@@ -32,14 +33,14 @@ class Health:
     beat_file: Path
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _probed_at: float = float("-inf")
-    _journal_problem: str = ""
+    _storage_problem: str = ""
 
     def problems(self) -> list[str]:
         """Return why work cannot be done now; empty = it can."""
         beat = read_heartbeat(self.beat_file)
         found = []
         if problem := self._probe():
-            found.append(f"the journal cannot be written: {problem}")
+            found.append(problem)
         if not is_fresh(beat, self.clock.now()):
             found.append("the worker does not go round" if beat is not None else "the worker has not started")
         elif beat is not None and beat.problem:
@@ -83,12 +84,22 @@ class Health:
         return max(0.0, (self.clock.now() - due) / timedelta(seconds=1)) if due is not None else 0.0
 
     def _probe(self) -> str:
-        """Write what is there already: it costs little, and fails where a delivery would."""
+        """Write what is there already, and a page that is not: it costs little, and fails where a delivery would."""
         with self._guard:
             if time.monotonic() - self._probed_at > PROBED_FOR:
-                self._journal_problem = self._try_journal()
+                self._storage_problem = self._try_folder() or self._try_journal()
                 self._probed_at = time.monotonic()
-            return self._journal_problem
+            return self._storage_problem
+
+    def _try_folder(self) -> str:
+        """Return why the state folder takes nothing more, as on a full disk; a journal notices that at a write."""
+        file = self.beat_file.with_name(f".{self.beat_file.name}.probe")
+        try:
+            file.write_bytes(bytes(PAGE))
+            file.unlink()
+        except OSError as error:
+            return f"the state folder cannot be written: {error.strerror}"
+        return ""
 
     def _try_journal(self) -> str:
         try:
@@ -96,7 +107,7 @@ class Health:
                 self.engine.journal.keep_runbook(runbook)
             self.engine.journal.counts()
         except RunbookError as error:
-            return type(error).__name__
+            return f"the journal cannot be written: {type(error).__name__}"
         return ""
 
 

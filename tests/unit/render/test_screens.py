@@ -411,3 +411,14 @@ def test_the_first_screen_as_a_record() -> None:
     keys = {"needs_you", "unmatched", "running", "held", "recent", "paused_until", "overdue", "problems"}
     keys |= {"expired", "storm"}
     assert keys == set(record)
+
+
+def test_the_first_screen_stays_short_when_hundreds_ask() -> None:
+    """Ten are shown whole and twenty as a line each; of the others one reads how many there are."""
+    card = _card(_asking())
+
+    shown = plain(render_first_screen(Screen(now=card.execution.execution.opened_at, cards=(card,) * 150)))
+
+    assert "NEED YOU TOO, 140 more: runbook executions ID\n" in shown
+    assert "  and 120 more: runbook executions\n" in shown
+    assert 10 == shown.count("NEEDS YOU by")
