@@ -143,6 +143,7 @@ class SimulatedInbox:
         self._faults = faults
         self._receivers = None if receivers is None else frozenset(receivers)
         self.messages: list[Delivered] = []
+        self._known: set[tuple[str, str]] = set()  # receiver, message
 
     def send(self, receiver: str, message: Message) -> str:
         """Deliver one message; a receiver's reference is what it calls its messages about one execution."""
@@ -152,7 +153,8 @@ class SimulatedInbox:
     def _send(self, receiver: str, message: Message) -> Mapping[str, Value]:
         if self._receivers is not None and receiver not in self._receivers:
             raise Permanent(f"no receiver is named {receiver!r} (add it to receivers in engine.yaml)")
-        if any(kept.receiver == receiver and kept.message.id == message.id for kept in self.messages):
+        if (receiver, message.id) in self._known:
             return {"unchanged": True}
+        self._known.add((receiver, message.id))
         self.messages.append(Delivered(receiver, message))
         return {}
