@@ -77,12 +77,6 @@ def silent_since(now: datetime, after: timedelta) -> datetime:
     return now - after - after / WRITTEN_TIMES
 
 
-def transition_key(alert: Alert, cycle: str = "") -> str:
-    """Return the id that every delivery of one and the same notification shares."""
-    ends_at = alert.ends_at if alert.status == "resolved" else None
-    return hash_parts(alert.alert_key, alert.status, _written(alert.starts_at), _written(ends_at), cycle)
-
-
 def incident_key(alert: Alert, keys: Iterable[tuple[str, ...]] = INCIDENT_LABELS) -> str:
     """Return what alerts of one fault share: the first label set that is all there, else resource, group or alert.
 
@@ -211,7 +205,3 @@ def _compact(moment: datetime) -> str:
     """Return a time as 20260301T115912318472, in UTC."""
     text = moment.astimezone(UTC).isoformat(timespec="microseconds")
     return f"{text[:4]}{text[5:7]}{text[8:13]}{text[14:16]}{text[17:19]}{text[20:26]}"
-
-
-def _written(moment: datetime | None) -> str:
-    return "" if moment is None else moment.astimezone(UTC).isoformat()

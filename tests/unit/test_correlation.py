@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runbook_engine.correlation import EXPIRE_AFTER, expire, incident_key, observe_alert, transition_key
+from runbook_engine.correlation import EXPIRE_AFTER, expire, incident_key, observe_alert
 from runbook_engine.model.alert import Alert, AlertStatus, Resource
 from runbook_engine.model.delivery import Request, SourceSettings
 from runbook_engine.model.episode import Episode, Transition
@@ -347,22 +347,6 @@ def test_the_captured_incident_has_the_episodes_that_really_were() -> None:
         "CheckoutInstanceErrors 127.0.0.1:18082": ["opened", "resolved"],
     }
     assert flapping == {"CheckoutHighErrorRate", "CheckoutInstanceErrors 127.0.0.1:18081"}
-
-
-def test_the_transition_key_is_the_same_for_every_copy_and_differs_for_every_change() -> None:
-    """When it was received is no part of it; the end is, once it is resolved."""
-    base = transition_key(told("firing", 0, received=1))
-
-    assert transition_key(told("firing", 0, received=9)) == base
-    others = [
-        transition_key(told("firing", 1)),
-        transition_key(told("firing")),
-        transition_key(told("resolved", 0, 5)),
-        transition_key(told("resolved", 0, 6)),
-        transition_key(told("firing", 0), cycle="1"),
-        transition_key(told("firing", 0, alert_key="cd" * 32)),
-    ]
-    assert len({base, *others}) == 7
 
 
 def labelled(scope: str = "prod", group: str | None = None, resource: Resource | None = None, **labels: str) -> Alert:

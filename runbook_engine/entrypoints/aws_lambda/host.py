@@ -146,7 +146,7 @@ def _assemble(
 
 
 def _links(names: Names, secret: Callable[[SecretReference], str]) -> ApprovalLinks:
-    """Return the maker of links. Raises InvalidSettings, Unreadable: then the question is told again later."""
+    """Return the maker of links. Raises InvalidSettings, Unreadable: then a question is asked without a link."""
     if not names.approve_url or not names.link_key:
         raise InvalidSettings("no approval links are set up (set RUNBOOK_APPROVE_URL and RUNBOOK_LINK_KEY)")
     try:

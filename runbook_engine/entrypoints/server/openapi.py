@@ -7,6 +7,7 @@ A test holds the table against the routes of the application.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -256,9 +257,13 @@ def openapi_routes() -> Blueprint:
     """Return the route that serves the document; it says nothing that needs a credential."""
     routes = Blueprint("openapi", __name__)
 
+    @cache
+    def document() -> dict[str, Any]:  # made once, when somebody asks: anybody may ask as often as they like
+        return openapi_document()
+
     @routes.get("/openapi.json")
     def describe() -> Response:
-        return answer(openapi_document())
+        return answer(document())
 
     return routes
 
