@@ -5,8 +5,6 @@ It holds no state of its own: everything that must last is in the journal before
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,10 +27,12 @@ from runbook_engine.executor.shield import ShieldedRegistry, shielded_effects, s
 from runbook_engine.guardrails import ceiling_of, effective_mode
 from runbook_engine.intake.builder import IntakeBuilder
 from runbook_engine.intake.by_hand import intake_by_hand, open_by_hand
-from runbook_engine.intake.changes import own_changes
+from runbook_engine.intake.door import Door
 from runbook_engine.intake.incidents import acknowledge, close
-from runbook_engine.intake.receipt import Receipt, Taken, receipt_of, taken_in
-from runbook_engine.intake.storm import held_by_storm, release
+from runbook_engine.intake.receipt import Receipt, Taken
+from runbook_engine.intake.recording import Recorder, give_way
+from runbook_engine.intake.setting_aside import set_aside_message
+from runbook_engine.intake.storm import find_held, release, wake
 from runbook_engine.intake.wishes import Matched, open_wished
 from runbook_engine.machine.pausing import pause_ended
 from runbook_engine.matching.explain import Explanation, explain, explain_labels
@@ -40,15 +40,18 @@ from runbook_engine.matching.index import Index
 from runbook_engine.matching.meta import labels_of
 from runbook_engine.matching.placement import Entry
 from runbook_engine.model.alert import Alert
+from runbook_engine.model.answer import first_answer, say_answer
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.delivery import Parsed, Request, SourceSettings
 from runbook_engine.model.directive import Directive
 from runbook_engine.model.execution import ApprovalRequest, Approved, Execution, Member
 from runbook_engine.model.guardrail import Verdict
-from runbook_engine.model.incident import ExecutionReport, Incident, IncidentReport, Intake
-from runbook_engine.model.observation import Pause
+from runbook_engine.model.inbox import SetAside, Waiting
+from runbook_engine.model.incident import ExecutionReport, Incident, IncidentReport
+from runbook_engine.model.observation import Message, Pause
 from runbook_engine.model.plan import Plan
+from runbook_engine.model.ration import Held, with_longest_run
 from runbook_engine.model.recent import Recent
 from runbook_engine.model.runbook import Mode, ModeRule, Runbook
 from runbook_engine.model.signal import Signal
@@ -61,11 +64,8 @@ from runbook_engine.reports import report_execution, report_incident
 from runbook_engine.sources.lateness import mark_late
 from runbook_engine.templating import Templates
 
-MOST_TRIES = 50  # in a storm every delivery touches the same incident, and somebody else's is always the faster
-LONGEST_PAUSE = 0.05  # seconds
 SHORTEST_HASH = 4
 EXPIRE_BATCH = 100
-NOTHING = Intake()
 MOST_HELD = 10_000  # executions that wait for the storm latch; those beyond look again by themselves when it is calm
 
 
@@ -102,11 +102,6 @@ def parse_request(
     return parsed
 
 
-def give_way(attempt: int) -> None:
-    """Let the others of a storm finish first: for longer after every attempt, and never all for the same time."""
-    time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.001 * 2 ** min(attempt, 10))))
-
-
 class Engine:
     """One installation's engine: its bundle, its journal, its eyes and its hands."""
 
@@ -125,7 +120,6 @@ class Engine:
         self.journal = journal
         self.world = world
         self._registry = registry
-        self._give_way = give_way
         self._recent: Recent[Any] = Recent()
         self._runbooks: Mapping[str, Runbook] = {runbook.name: runbook for runbook in bundle.runbooks}
         self._index = Index.build(
@@ -135,7 +129,7 @@ class Engine:
             world=shielded_world(world),
             ledger=journal,
             registry=ShieldedRegistry(registry),
-            configuration=bundle.configuration,
+            configuration=with_longest_run(bundle.configuration, bundle.runbooks),
             templates=Templates(),
             ceiling=self.ceiling,
             holds=lambda alert, matchers: explain_labels(labels_of(alert), matchers).matched,
@@ -153,6 +147,14 @@ class Engine:
             match=self.match,
             templates=self._sight.templates,
         )
+        self._recorder = Recorder(journal, give_way)
+        self._door = Door(
+            configuration=bundle.configuration,
+            journal=journal,
+            parse=self.parse,
+            builder=self._intake,
+            recorder=self._recorder,
+        )
 
     # --- alerts -------------------------------------------------------------------------------------------
 
@@ -167,22 +169,40 @@ class Engine:
         raises keeps them from being stored, so that they are news once more when they come again.
         Raises InvalidAlert, or whatever `announce` and the journal raise.
         """
-        parsed = self.parse(request)
-        changes, refused = own_changes(parsed, request.scope, self.bundle.configuration)
-        if refused and not changes and not parsed.alerts:
-            raise InvalidAlert("not_ours", "no change of the delivery is taken: " + refused[0].reason)
-        for target, event in changes:
-            self.journal.record_change(target, event)
-        intake = self._record(
-            lambda: self._intake.build(parsed.alerts, request.received_at),
-            (lambda intake: announce(taken_in(intake))) if announce is not None else lambda intake: None,
-        )
-        return receipt_of(intake, parsed, refused, changes=len(changes))
+        return self._door.decide(request, announce)
+
+    def accept(self, request: Request) -> Receipt:
+        """Take one delivery in to decide later what it means, where the journal has room for that; else at once.
+
+        When this returns, it is durable, and `decide` must come to it. Raises InvalidAlert, or what the journal
+        raises.
+        """
+        return self._door.accept(request)
+
+    def waits(self) -> bool:
+        """Return whether deliveries wait to be decided."""
+        return self._door.waits()
+
+    def oldest_waiting(self) -> Waiting | None:
+        """Return the delivery that is to be decided next; None when none waits."""
+        return self._door.oldest()
+
+    def decide(self, waiting: Waiting) -> Receipt:
+        """Decide what a delivery means that waits; it leaves the inbox in the same transaction.
+
+        Raises InvalidAlert, Conflict when somebody else has decided it, or what the journal raises.
+        """
+        return self._door.decide(waiting.request, number=waiting.number)
 
     def expire(self, now: datetime) -> int:
-        """Expire episodes of which nobody has spoken for long; their changes stay. Returns how many."""
+        """Expire episodes of which nobody has spoken for long; their changes stay. Returns how many.
+
+        None, while deliveries wait: they may say that those still fire.
+        """
+        if self._door.waits():
+            return 0
         after = self.bundle.configuration.correlation.expire_after
-        intake = self._record(lambda: self._intake.expire(now, after, EXPIRE_BATCH))
+        intake = self._recorder.record(lambda: self._intake.expire(now, after, EXPIRE_BATCH))
         return len(intake.episodes)
 
     def match(self, alert: Alert) -> tuple[Matched, ...]:
@@ -300,21 +320,27 @@ class Engine:
 
     def approve(self, execution_id: str, *, plan_hash: str, by: str, now: datetime, reason: str = "") -> None:
         """Say yes to exactly the change that is asked for. Raises StalePlan, Forbidden, UnknownExecution."""
-        request = self._question(execution_id)
+        request, seen = self._question(execution_id, plan_hash)
         _demand_same_plan(request.hash, plan_hash)
         self._demand_member(request.by, by)
         if now >= request.until:
             raise StalePlan(f"the question lapsed at {request.until.astimezone(UTC):%H:%M:%S} UTC: it is too late")
-        self._signal(execution_id, Signal(kind="approved", at=now, by=by, reason=reason, plan_hash=request.hash))
+        self._answer(execution_id, Signal(kind="approved", at=now, by=by, reason=reason, plan_hash=request.hash), seen)
 
     def deny(self, execution_id: str, *, by: str, now: datetime, reason: str = "", plan_hash: str = "") -> None:
         """Say no to what is asked, or with a hash to exactly that. Raises StalePlan, Forbidden, UnknownExecution."""
-        request = self._question(execution_id)
+        request, seen = self._question(execution_id, plan_hash)
         if plan_hash:
             _demand_same_plan(request.hash, plan_hash)
         self._demand_member(request.by, by)
         asked = request.hash if plan_hash else ""
-        self._signal(execution_id, Signal(kind="denied", at=now, by=by, reason=reason, plan_hash=asked))
+        self._answer(execution_id, Signal(kind="denied", at=now, by=by, reason=reason, plan_hash=asked), seen)
+
+    def answered(self, execution_id: str, plan_hash: str) -> str:
+        """Return who has answered exactly this, what they said and when; empty = nobody."""
+        asked = len(plan_hash) >= SHORTEST_HASH
+        answer = first_answer(self.journal.signals(execution_id, 0), plan_hash) if asked else None
+        return say_answer(answer) if answer is not None else ""
 
     def cancel(self, execution_id: str, *, undo: bool, by: str, now: datetime, reason: str = "") -> None:
         """Stop a run; keep what it changed, or undo it. Raises UnknownExecution."""
@@ -347,22 +373,25 @@ class Engine:
     def acknowledge(self, incident_id: str, *, by: str, now: datetime) -> Incident:
         """Say that a person is on it; who said so first is kept. Raises UnknownIncident."""
         if self.journal.incident(incident_id).acknowledged_at is None:
-            self._record(lambda: acknowledge(self.journal.incident(incident_id), by=by, now=now))
+            self._recorder.record(lambda: acknowledge(self.journal.incident(incident_id), by=by, now=now))
         return self.journal.incident(incident_id)
 
     def close_incident(self, incident_id: str, *, by: str, now: datetime, reason: str = "") -> Incident:
         """Say that an incident is over of which nobody else did. Raises Conflict while it fires, UnknownIncident."""
-        self._record(lambda: close(self.journal.incident(incident_id), by=by, reason=reason, now=now))
+        self._recorder.record(lambda: close(self.journal.incident(incident_id), by=by, reason=reason, now=now))
         return self.journal.incident(incident_id)
 
-    def release_storm(self, *, by: str, now: datetime, reason: str = "") -> int:
-        """Let changes go on that the storm latch holds; return how many runs wait. Raises Conflict when none does."""
+    def held_by_storm(self, now: datetime) -> Held:
+        """Return what a storm holds, and how it goes on once it is let go. Raises Conflict when none is held."""
+        return find_held(self.journal, self.bundle.configuration.storm, MOST_HELD, now)
+
+    def release_storm(self, *, by: str, now: datetime, reason: str = "") -> Held:
+        """Let changes go on that the storm latch holds, a few at a time. Raises Conflict when it holds none."""
         rule = self.bundle.configuration.storm
-        self._record(lambda: release(self.journal, rule, by=by, reason=reason, now=now))
-        held = [each for each in self.journal.executions(limit=MOST_HELD, active_only=True) if held_by_storm(each)]
-        for execution in held:
-            self.journal.signal(execution.id, Signal(kind="released", at=now, by=by, reason=reason, storm=True))
-        return len(held)
+        held = self.held_by_storm(now)
+        self._recorder.record(lambda: release(self.journal, rule, by=by, reason=reason, now=now))
+        wake(self.journal, held.first, by=by, reason=reason, now=now)
+        return held
 
     def tell_pause_ended(self, pause: Pause, now: datetime) -> int:
         """Page when a pause has run out by itself while alerts fire; return how many incidents are open.
@@ -370,11 +399,13 @@ class Engine:
         Raises what the receiver raises. Told twice, it is the same message.
         """
         firing = [each for each in self.journal.incidents(limit=MOST_HELD, open_only=True) if each.open_alerts]
-        configuration = self.bundle.configuration
-        receiver = configuration.storm.receiver or next((each.name for each in configuration.receivers), "")
-        if firing and receiver:
-            self._tools.effects.notifier.send(receiver, pause_ended(pause, firing, now))
+        if firing:
+            self._page(pause_ended(pause, firing, now))
         return len(firing)
+
+    def tell_set_aside(self, aside: SetAside, now: datetime) -> None:
+        """Page for a delivery that could not be decided. Raises what the receiver raises. Twice, it is one message."""
+        self._page(set_aside_message(aside, now))
 
     def standings(self) -> tuple[Stands, ...]:
         """Return how far each runbook is trusted, as it is written now, after what its runs did."""
@@ -398,40 +429,38 @@ class Engine:
         mode = effective_mode(runbook, self.bundle.configuration, holds)
         return Matched(runbook=runbook, mode=mode)
 
-    def _record(self, build: Callable[[], Intake], announce: Callable[[Intake], None] = lambda intake: None) -> Intake:
-        """Build and store; when somebody was faster, look again. Raises StaleVersion after many tries."""
-        for attempt in range(MOST_TRIES - 1):
-            intake = build()
-            announce(intake)
-            if intake == NOTHING:
-                return intake
-            try:
-                self.journal.record(intake)
-            except StaleVersion:
-                self._give_way(attempt)
-                continue
-            return intake
-        intake = build()
-        announce(intake)
-        self.journal.record(intake)
-        return intake
+    def _page(self, message: Message) -> None:
+        """Tell who is told what concerns no single run."""
+        configuration = self.bundle.configuration
+        receiver = configuration.storm.receiver or next((each.name for each in configuration.receivers), "")
+        if receiver:
+            self._tools.effects.notifier.send(receiver, message)
 
-    def _question(self, execution_id: str) -> ApprovalRequest:
-        """Return what an execution asks. Raises StalePlan when it asks nothing, or has an answer that it must heed."""
+    def _question(self, execution_id: str, plan_hash: str) -> tuple[ApprovalRequest, int]:
+        """Return what an execution asks, and the last signal that it had heard then.
+
+        Raises StalePlan when it asks nothing, or has an answer that it must heed.
+        """
         execution = self.journal.load(execution_id)
         if execution.approval is None:
-            raise StalePlan(f"execution {execution_id} asks for nothing now")
-        for signal in self.journal.signals(execution_id, execution.signals_consumed):
-            if signal.kind in ("approved", "denied"):
-                said = "yes" if signal.kind == "approved" else "no"
-                raise StalePlan(f"{signal.by} has said {said} already, at {signal.at.astimezone(UTC):%H:%M:%S} UTC")
-        return execution.approval
+            raise StalePlan(self.answered(execution_id, plan_hash) or f"execution {execution_id} asks for nothing now")
+        if answer := first_answer(self.journal.signals(execution_id, execution.signals_consumed)):
+            raise StalePlan(say_answer(answer))
+        return execution.approval, execution.signals_consumed
 
-    def _signal(self, execution_id: str, signal: Signal) -> None:
+    def _answer(self, execution_id: str, signal: Signal, seen: int) -> None:
+        """Append an answer. Raises StalePlan when somebody else's came in between: theirs counts, for it is first."""
+        number = self._signal(execution_id, signal)
+        answer = first_answer(self.journal.signals(execution_id, seen))
+        if answer is not None and answer.number < number:
+            raise StalePlan(say_answer(answer))
+
+    def _signal(self, execution_id: str, signal: Signal) -> int:
         execution = self.journal.load(execution_id)
-        self.journal.signal(execution_id, signal)
+        number = self.journal.signal(execution_id, signal)
         if execution.incident_id:  # the first that a person does about it
             self.acknowledge(execution.incident_id, by=signal.by, now=signal.at)
+        return number
 
     def _demand_member(self, team_name: str, person: str) -> None:
         why_not = self._why_not_answer(team_name, person)

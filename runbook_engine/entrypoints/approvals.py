@@ -74,9 +74,11 @@ class ApprovalPages:
     def _asked(self, invitation: Invitation) -> Execution:
         """Return the execution that still asks exactly this. Raises StalePlan otherwise."""
         execution = self.engine.journal.load(invitation.execution_id)
-        lapsed = self.clock.now() >= invitation.until
-        if lapsed or execution.approval is None or execution.approval.hash != invitation.hash:
-            raise StalePlan("this question has been answered, has lapsed, or is asked otherwise by now")
+        standing = execution.approval is not None and execution.approval.hash == invitation.hash
+        if not standing and (answered := self.engine.answered(execution.id, invitation.hash)):
+            raise StalePlan(answered)
+        if not standing or self.clock.now() >= invitation.until:
+            raise StalePlan("this question has lapsed, or is asked otherwise by now")
         return execution
 
     def _question(self, execution: Execution) -> str:

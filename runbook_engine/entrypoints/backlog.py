@@ -1,4 +1,4 @@
-"""How many executions are open, for every front door: when there are too many, nothing new is taken in."""
+"""How much is to be done, for every front door: when it is too much, nothing new is taken in."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from datetime import datetime, timedelta
 from runbook_engine.engine import Engine
 from runbook_engine.errors import Overloaded
 from runbook_engine.model.execution import ENDED
+from runbook_engine.model.inbox import EMPTY, Fill
 from runbook_engine.ports import Clock
+
+MOST_WAITING = 50_000  # alerts
+MOST_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(slots=True)
 class Backlog:
-    """A count that is believed for a moment, so that a storm of deliveries asks the journal seldom."""
+    """Counts that are believed for a moment, so that a storm of deliveries asks the journal seldom."""
 
     engine: Engine
     clock: Clock
@@ -22,6 +26,7 @@ class Backlog:
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _counted_at: datetime | None = None
     _open: int = 0
+    _fill: Fill = EMPTY
 
     def demand_room(self) -> None:
         """Raise Overloaded when there is no room for more, or what the journal raises when it cannot count."""
@@ -30,9 +35,21 @@ class Backlog:
             now = self.clock.now()
             if self._counted_at is None or abs(now - self._counted_at) > self.counted_for:
                 self._open = open_executions(self.engine)
+                self._fill = fill(self.engine)
                 self._counted_at = now
             if self._open >= most:
                 raise Overloaded(f"{self._open} executions are open, the most is {most} (limits.maxOpenExecutions)")
+            if self._fill.alerts >= MOST_WAITING or self._fill.bytes >= MOST_BYTES:
+                raise Overloaded(
+                    f"{self._fill.alerts} alerts in {self._fill.bytes >> 20} MiB wait to be decided, "
+                    f"the most is {MOST_WAITING} in {MOST_BYTES >> 20} MiB"
+                )
+
+
+def fill(engine: Engine) -> Fill:
+    """Return how much waits in the inbox."""
+    inbox = engine.journal.inbox
+    return inbox.fill() if inbox is not None else EMPTY
 
 
 def open_executions(engine: Engine) -> int:

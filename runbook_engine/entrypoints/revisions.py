@@ -88,15 +88,29 @@ class Revisions:
         return load_valid_files([], self.registry, self.config).bundle
 
     def _write(self, commit: str, within: PurePosixPath, folder: Path) -> int:
-        """Write the YAML files of a commit under a folder, and return how many there are."""
-        part = ("--", str(within)) if within.parts else ()
-        listed = self._git("ls-tree", "-r", "-z", "--full-tree", commit, *part)
-        files = list(_files(listed, within))
+        """Write the YAML files of a commit under a folder, and those they may use; return how many are their own."""
+        own = list(_files(self._listed(commit, within), within))
+        files = [*own, *self._usable(commit, within)] if own else []
         for (path, _), content in zip(files, self._contents(files), strict=True):
             file = folder / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
-        return len(files)
+        return len(own)
+
+    def _usable(self, commit: str, within: PurePosixPath) -> Iterator[tuple[str, str]]:
+        """Return the YAML files beside a folder that lie in its installation: parts that its runbooks may use."""
+        places = [str(above / CONFIG_NAME) for above in (within, *within.parents)]
+        holding = [PurePosixPath(path).parent for path, _, _ in _entries(self._listed(commit, *places))]
+        if holding:
+            nearest = max(holding, key=lambda above: len(above.parts))
+            for path, mode, identity in _entries(self._listed(commit, nearest)):
+                if _is_yaml(path, mode) and not path.is_relative_to(within):
+                    yield str(path), identity
+
+    def _listed(self, commit: str, *places: PurePosixPath | str) -> bytes:
+        """Return what a commit has under some places; the top of the repository has no name there."""
+        named = [str(place) for place in places if str(place) != HERE]
+        return self._git("ls-tree", "-r", "-z", "--full-tree", commit, *(("--", *named) if named else ()))
 
     def _contents(self, files: Iterable[tuple[str, str]]) -> Iterator[bytes]:
         """Return the content of each file, all asked for at once."""
@@ -162,14 +176,24 @@ class _GitSaysNo(InvalidRevision):
 
 
 def _files(listed: bytes, within: PurePosixPath) -> Iterator[tuple[str, str]]:
-    """Return path and object of every YAML file in a listing; no link, no submodule, nothing hidden."""
+    """Return path and object of every YAML file in a listing; nothing hidden."""
+    for path, mode, identity in _entries(listed):
+        hidden = any(part.startswith(".") for part in path.relative_to(within).parts)
+        if _is_yaml(path, mode) and not hidden:
+            yield str(path), identity
+
+
+def _entries(listed: bytes) -> Iterator[tuple[PurePosixPath, str, str]]:
+    """Return path, mode and object of everything in a listing."""
     for entry in filter(None, listed.split(b"\0")):
         head, _, name = entry.partition(b"\t")
         mode, _, identity = head.decode().split()
-        path = PurePosixPath(os.fsdecode(name))
-        hidden = any(part.startswith(".") for part in path.relative_to(within).parts)
-        if mode in FILE_MODES and path.suffix in SUFFIXES and not hidden:
-            yield str(path), identity
+        yield PurePosixPath(os.fsdecode(name)), mode, identity
+
+
+def _is_yaml(path: PurePosixPath, mode: str) -> bool:
+    """Whether an entry is a YAML file; no link, no submodule."""
+    return mode in FILE_MODES and path.suffix in SUFFIXES
 
 
 def _is_path(revision: str) -> bool:

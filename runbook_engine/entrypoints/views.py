@@ -8,9 +8,24 @@ from typing import Any
 
 import msgspec
 
+from runbook_engine.intake.receipt import Receipt
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.incident import ExecutionReport, Incident, IncidentReport
 from runbook_engine.reports import mitigated, status_of
+
+
+def view_receipt(receipt: Receipt) -> dict[str, Any]:
+    """Return what a sender is answered."""
+    return {
+        "decided": not receipt.waiting,
+        "delivery": receipt.waiting or None,
+        "accepted": receipt.accepted,
+        "rejected": receipt.rejected,
+        "executions": (*receipt.opened, *receipt.joined),
+        "incidents": receipt.incidents,
+        "warnings": receipt.warnings,
+        "changes": receipt.changes,
+    }
 
 
 def view_incident(

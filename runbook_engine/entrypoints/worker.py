@@ -92,6 +92,10 @@ class Worker:
         self.log.event("worker.stopped", owner=self.owner, abandoned=len(self._busy))
         return rested
 
+    def wake(self) -> None:
+        """Look for what is due now, whoever says so."""
+        self._wake.set()
+
     def _round(self, pool: ThreadPoolExecutor) -> float:
         """Start what is due, do what time asks for, and return how many seconds to wait."""
         self._beat()

@@ -12,17 +12,20 @@ from types import FrameType
 from runbook_engine.entrypoints import parent
 from runbook_engine.entrypoints.clock import SystemClock
 from runbook_engine.entrypoints.composition import build_runner
+from runbook_engine.entrypoints.deciding import Deciding
 from runbook_engine.entrypoints.launch import Launch, read_launch
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.metrics import Metrics, watched
 from runbook_engine.entrypoints.watching import Watching
 from runbook_engine.entrypoints.worker import Worker
 
+DECISION_PATIENCE = 5.0  # seconds: a delivery that is cut off is decided by the next worker
+
 
 def main(arguments: list[str]) -> None:
     """Run the worker until SIGTERM, SIGINT, or the end of the supervisor."""
     launch = read_launch(arguments[0])
-    worker, watching = build_worker(launch)
+    worker, watching, deciding = build_worker(launch)
 
     def stop(number: int, frame: FrameType | None) -> None:
         worker.stop.set()
@@ -30,15 +33,17 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     watching.start()
+    deciding.start()
     rested = worker.run(lambda: parent.is_alive(launch.parent), timedelta(seconds=launch.grace))
     watching.join()
+    rested = deciding.join(DECISION_PATIENCE) and rested
     sys.stderr.flush()
     if not rested:
-        os._exit(0)  # a stuck adapter keeps its thread; its lease expires, and the next worker looks at the intent
+        os._exit(0)  # a stuck adapter keeps its thread; the next worker looks at its intent, or decides its delivery
 
 
-def build_worker(launch: Launch) -> tuple[Worker, Watching]:
-    """Return the worker of a launch, and what watches beside it until the worker is stopped."""
+def build_worker(launch: Launch) -> tuple[Worker, Watching, Deciding]:
+    """Return the worker of a launch, and what watches and decides beside it until the worker is stopped."""
     metrics = Metrics(launch.metrics_folder)
     bundle = launch.bundle()
     runner = build_runner(
@@ -62,7 +67,10 @@ def build_worker(launch: Launch) -> tuple[Worker, Watching]:
         stop=worker.stop,
         seen=lambda kind: metrics.changes_seen.labels(kind).inc(),
     )
-    return worker, watching
+    deciding = Deciding(
+        engine=runner.engine, clock=worker.clock, log=log, stop=worker.stop, decided=lambda receipt: worker.wake()
+    )
+    return worker, watching, deciding
 
 
 if __name__ == "__main__":

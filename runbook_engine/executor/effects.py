@@ -17,7 +17,7 @@ from runbook_engine.executor.looks import observe
 from runbook_engine.executor.rehearsal import rehearse
 from runbook_engine.executor.tools import Tools
 from runbook_engine.executor.turn import Turn
-from runbook_engine.guardrails import claims_of, judge, judge_undo, refusals, undo_claims, wait_for
+from runbook_engine.guardrails import claims_of, judge, judge_undo, refusals, undo_claims, wait_for, wait_for_turn
 from runbook_engine.machine.events import (
     Applied,
     ApplyPutOff,
@@ -34,6 +34,7 @@ from runbook_engine.machine.narration import show
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.guardrail import Budget, Claim, Lock, Verdict
 from runbook_engine.model.plan import Change, Outcome
+from runbook_engine.model.ration import RATION
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.planning import case_of, prepare_step
 from runbook_engine.ports import ActionSpec, Refused
@@ -236,7 +237,9 @@ def refusal(execution: Execution, move: Begin, verdicts: tuple[Verdict, ...], no
 
 
 def _claim_refusal(execution: Execution, move: Begin, refused: Refused, now: datetime) -> Event:
-    """A claim that did not hold in the commit: a lock is waited for, a cooldown or budget ends the run."""
+    """A claim that did not hold in the commit: a lock, or its turn after a storm, is waited for, others end the run."""
+    if isinstance(refused.claim, Budget) and refused.claim.key == RATION and refused.until is not None:
+        return refusal(execution, move, (wait_for_turn(refused.claim, refused.until),), now)
     until = now + LOCK_RETRY if isinstance(refused.claim, Lock) else None
     name = type(refused.claim).__name__.lower()
     verdict = Verdict(guardrail=name, ok=False, says=refused.says, until=until)

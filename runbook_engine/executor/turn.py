@@ -20,7 +20,7 @@ from runbook_engine.model.group import Group
 from runbook_engine.model.guardrail import Claim, Lock
 from runbook_engine.model.incident import Evidence, Join
 from runbook_engine.model.runbook import Runbook
-from runbook_engine.model.standing import end_to_keep
+from runbook_engine.model.standing import MOST_ENDS, End, among, end_to_keep
 from runbook_engine.ports import Committed, Refused
 
 
@@ -91,13 +91,20 @@ class Turn:
             group=group,
             release_locks=_lets_go(self.execution),
             evidence=self._evidence,
-            end=end_to_keep(self._stored, self.execution),
+            end=self._end(),
             trace=write_trace(self._asked_at, self._events, None if self._stored.version else self._stored),
             now=now,
         )
         answer = commit(claims=(*claims, *kept))
         another_has_it = isinstance(answer, Refused) and answer.claim in kept
         return commit(claims=claims) if another_has_it else answer
+
+    def _end(self) -> End | None:
+        """Return the end that is news; of one that fixed nothing, whether it was the second in a row."""
+        end = end_to_keep(self._stored, self.execution)
+        if end is None or not end.fixed_nothing:
+            return end
+        return among(end, self.tools.journal.ends(end.runbook, end.digest, MOST_ENDS))
 
     def take_lease(self, now: datetime) -> None:
         """Taking the lease is a commit, so that the version is the fence."""

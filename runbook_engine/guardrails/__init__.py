@@ -15,7 +15,7 @@ from runbook_engine.guardrails.gitops import gitops
 from runbook_engine.guardrails.harm import do_no_harm
 from runbook_engine.guardrails.judging import GUARDRAILS, judge, judge_undo, refusals, wait_for
 from runbook_engine.guardrails.step_cap import step_cap
-from runbook_engine.guardrails.storm import storm
+from runbook_engine.guardrails.storm import storm, wait_for_turn
 from runbook_engine.guardrails.timing import deadline, minimum_fault_age
 
 __all__ = [
@@ -49,5 +49,6 @@ __all__ = [
     "undo_claims",
     "untold",
     "wait_for",
+    "wait_for_turn",
     "window",
 ]

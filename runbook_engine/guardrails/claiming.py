@@ -9,6 +9,7 @@ from datetime import UTC, timedelta
 
 from runbook_engine.errors import RunbookError, Unreadable
 from runbook_engine.guardrails.case import LOOK_AGAIN, Case
+from runbook_engine.guardrails.storm import ration_claims
 from runbook_engine.model.duration import say_duration
 from runbook_engine.model.guardrail import Budget, Claim, Cooldown, Lock, Verdict
 from runbook_engine.model.plan import Change
@@ -77,7 +78,7 @@ def claims_of(case: Case) -> tuple[Claim, ...]:
         claims += [Lock(target.key), Cooldown(target.key, rules.cooldown)]
     if rules.budget is not None:
         claims.append(Budget(budget_key(case), rules.budget.window, rules.budget.changes))
-    return tuple(claims)
+    return (*claims, *ration_claims(case))
 
 
 def undo_claims(change: Change) -> tuple[Claim, ...]:

@@ -27,6 +27,7 @@ from runbook_engine.model.standing import MOST_ENDS, Standing, standing_of
 from runbook_engine.ports import Journal
 from runbook_engine.templating import Templates
 
+FIRST_GLANCE = 8  # alerts
 NEVER_REMEDIATED = frozenset(("Watchdog", "InfoInhibitor"))  # heartbeats: they always fire
 LATE = (
     "told late: it may be a recording of an older alert, because its sender signs no time (look whether it is true, "
@@ -65,6 +66,23 @@ class IntakeBuilder:
         for alert in alerts:
             self._take(alert, openings.pop(), draft, now)  # what is taken is let go: a storm brings thousands
         return draft.intake()
+
+    def brings_news(self, alerts: Sequence[Alert]) -> bool:
+        """Return whether these alerts change anything. It looks at a few first: news is seldom only in the last one."""
+        start, size = 0, FIRST_GLANCE
+        while start < len(alerts):
+            some = alerts[start : start + size]
+            known = self.journal.episodes([alert.alert_key for alert in some])
+            if any(self._is_news(alert, known.get(alert.alert_key)) for alert in some):
+                return True
+            start, size = start + size, size * 8
+        return False
+
+    def _is_news(self, alert: Alert, known: Episode | None) -> bool:
+        episode = observe_alert(alert, known, cycle=alert.cycle).episode
+        if episode is None:
+            return False
+        return known is None or is_news(known, episode, self.configuration.correlation.expire_after)
 
     def expire(self, now: datetime, after: timedelta, limit: int) -> Intake:
         """Return what it means that nobody has spoken of some open episodes for so long."""

@@ -19,6 +19,8 @@ from runbook_engine.model.signal import Signal, SignalKind
 from runbook_engine.model.standing import Standing
 from runbook_engine.model.storm import Latch
 
+MOST_NAMES = 1_000  # of alerts that ever joined an incident: it is written whole with every delivery that touches it
+
 
 @dataclass(slots=True)
 class TouchedIncident:
@@ -32,12 +34,16 @@ class TouchedIncident:
 
     @classmethod
     def of(cls, incident: Incident) -> TouchedIncident:
-        """Return an incident as it is stored, ready to be touched."""
+        """Return an incident as it is stored, ready to be touched; of all that ever joined, with the newest.
+
+        Which alerts are open is never cut: it decides when the incident is resolved. Nothing is decided by who ever
+        joined; but a journal that stores a large delivery in parts must find all its alerts among them.
+        """
         return cls(
             incident,
             dict.fromkeys(incident.open_alerts),
             dict.fromkeys(incident.expired_alerts),
-            dict.fromkeys(incident.alert_keys),
+            dict.fromkeys(incident.alert_keys[-MOST_NAMES:]),
             dict.fromkeys(incident.execution_ids),
         )
 
@@ -48,16 +54,22 @@ class TouchedIncident:
         self.stored = replace(again, closed_at=None, closed_by="", closed_because="")  # it was not over
         self.open_alerts[alert.alert_key] = None
         self.expired_alerts.pop(alert.alert_key, None)
-        self.alert_keys[alert.alert_key] = None
+        self._names(alert.alert_key)
 
     def ends(self, alert_key: str, now: datetime, *, resolved: bool) -> None:
         """Take an alert that is over out; the last one to resolve ends the incident, unless one only expired."""
         self.open_alerts.pop(alert_key, None)
         self.expired_alerts.pop(alert_key, None)
+        self._names(alert_key)
         if not resolved:
             self.expired_alerts[alert_key] = None
         elif not self.open_alerts and not self.expired_alerts and self.stored.closed_at is None:
             self.stored = replace(self.stored, resolved_at=now)
+
+    def _names(self, alert_key: str) -> None:
+        """Name an alert as the newest."""
+        self.alert_keys.pop(alert_key, None)
+        self.alert_keys[alert_key] = None
 
     def incident(self) -> Incident:
         """Return the incident as it is to be stored."""

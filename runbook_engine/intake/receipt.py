@@ -1,4 +1,4 @@
-"""A receipt: what became of one delivery, read from what was stored of it."""
+"""A receipt: what became of one delivery, as far as that is decided."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     changes: int = 0  # that others made, kept for "what changed?"
     alerts: tuple[Taken, ...] = ()  # those that brought news
     due: tuple[str, ...] = ()  # executions that want to be driven now because of it, those that only tell included
+    waiting: int = 0  # the number under which it waits in the inbox; 0 = all of it is decided
 
 
 def receipt_of(intake: Intake, parsed: Parsed, refused: tuple[Rejected, ...], *, changes: int) -> Receipt:
@@ -41,16 +42,32 @@ def receipt_of(intake: Intake, parsed: Parsed, refused: tuple[Rejected, ...], *,
         opened=tuple(execution.id for execution in intake.opened if not execution.ended),
         joined=tuple(execution_id for _, execution_id, _ in intake.joined),
         incidents=tuple(dict.fromkeys(incident.id for incident in intake.incidents)),
-        warnings=parsed.warnings,
+        warnings=_warnings(parsed),
         changes=changes,
         alerts=taken_in(intake),
         due=_wanting(intake),
     )
 
 
+def stored_receipt(parsed: Parsed, refused: tuple[Rejected, ...], *, changes: int, delivery: int) -> Receipt:
+    """Return the receipt of a delivery of which nothing is decided yet."""
+    return Receipt(
+        accepted=len(parsed.alerts),
+        rejected=parsed.rejected + refused,
+        warnings=_warnings(parsed),
+        changes=changes,
+        waiting=delivery,
+    )
+
+
 def taken_in(intake: Intake) -> tuple[Taken, ...]:
     """Return the alerts that bring news."""
     return tuple(_taken(arrival) for arrival in intake.arrivals)
+
+
+def _warnings(parsed: Parsed) -> tuple[str, ...]:
+    """Return the codes about the whole, and those about any of its alerts, each once."""
+    return tuple(dict.fromkeys((*parsed.warnings, *(code for alert in parsed.alerts for code in alert.warnings))))
 
 
 def _taken(arrival: Arrival) -> Taken:

@@ -1,7 +1,11 @@
-"""Storm: every run that opens counts its target; the one too many trips the latch, and pages somebody, once."""
+"""Storm: every run that opens counts its target; the one too many trips the latch, and pages somebody, once.
+
+A person's word lets what is held go on, the oldest first, as many at a time as the ration has room for.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from runbook_engine.errors import Conflict
@@ -9,7 +13,9 @@ from runbook_engine.intake.draft import Draft
 from runbook_engine.model.duration import say_duration
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.incident import Intake
-from runbook_engine.model.storm import StormRule, add_opening, held_until, released
+from runbook_engine.model.ration import RATION, Held
+from runbook_engine.model.signal import Signal
+from runbook_engine.model.storm import Latch, StormRule, add_opening, held_until, released
 from runbook_engine.ports import Journal
 
 
@@ -38,13 +44,38 @@ def count_opening(execution: Execution, draft: Draft, journal: Journal, rule: St
 
 def release(journal: Journal, rule: StormRule, *, by: str, reason: str, now: datetime) -> Intake:
     """Return what a person's word changes that lets the storm latch go. Raises Conflict when it holds nothing."""
-    latch = journal.latch()
-    if held_until(latch, rule, now) is None:
-        raise Conflict("no storm is held, so there is nothing to release")
-    return Intake(latch=released(latch, by=by, because=reason, now=now))
+    return Intake(latch=released(_held_latch(journal, rule, now), by=by, because=reason, now=now))
+
+
+def find_held(journal: Journal, rule: StormRule, most: int, now: datetime) -> Held:
+    """Return what the storm latch holds now. Raises Conflict when it holds nothing."""
+    _held_latch(journal, rule, now)
+    found = [each for each in journal.executions(limit=most, active_only=True) if held_by_storm(each)]
+    oldest = sorted(found, key=lambda each: (each.opened_at, each.id))
+    room = rule.ration - journal.changes_within(RATION, now - rule.within, other_than="")
+    return Held(
+        runs=len(oldest),
+        targets=len({each.slot if each.target.kind == "none" else each.target.key for each in oldest}),
+        first=tuple(oldest[: max(room, 0)]),
+        at_a_time=rule.ration,
+        within=rule.within,
+    )
+
+
+def wake(journal: Journal, first: Sequence[Execution], *, by: str, reason: str, now: datetime) -> None:
+    """Tell those that go on first that they may; the others look for their turn by themselves, every minute."""
+    for execution in first:
+        journal.signal(execution.id, Signal(kind="released", at=now, by=by, reason=reason, storm=True))
 
 
 def held_by_storm(execution: Execution) -> bool:
     """Whether an execution waits for the latch."""
     waits = execution.resume_at is not None and not execution.ended
     return waits and any(verdict.guardrail == "storm" and not verdict.ok for verdict in execution.verdicts)
+
+
+def _held_latch(journal: Journal, rule: StormRule, now: datetime) -> Latch:
+    latch = journal.latch()
+    if held_until(latch, rule, now) is None:
+        raise Conflict("no storm is held, so there is nothing to release")
+    return latch

@@ -184,4 +184,7 @@ def _correlation(correlation: CorrelationDocument) -> Correlation:
 
 
 def _storm(storm: StormDocument) -> StormRule:
-    return StormRule(**given(**{name: getattr(storm, name) for name in type(storm).model_fields}))
+    names = (name for name in type(storm).model_fields if name != "release")
+    return StormRule(
+        **given(**{name: getattr(storm, name) for name in names}, at_a_time=storm.release.at_a_time),
+    )

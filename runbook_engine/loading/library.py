@@ -16,6 +16,7 @@ from runbook_engine.model.diagnostic import Diagnostic
 
 SUFFIXES = (".yaml", ".yml")
 CONFIG = "engine.yaml"
+PART = "RunbookPart"
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -67,11 +68,15 @@ class Library:
         if not file.resolve().is_relative_to(self._root(user)):
             raise NoPart(f'"{named}" leads out of the folder of the runbooks', "move the part there, as to lib/")
         if not file.is_file():
-            folder = file.parent
-            siblings = [each.name for each in folder.iterdir() if each.suffix in SUFFIXES] if folder.is_dir() else []
-            near = did_you_mean(file.name, siblings)
+            near = did_you_mean(named, self._parts_from(user))
             raise NoPart(f'there is no file "{named}"', near if near.startswith("did") else "")
         return file
+
+    def _parts_from(self, user: FilePath) -> list[str]:
+        """Return every part that a runbook may use, each as it is written in that file."""
+        folder = user.resolve().parent
+        files = [each for each in self._root(user).rglob("*") if each.suffix in SUFFIXES and each.is_file()]
+        return [FilePath(os.path.relpath(each, folder)).as_posix() for each in files if _may_hold_part(each)]
 
     def _root(self, user: FilePath) -> FilePath:
         """Return the folder that parts of a runbook may lie in: what was loaded, or what holds an engine.yaml."""
@@ -87,10 +92,10 @@ class Library:
             return NoPart(f'"{named}" cannot be read: {error.strerror or error}')
         parsed = parse_yaml(content, str(file))
         self.diagnostics.extend(parsed.diagnostics)
-        parts = [root for root in parsed.documents if _kind(root) == "RunbookPart"]
+        parts = [root for root in parsed.documents if _kind(root) == PART]
         if len(parts) != 1 and not parsed.diagnostics:
             found = "none" if not parts else str(len(parts))
-            return NoPart(f'"{named}" must hold one RunbookPart, it holds {found}', "write kind: RunbookPart")
+            return NoPart(f'"{named}" must hold one {PART}, it holds {found}', f"write kind: {PART}")
         found_in = [self._judge(parsed.source, root) for root in parts]
         self.diagnostics.extend(each for findings in found_in for each in findings.diagnostics)
         broken = any(each.severity == "error" for each in parsed.diagnostics) or any(each.failed for each in found_in)
@@ -112,6 +117,13 @@ def located(node: Node, file: str) -> Node:
             return Items(tuple(located(item, file) for item in node.items), _in(node.place, file), node.style)
         case Scalar():
             return Scalar(node.value, node.text, _in(node.place, file), node.style)
+
+
+def _may_hold_part(file: FilePath) -> bool:
+    try:
+        return PART.encode() in file.read_bytes()
+    except OSError:
+        return False
 
 
 def _in(place: Place, file: str) -> Place:

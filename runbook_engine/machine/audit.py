@@ -47,7 +47,7 @@ def audit_record(execution: Execution, event: Event, after: Execution) -> AuditR
         at=event.at,
         actor=(event.signal.by or ENGINE) if isinstance(event, Signalled) else ENGINE,
         event=kind_of(event),
-        says=_sentence(narrate(execution, event), decided),
+        says=_sentence(_given_up(event, after) or narrate(execution, event), decided),
         step=step,
         direction=direction,
         change=redacted(change),
@@ -74,6 +74,15 @@ def _end_of(execution: Execution) -> str:
     if execution.unwind is not None:
         return f"{execution.unwind.status.replace('_', ' ')}: {execution.unwind.reason}"
     return f"{execution.status.replace('_', ' ')}: {execution.reason}" if execution.ended else ""
+
+
+def _given_up(event: Event, after: Execution) -> str:
+    """Return that a change is not tried again after its last attempt; empty = it is, or something else happened."""
+    if not isinstance(event, ApplyPutOff):
+        return ""
+    step = after.steps[event.step]
+    effect = step.effect
+    return f"{step.name} {effect.status}: {effect.reason}" if effect is not None and effect.ended_at else ""
 
 
 def _sentence(says: str, decided: str) -> str:

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from runbook_engine.machine import verification
-from runbook_engine.machine.ending import conclude, hand_over
+from runbook_engine.machine.compensation import compensation_of
+from runbook_engine.machine.ending import conclude, hand_over, say_demotion
 from runbook_engine.machine.events import Applied, ApplyPutOff, Intended, Observed
 from runbook_engine.machine.narration import show
 from runbook_engine.machine.notices import announce, tell_owner
@@ -193,7 +194,7 @@ def _superseded(execution: Execution, index: int, reason: str, runbook: Runbook,
         execution = with_step(execution, index, replace(step, progress="failed"))
         return conclude(execution, runbook, "failed", f"{step.name} was superseded: {reason}", at)
     execution = with_step(execution, index, step)
-    said = f"{step.name} was not undone, somebody changed it since: {reason}"
+    said = f"{step.name} was not undone, somebody changed it since: {reason}{_demotion(execution, runbook)}"
     return back_again(tell_owner(execution, runbook, at, said), runbook, at)
 
 
@@ -214,8 +215,15 @@ def _not_undone(execution: Execution, index: int, reason: str, runbook: Runbook,
     """An undo (or a redo) that failed: it is not tried for ever, and the owner is told."""
     step = replace(execution.steps[index], released=True, reason=reason)
     effect = _newest(execution, index)
-    said = f"could not {effect.direction} {step.name} ({_arrow(effect)}): {reason}"
-    return back_again(tell_owner(with_step(execution, index, step), runbook, at, said), runbook, at)
+    execution = with_step(execution, index, step)
+    said = f"could not {effect.direction} {step.name} ({_arrow(effect)}): {reason}{_demotion(execution, runbook)}"
+    return back_again(tell_owner(execution, runbook, at, said), runbook, at)
+
+
+def _demotion(execution: Execution, runbook: Runbook) -> str:
+    """Return what a change that stays means for the runbook, when it was not lowered before; empty = nothing."""
+    now = say_demotion(replace(execution, compensation=compensation_of(execution, runbook)))
+    return now if now != say_demotion(execution) else ""
 
 
 def back_again(execution: Execution, runbook: Runbook, at: datetime) -> Execution:

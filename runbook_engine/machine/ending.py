@@ -64,7 +64,7 @@ def close(execution: Execution, runbook: Runbook, at: datetime) -> Execution:
     )
     if was_ended:
         return ended
-    text = f"{unwind.status.replace('_', ' ')}: {unwind.reason}{_demoting(ended)}"
+    text = f"{unwind.status.replace('_', ' ')}: {unwind.reason}{say_demotion(ended)}"
     if unwind.status == "blocked":
         ended = announce(ended, runbook, "blocked", at, text)
     if unwind.status != "succeeded":
@@ -72,7 +72,7 @@ def close(execution: Execution, runbook: Runbook, at: datetime) -> Execution:
     return announce(ended, runbook, "ended", at, text)
 
 
-def _demoting(ended: Execution) -> str:
+def say_demotion(ended: Execution) -> str:
     """Return what the end means for the runbook, as an addition to what is said of it; empty = nothing."""
     end = end_of(ended)
     if end is None or not end.fault or lowered(ended.mode) == ended.mode:

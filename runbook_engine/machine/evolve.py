@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from runbook_engine.machine import effects, verification
 from runbook_engine.machine.compensation import compensation_of
 from runbook_engine.machine.custody import give_back_late
-from runbook_engine.machine.ending import UndoScope, close, conclude
+from runbook_engine.machine.ending import UndoScope, close, conclude, hand_over
 from runbook_engine.machine.events import (
     Admitted,
     Applied,
@@ -278,7 +278,7 @@ def _verified(execution: Execution, event: Verified, runbook: Runbook) -> Execut
 
 
 def _undo_verified(execution: Execution, answer: verification.Answer, runbook: Runbook, at: datetime) -> Execution:
-    """After an undo: fixed still? Else the change is put back, and a person is told."""
+    """After an undo: fixed still? Else the change is put back if it ever fixed anything, and a person is told."""
     if answer == "go on":
         return execution
     over = replace(execution, verification=None)
@@ -289,6 +289,9 @@ def _undo_verified(execution: Execution, answer: verification.Answer, runbook: R
     if answer == "cannot tell":
         told = tell_owner(over, runbook, at, f"{step.name} was undone, and verification cannot be read since")
         return effects.back_again(told, runbook, at)
+    if over.status == "unresolved":
+        said = f"{step.name} was undone and is not made again: it fixed nothing, and verification fails without it too"
+        return hand_over(over, runbook, said, at)
     return effects.with_step(over, index, replace(step, put_back=True))
 
 

@@ -94,6 +94,8 @@ def narrate(execution: Execution, event: Event) -> str:
             reason = f", {event.outcome.reason}" if event.outcome.reason else ""
             status = "written" if event.outcome.status == "done" else event.outcome.status
             return f"{_name(execution, event.step)}: {status}{reason}"
+        case ApplyPutOff() if event.look_first:
+            return f"{_name(execution, event.step)}: not known whether it was done, {event.reason}"
         case ApplyPutOff():
             return f"{_name(execution, event.step)}: to be tried again, {event.reason}"
         case Observed():
@@ -152,9 +154,9 @@ def _signal(execution: Execution, signal: Signal) -> str:
         case "expired":
             return f"{signal.name} expired: no news of it, which is not a resolve"
         case "approved":
-            return f"{signal.by} approved plan {signal.plan_hash[:8]}{why}"
+            return f"{signal.by} approved plan {signal.plan_hash[:8]}{why}{_too_late(execution, signal)}"
         case "denied":
-            return f"{signal.by} denied it{why}"
+            return f"{signal.by} denied it{why}{_too_late(execution, signal)}"
         case "cancelled":
             return f"{signal.by} cancelled the run, {keep}{why}"
         case "taken_over":
@@ -163,6 +165,12 @@ def _signal(execution: Execution, signal: Signal) -> str:
             return f"{signal.by} let {'its targets' if execution.ended and not signal.storm else 'changes'} go{why}"
         case _:
             assert_never(signal.kind)
+
+
+def _too_late(execution: Execution, signal: Signal) -> str:
+    """Return that an answer changes nothing, since its question was answered before or is not asked any more."""
+    asked = execution.approval is not None and signal.plan_hash in ("", execution.approval.hash)
+    return "" if asked else ", too late: that is not asked any more"
 
 
 def _name(execution: Execution, step: int) -> str:

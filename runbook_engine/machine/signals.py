@@ -13,6 +13,7 @@ from runbook_engine.machine.ending import UndoScope, close, conclude, given_up, 
 from runbook_engine.machine.notices import tell_owner
 from runbook_engine.model.execution import (
     Approved,
+    Decided,
     EffectStatus,
     Execution,
     FinalStatus,
@@ -24,6 +25,8 @@ from runbook_engine.model.execution import (
 )
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.model.signal import Signal
+
+NO_SUCCESS: frozenset[FinalStatus] = frozenset(("failed", "unknown", "unresolved", "blocked"))
 
 
 def receive(execution: Execution, signal: Signal, runbook: Runbook, at: datetime) -> Execution:
@@ -128,9 +131,13 @@ def _stopped(execution: Execution, signal: Signal, runbook: Runbook, status: Fin
         return execution
     scope: UndoScope = "all" if signal.undo else "nothing"
     settled = take_custody(_let_go(execution, undo=signal.undo), signal, at)
+    if status == "handed_over":
+        settled = replace(settled, decided=_came_to(settled))
     if not settled.ended:
         return conclude(_redecided(settled, status, reason, scope), runbook, status, reason, at, undo=scope)
     final = settled.status if status == "cancelled" else status
+    if status == "handed_over" and settled.decided is not None:
+        reason = f"{settled.decided.reason}; {reason}"
     if not signal.undo and not unwinding:
         return replace(settled, status=final, reason=reason, verification=None, resume_at=None)
     unwind = Unwind(scope=scope, status=final, reason=reason)  # type: ignore[arg-type]  # ended: a final status
@@ -138,6 +145,20 @@ def _stopped(execution: Execution, signal: Signal, runbook: Runbook, status: Fin
     if active_step(stopped) is None and unwinding_step(stopped, runbook) is None:
         return close(stopped, runbook, at)
     return stopped
+
+
+def _came_to(execution: Execution) -> Decided | None:
+    """Return what a run had come to by itself when a person took it over, unless that was a success."""
+    if execution.decided is not None:
+        return execution.decided
+    unwind = execution.unwind
+    if execution.ended:
+        status, reason = execution.status, execution.reason
+    elif unwind is not None:
+        status, reason = unwind.status, unwind.reason
+    else:
+        return None
+    return Decided(status=status, reason=reason) if status in NO_SUCCESS else None
 
 
 def _redecided(execution: Execution, status: FinalStatus, reason: str, undo: UndoScope) -> Execution:

@@ -154,6 +154,13 @@ class Unwind(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """The end that a run came to by itself before a person took it over; they make it no better."""
+
+    status: FinalStatus
+    reason: str
+
+
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """One message to one receiver that is still to be delivered. `id` lets the receiver drop duplicates."""
 
@@ -203,6 +210,7 @@ class Execution(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     approval: ApprovalRequest | None = None
     approved: tuple[Approved, ...] = ()
     unwind: Unwind | None = None
+    decided: Decided | None = None  # None: nobody took it over, or it had come to nothing that was no success
     verdicts: tuple[Verdict, ...] = ()
     waiting_for: str = ""
     opened_at: datetime

@@ -64,6 +64,11 @@ class Budget(msgspec.Struct, frozen=True, tag="budget"):
     key: str
     window: timedelta
     limit: int
+    counts_own: bool = False  # those of the execution itself are counted as well
+
+    def leaves_out(self, execution_id: str) -> str:
+        """Return whose changes are not counted when this execution claims; empty = everybody's are."""
+        return "" if self.counts_own else execution_id
 
 
 Claim = Lock | Cooldown | Budget

@@ -42,7 +42,7 @@ class Incident(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     closed_because: str = ""
     open_alerts: tuple[str, ...] = ()  # alert keys of open episodes
     expired_alerts: tuple[str, ...] = ()  # alert keys of which nobody has spoken for long
-    alert_keys: tuple[str, ...] = ()
+    alert_keys: tuple[str, ...] = ()  # of what joined it ever, the newest, and all of the delivery that it comes from
     execution_ids: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     version: int = 0
@@ -76,6 +76,7 @@ class Intake(msgspec.Struct, frozen=True, kw_only=True):
 
     Episodes, incidents, groups and the latch carry the version they were read with; the journal stores version + 1. A
     slot in `opened` must be free, a slot in `joined` must be held by the execution named: else StaleVersion.
+    `delivery` is the number of the delivery that waited in the inbox until now, 0 = none did.
     """
 
     episodes: tuple[Episode, ...] = ()
@@ -87,6 +88,7 @@ class Intake(msgspec.Struct, frozen=True, kw_only=True):
     signals: tuple[tuple[str, Signal], ...] = ()  # execution id, signal
     arrivals: tuple[Arrival, ...] = ()
     latch: Latch | None = None
+    delivery: int = 0
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):

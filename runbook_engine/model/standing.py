@@ -11,19 +11,23 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
-from runbook_engine.model.execution import Execution, FinalStatus
+from runbook_engine.model.execution import Compensation, Execution, FinalStatus
 from runbook_engine.model.runbook import MODES, Mode, Runbook
 
-MOST_ENDS = 100  # a demotion is carried on by every later end, so an older one cannot be forgotten
+MOST_ENDS = 100  # that are looked at for successes; what lowered a runbook is found before them too
 ENOUGH = 5  # verified successes in one mode, with nothing else since, are worth a proposal
 PROMOTED: Mapping[Mode, Mode] = {"propose": "approve", "approve": "auto"}
-Fault = Literal["", "failed", "unknown", "harmed", "unresolved"]
+LOWERED: tuple[Mode, ...] = ("approve", "propose")  # all that a fault can lower to
+Fault = Literal["", "failed", "unknown", "harmed", "unresolved", "stuck"]
+NOT_UNDONE: tuple[Compensation, ...] = ("failed", "superseded")
 FAULTS: Mapping[Fault, str] = {
     "failed": "failed",
     "unknown": "left it unknown what it did",
     "harmed": "did harm",
     "unresolved": "was the second in a row to change something and fix nothing",
+    "stuck": "fixed nothing, and what it changed was not undone",
 }
 
 
@@ -39,6 +43,8 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
     verified: bool = False  # it changed something, and verification passed
     harmed: bool = False  # it made worse what must not get worse
     changed: bool = False
+    again: bool = False  # it changed something and fixed nothing, and so did the one before it, or after it
+    stuck: bool = False  # it fixed nothing, and what it changed could not be undone: another may not build on it
     group_id: str = ""  # of runs that went together: how many of them may fail, their runbook says
     ceiling: Mode = "auto"  # as far as its runbook was trusted when it was opened
     reason: str = ""
@@ -51,8 +57,20 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
         match self.status:
             case "failed" | "unknown":
                 return self.status
+            case _ if self.stuck:
+                return "stuck"
             case _:
-                return ""
+                return "unresolved" if self.again else ""
+
+    @property
+    def lowers_to(self) -> Mode | None:
+        """How far its runbook is trusted after it; None = it lowers nothing."""
+        return lowered(self.mode) if self.fault else None
+
+    @property
+    def fixed_nothing(self) -> bool:
+        """Whether it changed something, and its alerts went on."""
+        return self.status == "unresolved" and self.changed
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +141,21 @@ def standing_of(ends: Iterable[End]) -> Standing:
     return Standing(ceiling=ceiling, because=because, fault=what, successes=successes, mode=mode)
 
 
+def with_faults(newest: tuple[End, ...], lowering: Iterable[End]) -> tuple[End, ...]:
+    """Return the newest ends, and before them those that lowered their runbook; each once, newest first."""
+    known = {end.execution_id for end in newest}
+    older = {end.execution_id: end for end in lowering if end.execution_id not in known}
+    return (*newest, *sorted(older.values(), key=_place, reverse=True))
+
+
+def among(end: End, others: Iterable[End]) -> End:
+    """Return an end as it stands among the others: of two in a row that fixed nothing, the later to be kept says so."""
+    places = sorted([end, *(each for each in others if each.execution_id != end.execution_id)], key=_place)
+    here = places.index(end)
+    beside = (*places[max(0, here - 1) : here], *places[here + 1 : here + 2])
+    return replace(end, again=end.fixed_nothing and any(each.fixed_nothing for each in beside))
+
+
 def lowered(mode: Mode) -> Mode:
     """Return the mode after a fault in a mode: a person is asked, then a person starts it."""
     return "approve" if mode == "auto" else "propose"
@@ -133,12 +166,14 @@ def end_of(execution: Execution) -> End | None:
 
     A run that a person started says nothing, nor one that was stopped or refused before it changed anything, nor one
     that never came to try: that its target is not there, its alert said, and no alert may lower a runbook by a name.
+    One that had come to no success when a person took it over says what it had come to.
     """
     if not execution.ended or execution.mode == "observe" or execution.started_by or execution.spoken_for:
         return None
     harmed = execution.harmed and execution.changed
+    status = execution.decided.status if execution.decided is not None else execution.status
     tried = any(step.effects and not step.message_only for step in execution.steps)
-    if not (execution.changed or (tried and execution.status in ("failed", "unknown"))):
+    if not (execution.changed or (tried and status in ("failed", "unknown"))):
         return None
     assert execution.ended_at is not None, "an end has a time"
     return End(
@@ -146,11 +181,12 @@ def end_of(execution: Execution) -> End | None:
         digest=execution.runbook_digest,
         execution_id=execution.id,
         at=execution.ended_at,
-        status=execution.status,  # type: ignore[arg-type]  # ended: a final status
+        status=status,  # type: ignore[arg-type]  # ended: a final status
         mode=execution.mode,
         verified=execution.verified and execution.changed and execution.status == "succeeded",
         harmed=harmed,
         changed=execution.changed,
+        stuck=status == "unresolved" and execution.changed and execution.compensation in NOT_UNDONE,
         group_id=execution.group_id,
         ceiling=execution.trusted,
         reason=execution.reason,
@@ -169,9 +205,16 @@ def end_to_keep(stored: Execution, execution: Execution) -> End | None:
     return None if settled or end == before else end
 
 
+def _place(end: End) -> tuple[datetime, str]:
+    return end.at, end.execution_id
+
+
 def _again_unresolved(ends: tuple[End, ...]) -> Fault:
-    """Return the fault of changing something twice in a row without fixing anything."""
-    twice = len(ends) > 1 and all(end.status == "unresolved" and end.changed for end in ends[:2])
+    """Return the fault of changing something twice in a row without fixing anything, where neither of them says so.
+
+    They do not when both were kept at the same moment. One that says so may stand here without those after it.
+    """
+    twice = len(ends) > 1 and all(end.fixed_nothing and not end.again for end in ends[:2])
     return "unresolved" if twice else ""
 
 

@@ -19,6 +19,13 @@ class StormRule(msgspec.Struct, frozen=True, kw_only=True):
     within: timedelta = timedelta(minutes=5)
     calm: timedelta = timedelta(minutes=15)
     receiver: str = ""  # who is paged, once; empty = whoever hears what nobody else is told
+    at_a_time: int | None = None  # how many changes go on `within` after a release; None = as many as are no storm
+    longest_run: timedelta = timedelta(days=1)  # so long after a release, what it let go may still change something
+
+    @property
+    def ration(self) -> int:
+        """How many changes go on within `within` after a release: never more than what is no storm."""
+        return min(self.max_targets if self.at_a_time is None else self.at_a_time, self.max_targets)
 
 
 class Latch(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,8 +45,13 @@ def held_until(latch: Latch, rule: StormRule, now: datetime) -> datetime | None:
     """Return until when changes are held, if nothing more opens; None when they are not."""
     if latch.held_since is None:
         return None
-    until = (latch.last_at or latch.held_since) + rule.calm
+    until = calm_at(latch, rule, latch.held_since)
     return until if now < until else None
+
+
+def calm_at(latch: Latch, rule: StormRule, held_since: datetime) -> datetime:
+    """Return when a storm that is held since then is over by itself, if nothing more opens."""
+    return (latch.last_at or held_since) + rule.calm
 
 
 def say_storm(latch: Latch, rule: StormRule) -> str:
@@ -53,7 +65,7 @@ def add_opening(latch: Latch, rule: StormRule, target: str, now: datetime) -> La
         newest = latch.last_at or now
         return msgspec.structs.replace(latch, last_at=now) if now - newest >= LEAST_NEWS else latch
     if latch.held_since is not None:
-        latch = released(latch, by=CALM, because="", now=now)
+        latch = released(latch, by=CALM, because="", now=calm_at(latch, rule, latch.held_since))
     known = {name: at for name, at in latch.recent if now - at < rule.within}
     if target in known and now - known[target] < LEAST_NEWS:
         return latch

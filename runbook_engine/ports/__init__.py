@@ -5,6 +5,7 @@ Readers raise `Unreadable` (or `NoAdapter`) and never answer with a guess; write
 """
 
 from runbook_engine.ports.driving import Bus, Callbacks, FirstUses, Seats
+from runbook_engine.ports.inbox import Inbox
 from runbook_engine.ports.journal import (
     Committed,
     Journal,
@@ -81,6 +82,7 @@ __all__ = [
     "FlagWriter",
     "FunctionReader",
     "FunctionWriter",
+    "Inbox",
     "JobReader",
     "JobWriter",
     "Journal",

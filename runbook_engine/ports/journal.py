@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from runbook_engine.model.standing import End
     from runbook_engine.model.storm import Latch
     from runbook_engine.model.target import Target
+    from runbook_engine.ports.inbox import Inbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +63,21 @@ class Ledger(Protocol):
         ...
 
     def ends(self, runbook: str, digest: str, limit: int) -> tuple[End, ...]:
-        """Return how runs of a runbook as it is written in this digest ended, newest first."""
+        """Return how runs of a runbook as it is written in this digest ended, newest first.
+
+        These are the newest `limit`; and of all before them that lowered the runbook, the newest `limit` of each mode
+        that it was lowered to: so however many runs end afterwards, what lowered it is still known.
+        """
         ...
 
 
 class Journal(Ledger, Protocol):
     """The atomic store. A method that writes is one transaction; when it returns, it is durable."""
+
+    @property
+    def inbox(self) -> Inbox | None:
+        """Where deliveries wait; None = this store has no such place, and each is decided at the front door."""
+        ...
 
     def commit(
         self,
@@ -118,7 +128,11 @@ class Journal(Ledger, Protocol):
         ...
 
     def record(self, intake: Intake) -> None:
-        """Store one delivery. Raises StaleVersion when an episode, incident, group or slot has moved."""
+        """Store what one delivery means; when it names one of the inbox, that leaves with it.
+
+        Raises StaleVersion when an episode, incident, group or slot has moved, Conflict when somebody else has decided
+        the waiting delivery.
+        """
         ...
 
     def newest_group(self, runbook: str) -> Group | None:
@@ -177,6 +191,10 @@ class Journal(Ledger, Protocol):
 
     def audit(self, execution_id: str, after: int = 0) -> tuple[AuditRecord, ...]:
         """Return an execution's audit records, oldest first; those after the last one of an earlier answer."""
+        ...
+
+    def audited(self, limit: int, after: str = "") -> tuple[str, ...]:
+        """Return ids of what has audit records, whether its execution is still there or not, in order; after an id."""
         ...
 
     def evidence(self, execution_id: str) -> tuple[Evidence, ...]:

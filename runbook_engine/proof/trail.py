@@ -58,6 +58,13 @@ def _check(execution: Execution, journal: Journal) -> Checked:
     return Checked(execution=execution.id, records=len(records), hashes=hashes, findings=findings)
 
 
+def check_left(execution_id: str) -> Checked:
+    """Return the finding that an execution is gone, and its records are not."""
+    says = "the execution was removed, and its audit records were left"
+    finding = Finding(execution=execution_id, number=0, says=says)
+    return Checked(execution="", records=0, findings=(finding,))
+
+
 def judge_chain(execution: Execution, records: Sequence[AuditRecord], after: int = 0) -> tuple[Finding, ...]:
     """Return what is wrong with records that follow one another from the one `after`."""
     said = [*_chain(execution, records, after), *_head(execution, records, after)]

@@ -22,6 +22,7 @@ from runbook_engine.render.wording import (
     movement,
     record_change,
     record_time,
+    say_actor,
     say_compensation_state,
     say_status,
     short,
@@ -72,7 +73,7 @@ def telling(records: Sequence[AuditRecord]) -> Sequence[AuditRecord]:
 
 def render_record(record: AuditRecord) -> Line:
     """Return one audit record as a line of a timeline."""
-    who: list[Piece] = [] if record.actor == "engine" else [Span(f"{record.actor}: ", "strong")]
+    who: list[Piece] = [Span(f"{named}: ", "strong")] if (named := say_actor(record)) else []
     return line(Span(clock(record.at), "faint"), "  ", *who, Span(record.says, _mark(record)), hang=10)
 
 

@@ -15,11 +15,13 @@ import msgspec
 from runbook_engine.intake.builder import NEVER_REMEDIATED
 from runbook_engine.machine.compensation import undo_time
 from runbook_engine.model.execution import Execution
+from runbook_engine.model.inbox import EMPTY, Fill
 from runbook_engine.model.incident import Arrival, ExecutionReport, Incident, IncidentReport
 from runbook_engine.model.observation import Pause
 from runbook_engine.model.storm import Latch, StormRule, held_until
 from runbook_engine.render.card import Card, needs_person, render_card
 from runbook_engine.render.execution import record_execution, say_outcome
+from runbook_engine.render.inbox import record_fill, render_trouble
 from runbook_engine.render.incident import UNSAID, record_incident, say_where
 from runbook_engine.render.lines import Line, Lines, Piece, Span, line, table
 from runbook_engine.render.storm import RELEASE, record_storm, render_storm, say_released
@@ -54,11 +56,13 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     overdue: int = 0
     ceiling: str = ""
     unmatched: tuple[Unhandled, ...] = ()  # alerts that fire and that no run answers
+    storage: str = ""  # why nothing can be kept; the runner cannot go round either then
     problems: tuple[str, ...] = ()  # what is wrong with the runner, as far as this machine can see
     nothing_yet: str = ""  # said while there is no journal
     latch: Latch = Latch()
     storm: StormRule = StormRule()
     expired: tuple[Incident, ...] = ()  # nobody said that they are over
+    inbox: Fill = EMPTY
 
 
 def render_first_screen(screen: Screen) -> Lines:
@@ -68,6 +72,8 @@ def render_first_screen(screen: Screen) -> Lines:
     lines += [line()] * bool(wrong)
     storm = render_storm(screen.latch, screen.storm, screen.now)
     lines += [*storm, line()] if storm else []
+    inbox = render_trouble(screen.inbox, screen.now)
+    lines += [*inbox, line()] if inbox else []
     needing = sorted((card for card in screen.cards if needs_person(card)), key=urgency)
     for card in needing[:MOST_CARDS]:
         lines += [*render_card(card, screen.now), line()]
@@ -77,7 +83,7 @@ def render_first_screen(screen: Screen) -> Lines:
     lines += _unhandled(screen)
     lines += _expired(screen.expired, screen.now)
     if not needing and not screen.unmatched and not screen.expired:
-        nothing = "Nothing else needs you." if wrong or storm else "Nothing needs you."
+        nothing = "Nothing else needs you." if wrong or storm or inbox else "Nothing needs you."
         lines += [line(Span(nothing, "good"), f" {screen.nothing_yet}" if screen.nothing_yet else ""), line()]
     for title, rows in _sections(screen):
         if rows:
@@ -98,6 +104,7 @@ def record_first_screen(screen: Screen) -> dict[str, Any]:
         "expired": [{"id": each.id, "title": each.title} for each in screen.expired],
         "storm": record_storm(screen.latch, screen.storm, screen.now),
         "paused_until": record_time(screen.paused.until) if screen.paused is not None else None,
+        "inbox": record_fill(screen.inbox),
         "overdue": screen.overdue,
         "problems": _wrong(screen),
     }
@@ -120,10 +127,16 @@ def _wrong(screen: Screen) -> list[str]:
     wrong = []
     if screen.pause_problem:
         wrong.append(f"the kill switch cannot be read, so no change is made: {screen.pause_problem}")
+    wrong += [screen.storage] if screen.storage else []
     wrong += screen.problems
     if screen.overdue:
-        wrong.append(f"{screen.overdue} due and driven by nobody: start runbook serve")
+        wrong.append(_say_overdue(screen))
     return wrong
+
+
+def _say_overdue(screen: Screen) -> str:
+    """Return that nobody drives; on a full disk a runner that is started would not either."""
+    return f"{screen.overdue} due and driven by nobody{'' if screen.storage else ': start runbook serve'}"
 
 
 def urgency(card: Card) -> tuple[bool, float]:
@@ -253,5 +266,5 @@ def _engine(screen: Screen) -> Line:
         pieces.append(f", {say_released(screen.latch, screen.now)}")
     pieces.append(f", ceiling {screen.ceiling}" if screen.ceiling else "")
     if screen.overdue:
-        pieces.append(Span(f", {screen.overdue} due and driven by nobody: start runbook serve", "bad"))
+        pieces.append(Span(f", {_say_overdue(screen)}", "bad"))
     return line(*pieces, hang=4)

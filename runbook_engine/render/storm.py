@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from runbook_engine.model.duration import say_duration
+from runbook_engine.model.ration import Held
 from runbook_engine.model.storm import CALM, Latch, StormRule, held_until
 from runbook_engine.render.lines import Lines, Span, line, table
-from runbook_engine.render.wording import age, record_time, until_when
+from runbook_engine.render.wording import age, count, record_time, short, until_when
 
 RELEASE = "runbook release --reason TEXT"
+MOST_NAMED = 5  # of what goes on first
 
 
 def render_storm(latch: Latch, rule: StormRule, now: datetime) -> Lines:
@@ -21,8 +23,59 @@ def render_storm(latch: Latch, rule: StormRule, now: datetime) -> Lines:
     head = f"runs were opened for {latch.reason}"
     held = f"every change is held for {age(latch.held_since, now)} now; undoing goes on, and so does recording"
     calm = f"at {until_when(until, now)} UTC, if nothing more comes ({say_duration(rule.calm)} of calm)"
-    rows = table([["  It ends", calm], ["  or release", Span(RELEASE, "link"), Span("changes go on at once", "faint")]])
+    pace = f"{_pace(rule.ration, rule.within)}, whoever ends it"
+    release = [Span(RELEASE, "link"), Span("asks first", "faint")]
+    rows = table([["  It ends", calm], ["  or release", *release], ["  Then", pace]])
     return (line(Span("STORM", "bad"), "   ", Span(head, "strong"), hang=6), line(f"  {held}", hang=4), *rows)
+
+
+def say_held(held: Held) -> str:
+    """Return what waits, and how it goes on once a person lets it, in one sentence."""
+    if not held.runs:
+        return f"no run waits; {_pace(held.at_a_time, held.within)}"
+    return f"{_waiting(held)}; {_first(held)} at once, and {_pace(held.at_a_time, held.within)}"
+
+
+def render_held(held: Held) -> Lines:
+    """Return what a person must know before they let a storm go."""
+    named = [f"{each.target} ({short(each.id)})" for each in held.first[:MOST_NAMED]]
+    beyond = len(held.first) - len(named)
+    more = [f"{beyond} more"] if beyond else []
+    last = f"; the last after {say_duration(held.longest)} at the earliest" if held.longest else ""
+    rows = table(
+        [
+            ["  First", f"{_first(held)} at once" + (f", the oldest: {', '.join(named + more)}" if named else "")],
+            ["  Pace", f"{_pace(held.at_a_time, held.within)}, held or new{last}"],
+        ]
+    )
+    return (line(Span(_waiting(held), "strong"), hang=2), *rows)
+
+
+def record_held(held: Held) -> dict[str, Any]:
+    """Return what waits, and how it goes on, for scripts."""
+    return {
+        "runs": held.runs,
+        "targets": held.targets,
+        "first": [{"execution": each.id, "runbook": each.runbook, "target": str(each.target)} for each in held.first],
+        "at_a_time": held.at_a_time,
+        "within_seconds": held.within.total_seconds(),
+        "last_after_seconds": held.longest.total_seconds(),
+    }
+
+
+def _waiting(held: Held) -> str:
+    if not held.runs:
+        return "no run waits"
+    return f"{count(held.runs, 'run')} on {count(held.targets, 'target')} wait{'s' if held.runs == 1 else ''}"
+
+
+def _first(held: Held) -> str:
+    number = len(held.first)
+    return f"{number or 'no'} run{'' if number == 1 else 's'} go{'es' if number == 1 else ''} on"
+
+
+def _pace(at_a_time: int, within: timedelta) -> str:
+    return f"no more than {count(at_a_time, 'change')} within any {say_duration(within)}"
 
 
 def say_released(latch: Latch, now: datetime) -> str:
@@ -45,6 +98,7 @@ def record_storm(latch: Latch, rule: StormRule, now: datetime) -> dict[str, Any]
         "targets": sum(now - at < rule.within for _, at in latch.recent),
         "max_targets": rule.max_targets,
         "within_seconds": rule.within.total_seconds(),
+        "at_a_time": rule.ration,
         "released_at": record_time(latch.released_at),
         "released_by": latch.released_by,
         "released_because": latch.released_because,

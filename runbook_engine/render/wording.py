@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from runbook_engine.machine.audit import ENGINE
 from runbook_engine.machine.narration import show
+from runbook_engine.model.audit import AuditRecord
 from runbook_engine.model.duration import say_duration
 from runbook_engine.model.execution import Compensation, Execution, Status, StepState
 from runbook_engine.model.plan import Change, Value
@@ -76,6 +78,12 @@ def age(since: datetime, now: datetime) -> str:
 def say_status(status: Status) -> Span:
     """Return a status as a word with its meaning."""
     return Span(status.replace("_", " "), STATUS_MARKS[status])
+
+
+def say_actor(record: AuditRecord) -> str:
+    """Return who did what a record tells, where its sentence does not begin with them; the engine is never named."""
+    named = record.actor == ENGINE or record.says.startswith(f"{record.actor} ")
+    return "" if named else record.actor
 
 
 def say_compensation_state(execution: Execution) -> Span:

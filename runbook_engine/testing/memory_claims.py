@@ -66,6 +66,6 @@ class MemoryClaims:
             case Cooldown(key):
                 return refuse_cooldown(claim, execution_id, self._cooldowns.get(key), now)
             case Budget(key, window):
-                return refuse_budget(claim, self.changes_after(key, now - window, execution_id), now)
+                return refuse_budget(claim, self.changes_after(key, now - window, claim.leaves_out(execution_id)), now)
             case _:
                 assert_never(claim)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import TypeVar
 
 import msgspec
@@ -28,13 +29,14 @@ from runbook_engine.model.incident import Arrival, Evidence, Incident, Intake, J
 from runbook_engine.model.observation import ChangeEvent
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.model.signal import Signal
-from runbook_engine.model.standing import End
+from runbook_engine.model.standing import LOWERED, End, with_faults
 from runbook_engine.model.storm import Latch
 from runbook_engine.model.target import Target
 from runbook_engine.ports import Committed, Refused
 from runbook_engine.testing.memory_changes import MemoryChanges
 from runbook_engine.testing.memory_claims import MemoryClaims
 from runbook_engine.testing.memory_groups import MemoryGroups
+from runbook_engine.testing.memory_inbox import MemoryInbox
 
 Kept = TypeVar("Kept", bound=msgspec.Struct)
 
@@ -56,6 +58,7 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
+        self.inbox = MemoryInbox(self._lock)
         self._entries: dict[str, _Entry] = {}
         self._slots: dict[str, str] = {}
         self._followers: set[tuple[str, str]] = set()  # alert key, execution id
@@ -168,6 +171,11 @@ class MemoryJournal:
             entry = self._entries.get(execution_id)
             return tuple(entry.audit[after:]) if entry else ()
 
+    def audited(self, limit: int, after: str = "") -> tuple[str, ...]:
+        """Return ids of what has audit records, in order; after an id."""
+        with self._lock:
+            return tuple(sorted(id for id, entry in self._entries.items() if entry.audit and id > after)[:limit])
+
     def evidence(self, execution_id: str) -> tuple[Evidence, ...]:
         """Return what was captured before the first change, oldest first."""
         with self._lock:
@@ -198,12 +206,16 @@ class MemoryJournal:
         """Return how runs of a runbook as it is written in this digest ended, newest first."""
         with self._lock:
             found = [end for end in self._ends.values() if (end.runbook, end.digest) == (runbook, digest)]
-        return tuple(sorted(found, key=lambda end: (end.at, end.execution_id), reverse=True)[:limit])
+        newest = tuple(sorted(found, key=lambda end: (end.at, end.execution_id), reverse=True))
+        lowering = [[end for end in newest if end.lowers_to == mode][:limit] for mode in LOWERED]
+        return with_faults(newest[:limit], chain.from_iterable(lowering))
 
     def record(self, intake: Intake) -> None:
-        """Store one delivery. Raises StaleVersion when an episode, incident, group or slot has moved."""
+        """Store what one delivery means, or nothing. Raises StaleVersion, and Conflict when it was decided before."""
         with self._lock:
+            self.inbox.refuse_decided(intake.delivery)
             self._refuse_moved(intake)
+            self.inbox.leave(intake.delivery)
             self._episodes |= {new.alert_key: _following(new) for new in intake.episodes}
             self._incidents |= {new.id: _following(new) for new in intake.incidents}
             self._groups.store(intake.groups)

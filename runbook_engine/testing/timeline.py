@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from runbook_engine.model.audit import AuditRecord
 from runbook_engine.model.quantity import duration_text
+from runbook_engine.render.wording import say_actor
 
 
 @dataclass(slots=True)
@@ -40,6 +41,6 @@ class Timeline:
 
 
 def _say(record: AuditRecord) -> str:
-    who = f"{record.actor}: " if record.actor != "engine" else ""
+    who = f"{named}: " if (named := say_actor(record)) else ""
     step = f"[{record.step}] " if record.step and record.step not in record.says else ""
     return f"{who}{step}{record.says}"

@@ -29,6 +29,8 @@ from runbook_engine.model.quoting import unquote
 from runbook_engine.ports import AdapterContext
 from tests.contract.http_service import HttpService, Told, http_service
 
+pytestmark = pytest.mark.xdist_group("prometheus")  # one Prometheus for all of them
+
 NOW = datetime(2026, 3, 1, 3, 7, tzinfo=UTC)
 
 

@@ -17,12 +17,14 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from runbook_engine.engine import Engine
+from runbook_engine.entrypoints import backlog
 from runbook_engine.entrypoints.credentials import load_keyring
 from runbook_engine.entrypoints.heartbeat import Heartbeat, write_heartbeat
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.metrics import Metrics
 from runbook_engine.entrypoints.server import create_app, hooks
 from runbook_engine.entrypoints.settings import Settings
+from runbook_engine.entrypoints.storage import PROBE
 from runbook_engine.entrypoints.worker import run_until_idle
 from runbook_engine.errors import Overloaded, Unreadable
 from runbook_engine.model.bundle import Bundle
@@ -121,7 +123,9 @@ def lab(bundles: Mapping[str, Bundle], tmp_path: Path) -> Callable[..., Lab]:
             log=EventLog(log),
             beat_file=tmp_path / "beat.json",
         )
-        return Lab(app.test_client(), engine, simulated, journal, log, tmp_path / "beat.json")
+        client = app.test_client()
+        client.environ_base["HTTP_PREFER"] = "wait"  # the answer says what became of it
+        return Lab(client, engine, simulated, journal, log, tmp_path / "beat.json")
 
     return make
 
@@ -136,9 +140,104 @@ def test_a_delivery_is_answered_202_with_what_became_of_it(lab: Callable[..., La
     answer = here.post("/hooks/lab", webhook("one", "two"), headers=SENDER)
 
     assert 202 == answer.status_code
-    assert {"accepted", "rejected", "executions", "incidents", "warnings", "changes"} == set(answer.json)
+    keys = {"decided", "delivery", "accepted", "rejected", "executions", "incidents", "warnings", "changes"}
+    assert keys == set(answer.json)
     assert 2 == answer.json["accepted"]
     assert ["pending", "pending"] == [here.journal.load(one).status for one in answer.json["executions"]]
+
+
+def test_a_delivery_is_stored_and_decided_later_when_nobody_wants_to_wait(lab: Callable[..., Lab]) -> None:
+    """Senders do not read answers; what is answered is stored, and waits for the worker."""
+    here = lab()
+
+    answer = here.post("/hooks/lab", webhook("one", "two"), headers=SENDER | {"Prefer": ""})
+
+    waiting = here.engine.oldest_waiting()
+    assert waiting is not None
+    assert (202, False, waiting.number) == (answer.status_code, answer.json["decided"], answer.json["delivery"])
+    assert (2, [], []) == (answer.json["accepted"], answer.json["executions"], answer.json["incidents"])
+    assert "Preference-Applied" not in answer.headers
+    assert (webhook("one", "two"), "lab") == (waiting.request.body, waiting.request.scope)
+    assert SECRETS["SENDER_OLD"] not in repr(waiting.request)
+    assert 2 == len(here.engine.decide(waiting).opened)
+
+
+@pytest.mark.parametrize(
+    ("prefer", "decided"),
+    [
+        pytest.param("wait", True, id="as long as it takes"),
+        pytest.param("wait=10", True, id="so many seconds"),
+        pytest.param("respond-async, WAIT=10; x=y", True, id="among others, in any case"),
+        pytest.param("respond-async", False, id="the opposite"),
+        pytest.param("waiting=1", False, id="another word"),
+    ],
+)
+def test_who_wants_to_wait_says_so(prefer: str, decided: bool, lab: Callable[..., Lab]) -> None:
+    """RFC 7240: the answer says whether the wish was heeded."""
+    answer = lab().post("/hooks/lab", webhook(), headers=SENDER | {"Prefer": prefer})
+
+    assert decided is answer.json["decided"]
+    assert ("wait" if decided else None) == answer.headers.get("Preference-Applied")
+
+
+def test_nobody_overtakes_what_waits(lab: Callable[..., Lab]) -> None:
+    """A repeat may end what the one before it begins, so it is decided after it, wish or not."""
+    here = lab()
+    first = here.post("/hooks/lab", webhook("one"), headers=SENDER | {"Prefer": ""})
+
+    second = here.post("/hooks/lab", webhook("one", status="resolved"), headers=SENDER)
+
+    assert [False, False] == [answer.json["decided"] for answer in (first, second)]
+    assert second.json["delivery"] > first.json["delivery"]
+    assert "Preference-Applied" not in second.headers
+
+
+def test_a_repeat_is_not_stored_when_nothing_waits(lab: Callable[..., Lab]) -> None:
+    """An alert that fires for hours is told every few minutes."""
+    here = lab()
+    here.post("/hooks/lab", webhook("one", "two"), headers=SENDER)
+
+    answer = here.post("/hooks/lab", webhook("two", "one"), headers=SENDER | {"Prefer": ""})
+
+    assert (202, True, None, 2) == (
+        answer.status_code,
+        *(answer.json[key] for key in ("decided", "delivery", "accepted")),
+    )
+    assert here.engine.oldest_waiting() is None
+
+
+def test_too_much_that_waits_is_503_until_it_is_decided(
+    lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody decides, so nothing more is promised; what was promised is still there."""
+    monkeypatch.setattr(backlog, "MOST_WAITING", 4)
+    here, quick = lab(), SENDER | {"Prefer": ""}
+    taken = [here.post("/hooks/lab", webhook(f"a{part}", f"b{part}"), headers=quick) for part in range(2)]
+    here.simulated.clock.push(timedelta(seconds=2))
+
+    refused = here.post("/hooks/lab", webhook("late"), headers=quick)
+    while (waiting := here.engine.oldest_waiting()) is not None:
+        here.engine.decide(waiting)
+    here.simulated.clock.push(timedelta(seconds=2))
+    again = here.post("/hooks/lab", webhook("late"), headers=quick)
+
+    assert [202, 202, 503, 202] == [each.status_code for each in (*taken, refused, again)]
+    assert refused.json["error"]["code"] == "overloaded"
+    assert "4 alerts in 0 MiB wait to be decided, the most is 4 in 256 MiB" in here.log.getvalue()
+
+
+def test_a_runner_in_which_nothing_is_decided_is_not_ready(lab: Callable[..., Lab]) -> None:
+    """The worker goes round, and yet a delivery waits."""
+    here = lab()
+    here.post("/hooks/lab", webhook(), headers=SENDER | {"Prefer": ""})
+    here.simulated.clock.push(timedelta(seconds=90))
+    here.beat()
+
+    answer, metrics = here.client.get("/readyz"), here.client.get("/metrics").text
+
+    assert (503, ["a delivery waits for 90 s to be decided"]) == (answer.status_code, answer.json["reasons"])
+    for line in ("deliveries 1.0", "alerts 1.0", "age_seconds 90.0", "set_aside 0.0"):
+        assert f"\nrunbook_inbox_{line}\n" in metrics
 
 
 def test_a_delivery_that_comes_twice_changes_nothing_the_second_time(lab: Callable[..., Lab]) -> None:
@@ -381,9 +480,12 @@ def test_a_person_approves_exactly_the_change_that_is_asked_for(lab: Callable[..
 
     stale = here.post(path, {"plan_hash": "0" * 64}, headers=ANN)
     yes = here.post(path, {"plan_hash": line["approval"]["plan_hash"], "reason": "looks right"}, headers=ANN)
+    late = here.post(path, {"plan_hash": line["approval"]["plan_hash"]}, headers=ANN)
     here.work()
 
     assert "awaiting_approval" == line["status"]
+    assert 409 == late.status_code
+    assert late.json["error"]["message"].startswith("ann has said yes already, at ")
     assert (409, "stale_plan") == (stale.status_code, stale.json["error"]["code"])
     assert (202, {"done": "approve", "execution": execution_id, "incident": None, "by": "ann"}) == (
         yes.status_code,
@@ -522,12 +624,12 @@ def test_a_full_disk_is_not_ready_and_says_so(lab: Callable[..., Lab]) -> None:
     """Before the first delivery is refused; a journal that has nothing to write would not notice."""
     here = lab()
     here.beat()
-    here.beat_file.with_name(f".{here.beat_file.name}.probe").symlink_to("/dev/full")
+    (here.beat_file.parent / PROBE).symlink_to("/dev/full")
 
     ready = here.client.get("/readyz")
 
     assert 503 == ready.status_code
-    assert ["the state folder cannot be written: No space left on device"] == ready.json["reasons"]
+    assert ["the state folder cannot be written: the disk is full"] == ready.json["reasons"]
 
 
 def test_metrics_say_what_arrived_and_how_it_stands(lab: Callable[..., Lab]) -> None:

@@ -77,7 +77,9 @@ def test_a_storm_is_shown_measured_and_released(desk: Desk) -> None:
 
     assert (True, "more than 50 targets within 5m") == (shown["held"], shown["reason"])
     assert "runbook_storm_held 1.0" in metrics
-    assert (202, {"done": "release storm", "execution": None, "incident": None, "by": "ann"}) == released
+    nobody = {"runs": 0, "targets": 0, "first": [], "at_a_time": 50, "within_seconds": 300.0, "last_after_seconds": 0.0}
+    done = {"done": "release storm", "execution": None, "incident": None, "by": "ann", "release": nobody}
+    assert (202, done) == released
     after = desk.get("/api/storm")["storm"]
     assert (False, "ann", "one rack") == (after["held"], after["released_by"], after["released_because"])
     assert "runbook_storm_held 0.0" in desk.client.get("/metrics").text

@@ -7,16 +7,37 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from runbook_engine.model.observation import Message
 from runbook_engine.ports import Effects, Journal, Notifier
+from tests.length import LONG
+
+REPEATED = frozenset({"leased", "before-commit", "rested"})  # passed again with every look, a hundred times in a run
+STRIDE = 7  # prime to the two and three places of one look, so that none of them is left out
 
 
 class Killed(BaseException):
     """The process is gone, as far as this test goes."""
+
+
+def places_to_die(passed: Sequence[str]) -> tuple[int, ...]:
+    """Return where to die of the places that a run passes: by night everywhere.
+
+    In the gate it is every place around an intent, a change, a message, a signal and a delivery, with the places right
+    before and after it, the first and the last of every kind, and each seventh of those where it only looks or waits.
+    """
+    numbered = tuple(enumerate(passed, 1))
+    if LONG:
+        return tuple(number for number, _ in numbered)
+    rare = {number for number, name in numbered if name not in REPEATED}
+    beside = {number + step for number in rare for step in (-1, 1)}
+    firsts = {name: number for number, name in reversed(numbered)}.values()
+    lasts = {name: number for number, name in numbered}.values()
+    sampled = set(range(1, len(passed) + 1, STRIDE))
+    return tuple(number for number, _ in numbered if number in rare | beside | sampled | {*firsts, *lasts})
 
 
 def die(name: str) -> None:

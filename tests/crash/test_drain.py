@@ -20,7 +20,7 @@ from runbook_engine.model.target import Target, TargetTemplate
 from tests.crash.cases import Case
 from tests.crash.host import Host, configuration
 from tests.crash.invariants import assert_sound, intents
-from tests.crash.mortality import Mortality, MortalJournal, mortal_effects
+from tests.crash.mortality import Mortality, MortalJournal, mortal_effects, places_to_die
 
 MINUTE = timedelta(minutes=1)
 DRAINED = Runbook(
@@ -135,7 +135,7 @@ def test_no_pod_is_asked_twice_when_the_runner_dies_at_any_place(tmp_path: Path)
     """At every place, one death: the same pods, the same end, the same messages."""
     undisturbed = play(tmp_path)
 
-    for death in range(1, len(undisturbed.mortality.passed) + 1):
+    for death in places_to_die(undisturbed.mortality.passed):
         host = play(tmp_path, death)
 
         place = f"killed at {death}, {host.mortality.died_at}"

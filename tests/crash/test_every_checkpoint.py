@@ -1,4 +1,7 @@
-"""A run that is killed anywhere, and goes on in another process, does to the target what an undisturbed run does."""
+"""A run that is killed anywhere, and goes on in another process, does to the target what an undisturbed run does.
+
+`RUNBOOK_TESTS=long` kills at every place; the short form where something is at stake, and at a sample of the others.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import pytest
 from tests.crash.cases import SIMULATED, Case, cases, once
 from tests.crash.host import Host
 from tests.crash.invariants import assert_sound, intents
-from tests.crash.mortality import Mortality
+from tests.crash.mortality import Mortality, places_to_die
 from tests.crash.register import INITIAL
 
 CASES = cases(SIMULATED)
@@ -40,7 +43,7 @@ def test_no_effect_is_lost_or_doubled_when_the_runner_dies_at_any_place(case: Ca
     """At every place, one death: the same effects, the same end, the same messages, a whole trail."""
     undisturbed = play(case, tmp_path)
 
-    for death in range(1, len(undisturbed.mortality.passed) + 1):
+    for death in places_to_die(undisturbed.mortality.passed):
         host = play(case, tmp_path, death)
 
         place = f"killed at {death}, {host.mortality.died_at}"
@@ -77,7 +80,7 @@ def test_a_change_that_must_not_be_repeated_ends_unknown_when_its_outcome_was_lo
     undisturbed = play(case, tmp_path)
     happened: set[int] = set()
 
-    for death in range(1, len(undisturbed.mortality.passed) + 1):
+    for death in places_to_die(undisturbed.mortality.passed):
         host = play(case, tmp_path, death)
 
         place = f"killed at {death}, {host.mortality.died_at}"

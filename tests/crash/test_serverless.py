@@ -17,7 +17,7 @@ from tests.crash.cases import RATIO, SIMULATED, Case
 from tests.crash.cases import _runbook as runbook_of
 from tests.crash.host import Host
 from tests.crash.invariants import assert_sound, intents
-from tests.crash.mortality import Mortality
+from tests.crash.mortality import Mortality, places_to_die
 
 UNDONE = Compensate(when="resolved", hold_for=SIMULATED.hold)
 ALIAS = TargetTemplate("function", "orders:live")
@@ -134,7 +134,7 @@ def test_no_effect_is_lost_or_doubled_when_the_runner_dies_at_any_place(scene: S
         wanted in (value, ...) for (_, wanted), (_, value) in zip(scene.touches, undisturbed.touches, strict=True)
     )
 
-    for death in range(1, len(undisturbed.mortality.passed) + 1):
+    for death in places_to_die(undisturbed.mortality.passed):
         host = play(scene, tmp_path, death)
 
         place = f"killed at {death}, {host.mortality.died_at}"

@@ -20,7 +20,7 @@ import pytest
 from tests.lab import wait_until
 from tests.tools import find_tool
 
-pytestmark = [pytest.mark.slow, pytest.mark.e2e]
+pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.xdist_group("backtest")]  # one Prometheus for all of them
 
 UNTIL = datetime(2026, 3, 3, 12, tzinfo=UTC)
 MONTH = timedelta(days=30)

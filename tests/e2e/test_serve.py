@@ -57,14 +57,25 @@ def is_shed(folder: Path, part: str) -> bool:
     return flags(folder).get(f"/lab/{part}", {}).get("value") == "true"
 
 
+def opened(runner: Runner, part: str) -> str:
+    """Return the id of the execution for a part, once the worker has decided what was sent."""
+
+    def found() -> list[str]:
+        listed = runner.ask("GET", "/api/executions?limit=500", token=READER)[1]["executions"]
+        return [one["id"] for one in listed if one["target"] == f"/lab/{part}"]
+
+    wait_until(lambda: len(found()) == 1, "it is opened")
+    return found()[0]
+
+
 def test_an_alert_becomes_an_effect_in_the_world(runner: Runner, folder: Path) -> None:
     """From the webhook, over the journal and the worker, to the file that the service reads."""
     status, answer, _ = runner.ask("POST", "/hooks/lab", webhook("path"), token=SENDER)
 
     wait_until(lambda: is_shed(folder, "path"), "the flag is set")
 
-    [execution_id] = answer["executions"]
-    assert 202 == status
+    execution_id = opened(runner, "path")
+    assert (202, False) == (status, answer["decided"])
     wait_until(
         lambda: (
             runner.ask("GET", f"/api/executions/{execution_id}", token=READER)[1]["execution"]["status"] == "succeeded"
@@ -149,7 +160,8 @@ def test_a_worker_killed_in_the_middle_is_started_again_and_its_work_taken_over(
     before = len(runner.events("child.died"))
     with (folder / "flags.json.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        [execution_id] = runner.ask("POST", "/hooks/lab", webhook("killed"), token=SENDER)[1]["executions"]
+        runner.ask("POST", "/hooks/lab", webhook("killed"), token=SENDER)
+        execution_id = opened(runner, "killed")
 
         def trail() -> list[str]:
             report = runner.ask("GET", f"/api/executions/{execution_id}", token=READER)[1]
@@ -167,6 +179,24 @@ def test_a_worker_killed_in_the_middle_is_started_again_and_its_work_taken_over(
         "it succeeds",
     )
     assert 1 == flags(folder)["/lab/killed"]["version"]
+
+
+def test_what_was_answered_is_decided_once_by_the_next_worker_when_one_is_killed(runner: Runner, folder: Path) -> None:
+    """The worker stands still while alerts come in, and never goes on."""
+    parts, before = [f"crowd-{number}" for number in range(4)], len(runner.events("child.died"))
+    worker = runner.worker_pid()
+    os.kill(worker, signal.SIGSTOP)
+    answers = [runner.ask("POST", "/hooks/lab", webhook(*parts[at : at + 2]), token=SENDER) for at in (0, 2, 0, 1)]
+
+    os.kill(worker, signal.SIGKILL)
+
+    wait_until(lambda: len(runner.events("child.died")) > before, "its death is noticed")
+    wait_until(lambda: all(is_shed(folder, part) for part in parts), "the next worker does all of it", 30)
+    listed = runner.ask("GET", "/api/executions?limit=500", token=READER)[1]["executions"]
+    assert [(202, False)] * 4 == [(status, said["decided"]) for status, said, _ in answers]
+    assert len(parts) == len([one for one in listed if "/lab/crowd-" in one["target"]])
+    assert [1] * len(parts) == [flags(folder)[f"/lab/{part}"]["version"] for part in parts]
+    assert "runbook_inbox_deliveries 0.0" in runner.ask("GET", "/metrics")[1]
 
 
 def test_a_journal_that_goes_away_is_503_and_nothing_is_lost_when_it_is_back(runner: Runner, folder: Path) -> None:
@@ -191,7 +221,8 @@ def test_a_journal_that_goes_away_is_503_and_nothing_is_lost_when_it_is_back(run
 def test_a_person_pauses_and_resumes_over_http(runner: Runner, folder: Path) -> None:
     """While the kill switch is thrown nothing changes; afterwards what waited goes on."""
     thrown = runner.ask("POST", "/api/pause", b'{"for": "10m", "reason": "test"}', token=ANN)[0]
-    [execution_id] = runner.ask("POST", "/hooks/lab", webhook("paused"), token=SENDER)[1]["executions"]
+    runner.ask("POST", "/hooks/lab", webhook("paused"), token=SENDER)
+    execution_id = opened(runner, "paused")
     wait_until(
         lambda: (
             runner.ask("GET", f"/api/executions/{execution_id}", token=READER)[1]["execution"]["status"] == "waiting"

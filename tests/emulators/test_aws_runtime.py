@@ -13,6 +13,8 @@ from tests.emulators.aws import Aws
 from tests.emulators.rie import Runtime
 from tests.emulators.rie.runtime import listens
 
+pytestmark = pytest.mark.xdist_group("runtime")  # one account for all of them
+
 FUNCTION = """\
 import os, sys, time
 

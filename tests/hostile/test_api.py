@@ -64,7 +64,7 @@ def make_app(folder: Path) -> Flask:
 def api(tmp_path_factory: pytest.TempPathFactory) -> tuple[BaseSchema, Mapping[str, str]]:
     """The API as a client finds it, and names of what is there; the query of a link that was genuine once."""
     app = make_app(tmp_path_factory.mktemp("api"))
-    sender = {"Authorization": f"Bearer {SECRETS['SENDER_OLD']}"}
+    sender = {"Authorization": f"Bearer {SECRETS['SENDER_OLD']}", "Prefer": "wait"}
     receipt = (
         app.test_client().post("/hooks/lab", data=webhook(), headers=sender, content_type="application/json").get_json()
     )

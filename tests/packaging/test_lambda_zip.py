@@ -13,6 +13,8 @@ import pytest
 
 from tests.packaging.lambda_zip import NAME, ROOT, build_zip, shared_folder, shared_zip, write_sources
 
+pytestmark = pytest.mark.xdist_group("zip")  # the others wait while it is built
+
 MEBIBYTE = 1024 * 1024
 MOST_ZIPPED = 12 * MEBIBYTE
 MOST_UNPACKED = 30 * MEBIBYTE

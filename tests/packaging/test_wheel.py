@@ -10,6 +10,8 @@ import pytest
 from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 
+pytestmark = pytest.mark.xdist_group("wheel")  # built once
+
 ROOT = Path(__file__).parents[2]
 OURS = ("console", "files", "http", "kubernetes", "pagerduty", "process", "prometheus", "scrape", "slack", "sqlite")
 OF_AWS = ("cloudwatch", "dynamodb", "eventbridge", "s3", "sns", "sqs", "ssm", "stepfunctions")

@@ -22,6 +22,7 @@ from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.worker import Worker
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.configuration import Configuration, Receiver
+from runbook_engine.model.ration import Held
 from runbook_engine.registry import Registry
 from runbook_engine.testing.play import Play
 from runbook_engine.testing.simulated_world import SimulatedWorld
@@ -84,11 +85,11 @@ class Awake:
 
         return signalled
 
-    def release_storm(self, *, now: datetime, **named: Any) -> int:
+    def release_storm(self, *, now: datetime, **named: Any) -> Held:
         """Let changes go on, and wake what waited."""
-        waiting = self._engine.release_storm(now=now, **named)
+        held = self._engine.release_storm(now=now, **named)
         self._waker.wake(self._engine.due(now))
-        return waiting
+        return held
 
     def ingest(self, request: Any) -> Any:
         """Take a delivery in, and wake."""

@@ -78,7 +78,7 @@ def test_a_no_ends_the_run_without_a_change(aws: Aws, install: Install) -> None:
 
 
 def test_an_answer_is_good_once(aws: Aws, install: Install) -> None:
-    """The same link afterwards says that the question has been answered."""
+    """The same link afterwards says who has answered, and what."""
     installed = install(runbooks=(ASKING,))
     installed.post(installed.fires())
     link = asked(installed)
@@ -88,7 +88,7 @@ def test_an_answer_is_good_once(aws: Aws, install: Install) -> None:
     again = installed.follow(link, "POST", answer(answer="deny"))
 
     assert again.status == 409
-    assert "this question has been answered, has lapsed, or is asked otherwise by now" in again.text
+    assert "the link sent to oncall has said yes already, at " in again.text
     assert installed.flag() == "true"
 
 

@@ -109,6 +109,24 @@ def test_a_journal_that_does_not_answer_is_503_for_a_sender_and_an_error_for_the
     assert installed.flag() == "true"
 
 
+def test_a_sender_is_told_to_come_again_while_the_table_is_throttled(aws: Aws, install: Install) -> None:
+    """The table waited already, longer after every try; a sender holds its alert, so the door does not wait as well."""
+    installed = install()
+    alert = installed.fires()
+    assert installed.post(installed.fires("Warm")).status == 202
+    aws.faults.throttle("dynamodb", "TransactWriteItems", times=1000)
+
+    refused = installed.post(alert)
+    aws.faults.clear()
+    taken = installed.post(alert)
+    aws.settle()
+
+    assert (503, "5") == (refused.status, refused.headers["retry-after"])
+    said = {"code": "overloaded", "message": "not taken, send it again later"}
+    assert {"error": said} == json.loads(refused.body)
+    assert (202, "true") == (taken.status, installed.flag())
+
+
 def test_a_queue_is_told_which_messages_failed(aws: Aws, install: Install) -> None:
     """Of a batch only what was not kept comes again."""
     queue = aws.queue("alarms", dead_letter=aws.queue("alarms-dlq"), receives=3)

@@ -529,6 +529,9 @@ def test_a_retry_gives_up_after_its_last_attempt() -> None:
         rig.execution().status,
         rig.execution().reason,
     )
+    first, last = (record.says for record in rig.journal.audit(rig.execution().id) if record.event == "apply_put_off")
+    assert "shed-optional-features: to be tried again, throttled" == first
+    assert "failed: shed-optional-features failed: throttled (attempt 2 of 2)" == last
 
 
 def test_three_conflicts_in_a_row_end_the_run() -> None:

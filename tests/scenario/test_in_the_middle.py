@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 from msgspec.structs import replace
@@ -12,7 +13,9 @@ from runbook_engine.model.check import AlertCheck
 from runbook_engine.model.configuration import Scope
 from runbook_engine.model.guardrail import Guardrails
 from runbook_engine.model.runbook import Approval, Input, ModeRule, Step
+from runbook_engine.model.signal import Signal
 from runbook_engine.model.target import TargetTemplate
+from runbook_engine.testing.memory_journal import MemoryJournal
 from tests.scenario.rig import ALERT, DEGRADE, FLAG, MINUTE, SCALE, SECOND, Rig, configuration, runbook
 
 ASKED = replace(SCALE, approval=Approval(by="team-checkout", timeout=10 * MINUTE))
@@ -20,9 +23,9 @@ ABORTS = replace(SCALE, approval=Approval(by="team-checkout", timeout=10 * MINUT
 SKIPS = replace(SCALE, approval=Approval(by="team-checkout", timeout=10 * MINUTE, on_timeout="next"))
 
 
-def asking(step: Step = ASKED) -> Rig:
+def asking(step: Step = ASKED, *, journal: MemoryJournal | None = None) -> Rig:
     """Return a rig whose first step does not help, waiting for an approval of the second."""
-    rig = Rig(runbook(steps=(DEGRADE, step)))
+    rig = Rig(runbook(steps=(DEGRADE, step)), journal=journal)
     rig.errors(lambda world: 0.001 if rig.replicas() >= 6 else 0.12)
     rig.fire()
     rig.run(3 * MINUTE)
@@ -66,6 +69,61 @@ def test_an_alert_that_resolves_while_approval_is_awaited_lets_it_lapse() -> Non
     assert rig.execution().approval is None
     with pytest.raises(StalePlan, match="asks for nothing now"):
         rig.engine.approve(rig.execution().id, plan_hash="abcd", by="ann", now=rig.now)
+
+
+class Crowded(MemoryJournal):
+    """A journal in which somebody else answers between another's look at the question and their answer."""
+
+    faster: Signal | None = None
+
+    def signal(self, execution_id: str, signal: Signal) -> int:
+        """Append the faster one first, once."""
+        faster, self.faster = self.faster, None
+        if faster is not None:
+            super().signal(execution_id, faster)
+        return super().signal(execution_id, signal)
+
+
+@pytest.mark.parametrize("then", ["approve", "deny", "deny whatever is asked"])
+@pytest.mark.parametrize(
+    ("first", "said", "replicas"),
+    [pytest.param("approved", "yes", 6, id="a yes was first"), pytest.param("denied", "no", 4, id="a no was first")],
+)
+def test_whoever_answers_second_hears_who_was_faster(
+    first: Literal["approved", "denied"], said: str, replicas: int, then: str
+) -> None:
+    """Both had seen the question without an answer; the first in the journal counts, and nobody is told otherwise."""
+    journal = Crowded()
+    rig = asking(journal=journal)
+    request = rig.execution().approval
+    assert request is not None
+    journal.faster = Signal(kind=first, at=rig.now, by="bob", plan_hash=request.hash)
+
+    exactly = "" if then == "deny whatever is asked" else request.hash
+    answer = rig.engine.approve if then == "approve" else rig.engine.deny
+
+    with pytest.raises(StalePlan) as caught:
+        answer(rig.execution().id, plan_hash=exactly, by="ann", now=rig.now)
+    rig.run(MINUTE)
+
+    assert f"bob has said {said} already, at {rig.now - MINUTE:%H:%M:%S} UTC" == str(caught.value)
+    assert replicas == rig.replicas()
+    heard = [each for each in rig.says() if each.startswith("ann ")]
+    assert [True] == [each.endswith(", too late: that is not asked any more") for each in heard]
+
+
+def test_whoever_answers_what_was_decided_before_hears_who_did() -> None:
+    """The run has gone on, or ended; the answer to exactly this question is still known."""
+    rig = asking()
+    request = rig.execution().approval
+    assert request is not None
+    rig.engine.deny(rig.execution().id, plan_hash=request.hash, by="ann", now=rig.now)
+    rig.run(MINUTE)
+
+    with pytest.raises(StalePlan) as caught:
+        rig.engine.approve(rig.execution().id, plan_hash=request.hash[:8], by="ann", now=rig.now)
+
+    assert f"ann has said no already, at {rig.now - MINUTE:%H:%M:%S} UTC" == str(caught.value)
 
 
 def test_an_alert_that_comes_back_within_the_hold_time_keeps_the_change_and_hands_over() -> None:

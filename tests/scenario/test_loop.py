@@ -107,6 +107,31 @@ def test_undoing_that_brings_the_fault_back_is_put_back_and_handed_over() -> Non
     assert ["notFixed"] == rig.told("oncall")
 
 
+def test_a_change_that_fixed_nothing_is_not_made_again_after_its_undo() -> None:
+    """Verification failed with it and fails without it: the trail has no reason to make it once more."""
+    rig = Rig(runbook(steps=(DEGRADE,)))
+    rig.errors(lambda world: 0.12)
+    rig.fire()
+    rig.run(3 * MINUTE)
+    assert "unresolved" == rig.execution().status
+
+    rig.resolve()
+    rig.run(15 * MINUTE)
+
+    said = (
+        "shed-optional-features was undone and is not made again: it fixed nothing, and verification fails without "
+        "it too"
+    )
+    assert ("handed_over", "undone", said) == (
+        rig.execution().status,
+        rig.execution().compensation,
+        rig.execution().reason,
+    )
+    assert "false" == rig.flag()
+    [*_, told] = [each.message.text for each in rig.simulated.inbox.messages if each.receiver == "oncall"]
+    assert f"handed over: {said}" == told
+
+
 def test_an_undo_never_overwrites_what_somebody_else_set() -> None:
     """The live value is no longer ours: superseded, and left alone."""
     rig = Rig()

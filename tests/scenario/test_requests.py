@@ -157,8 +157,10 @@ def test_a_lost_answer_means_what_the_request_says(
     rig.run(2 * MINUTE)
 
     assert (status, times) == (rig.execution().status, len(rig.simulated.requests.sent))
+    assert f"drain: not known whether it was done, {lost}" in rig.says()
     if repeat == "once":
         assert ["notFixed"] == rig.told("oncall")
+        assert not [said for said in rig.says() if "tried again" in said]
 
 
 @pytest.mark.parametrize("repeat", ["declarative", "token"])

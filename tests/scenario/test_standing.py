@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from msgspec.structs import replace
 
-from runbook_engine.errors import Permanent
+from runbook_engine.errors import Conflict, Permanent, Retryable, RunbookError
 from runbook_engine.model.alert import Alert
+from runbook_engine.model.guardrail import Guardrails
 from runbook_engine.model.incident import Intake
-from runbook_engine.model.runbook import Input, ModeRule, Runbook
-from runbook_engine.model.standing import end_of
+from runbook_engine.model.runbook import Compensate, Input, ModeRule, Runbook
+from runbook_engine.model.standing import MOST_ENDS, end_of
 from runbook_engine.model.target import TargetTemplate
 from runbook_engine.testing.memory_journal import MemoryJournal
 from runbook_engine.testing.simulated_world import SimulatedWorld
-from tests.scenario.rig import DEGRADE, FLAG, MINUTE, SCALE, Rig, runbook
+from tests.scenario.rig import DEGRADE, FLAG, MINUTE, SCALE, SECOND, Rig, runbook
 
 HOUR = timedelta(hours=1)
 
@@ -72,6 +74,53 @@ def changed(rig: Rig, changed_runbook: Runbook) -> Rig:
     assert isinstance(rig.journal, MemoryJournal)
     assert isinstance(rig.simulated, SimulatedWorld)
     return Rig(changed_runbook, journal=rig.journal, world=rig.simulated)
+
+
+def many_succeed(rig: Rig) -> None:
+    """Let more runs end well than are looked at, which were all opened before the newest one there is."""
+    kept = rig.execution(len(rig.journal.executions(limit=100)) - 1)
+    steps = tuple(replace(step, progress="changed") for step in kept.steps)
+    for number in range(MOST_ENDS + 1):
+        name = f"fine-{number}"
+        fine = replace(kept, id=name, slot=name, status="succeeded", stage="ended", ended_at=rig.now, steps=steps)
+        rig.journal.record(Intake(opened=(replace(fine, mode="auto", trusted="auto", verified=True),)))
+        stored = rig.journal.load(name)
+        rig.journal.commit(stored, expected_version=0, end=end_of(stored), now=rig.now)
+
+
+def test_a_failed_run_is_known_however_many_runs_end_well_afterwards() -> None:
+    """They were opened before it failed, so that none of them knows of it; a commit alone raises the runbook."""
+    rig = failing()
+    failed = rig.execution(0).id[:8]
+
+    many_succeed(rig)
+
+    [stands] = rig.engine.standings()
+    said = f"demoted to approve until a commit changes it, since execution {failed} failed"
+    assert (said, MOST_ENDS) == (stands.standing.says, stands.standing.successes)
+
+
+def test_two_runs_that_fixed_nothing_are_known_however_many_runs_end_well_afterwards() -> None:
+    """The second says that it was the second."""
+    rig = Rig(runbook(steps=(DEGRADE,), guardrails=Guardrails(cooldown=timedelta(0), deadline=40 * MINUTE)))
+    rig.errors(lambda world: 0.12)
+    for service in ("a", "b"):
+        rig.fire(service=service)
+        rig.run(5 * MINUTE, step=5 * SECOND)
+        rig.engine.cancel(rig.execution(0 if service == "a" else 1).id, undo=True, by="ann", now=rig.now)
+        rig.resolve(service=service)
+        rig.run(MINUTE)
+    second = rig.execution(1)
+    assert ("unresolved", "unresolved", "auto") == (rig.execution(0).status, second.status, second.mode)
+
+    many_succeed(rig)
+
+    [stands] = rig.engine.standings()
+    said = (
+        f"demoted to approve until a commit changes it, since execution {second.id[:8]} was the second in a row to "
+        "change something and fix nothing"
+    )
+    assert said == stands.standing.says
 
 
 def test_a_commit_that_changes_the_runbook_begins_anew() -> None:
@@ -148,9 +197,58 @@ def test_a_person_who_takes_a_failed_run_over_does_not_raise_its_runbook() -> No
     rig.engine.take_over(rig.execution().id, undo=False, by="ann", now=rig.now)
     rig.run(MINUTE)
 
-    assert "handed_over" == rig.execution().status
+    ended = rig.execution()
+    said = "add-capacity failed: denied; taken over by ann, keeping what was changed"
+    assert ("handed_over", said) == (ended.status, ended.reason)
     [stands] = rig.engine.standings()
     assert ("approve", "failed") == (stands.standing.ceiling, stands.standing.fault)
+
+
+@pytest.mark.parametrize(
+    ("undo", "what"), [pytest.param(True, "undoing", id="undo"), pytest.param(False, "keeping", id="keep")]
+)
+def test_a_person_who_takes_a_run_over_while_it_undoes_a_failure_does_not_raise_its_runbook(
+    undo: bool, what: str
+) -> None:
+    """It had failed before they came: its end, its notice and its standing say so, whoever has it now."""
+    rig = undoing_a_failure()
+
+    rig.engine.take_over(rig.execution().id, undo=undo, by="ann", now=rig.now)
+    rig.run(3 * MINUTE)
+
+    ended = rig.execution()
+    said = f"last failed: access denied; taken over by ann, {what} what was changed"
+    assert ("handed_over", said) == (ended.status, ended.reason)
+    [stands] = rig.engine.standings()
+    assert ("approve", "failed") == (stands.standing.ceiling, stands.standing.fault)
+    [told] = [each.message.text for each in rig.simulated.inbox.messages if each.message.event == "ended"]
+    assert f"handed over: {said}; its runbook is demoted to approve until a commit changes it" == told
+
+
+def test_a_failed_run_stays_one_although_two_people_take_it_over() -> None:
+    """The second hears what the first did."""
+    rig = held_without_a_fix()
+    for name in ("ann", "rob"):
+        rig.engine.take_over(rig.execution().id, undo=False, by=name, now=rig.now)
+        rig.run(MINUTE)
+
+    assert "add-capacity failed: denied; taken over by rob, keeping what was changed" == rig.execution().reason
+    [stands] = rig.engine.standings()
+    assert ("approve", "failed") == (stands.standing.ceiling, stands.standing.fault)
+
+
+def undoing_a_failure() -> Rig:
+    """Return a rig whose only run failed at its last step, and waits to undo the one before it."""
+    last = replace(DEGRADE, name="last", arguments={"parameter": "/checkout/last", "value": "true"})
+    grow = replace(SCALE, compensate=Compensate(when="onFailure"))
+    rig = Rig(runbook(strategy="sequence", verify=(), steps=(grow, last)))
+    rig.fire(service="a")
+    rig.run(3 * SECOND)
+    rig.simulated.fail_next("flags.write", Permanent("access denied"))
+    rig.simulated.fail_next("cluster.scale", Retryable("throttled", after=2 * MINUTE))
+    rig.run(10 * SECOND)
+    assert ("waiting", "unwinding") == (rig.execution().status, rig.execution().stage)
+    return rig
 
 
 def test_an_alert_that_comes_back_after_a_failed_run_does_not_raise_its_runbook() -> None:
@@ -165,6 +263,65 @@ def test_an_alert_that_comes_back_after_a_failed_run_does_not_raise_its_runbook(
     assert "handed_over" == rig.execution().status
     [stands] = rig.engine.standings()
     assert ("approve", "failed") == (stands.standing.ceiling, stands.standing.fault)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "compensation", "told"),
+    [
+        pytest.param(
+            Permanent("denied"),
+            "failed",
+            "could not undo add-capacity (apps/deployment/checkout replicas 6 -> 4): denied",
+            id="its undo fails",
+        ),
+        pytest.param(
+            Conflict("somebody scaled it"),
+            "superseded",
+            "add-capacity was not undone, somebody changed it since: somebody scaled it",
+            id="somebody else has changed it",
+        ),
+    ],
+)
+def test_a_change_that_fixed_nothing_and_stays_is_not_built_upon(
+    refusal: RunbookError, compensation: str, told: str
+) -> None:
+    """The next run would grow what is still there, by the same change that had not helped: a person is asked first."""
+    at_once = Guardrails(cooldown=timedelta(0), deadline=40 * MINUTE)
+    rig = Rig(runbook(steps=(SCALE,), guardrails=at_once))
+    rig.errors(lambda world: 0.12)
+    rig.fire(service="a")
+    rig.run(5 * MINUTE, step=5 * SECOND)
+    rig.resolve(service="a")
+    rig.simulated.fail_next("cluster.scale", refusal)
+    rig.run(HOUR, step=MINUTE)
+    first = rig.execution(0)
+    assert ("unresolved", compensation) == (first.status, first.compensation)
+
+    rig.fire(service="b")
+    rig.run(5 * MINUTE, step=5 * SECOND)
+
+    assert ("awaiting_approval", "approve", 6) == (rig.execution(1).status, rig.execution(1).mode, rig.replicas())
+    [stands] = rig.engine.standings()
+    since = f"since execution {first.id[:8]} fixed nothing, and what it changed was not undone"
+    assert f"demoted to approve until a commit changes it, {since}" == stands.standing.says
+    texts = [each.message.text for each in rig.simulated.inbox.messages]
+    assert f"{told}; its runbook is demoted to approve until a commit changes it" in texts
+
+
+def test_a_change_that_helped_and_cannot_be_undone_lowers_nothing() -> None:
+    """That is for a person to see to; of the runbook it says nothing."""
+    rig = Rig(runbook(steps=(DEGRADE,)))
+    rig.healed_by_flag()
+    rig.fire(service="a")
+    rig.run(MINUTE)
+    rig.resolve(service="a")
+    rig.simulated.fail_next("flags.write", Permanent("denied"))
+    rig.run(HOUR, step=MINUTE)
+
+    assert ("succeeded", "failed") == (rig.execution().status, rig.execution().compensation)
+    [stands] = rig.engine.standings()
+    assert "auto" == stands.standing.ceiling
+    assert not any("demoted" in each.message.text for each in rig.simulated.inbox.messages)
 
 
 def test_an_alert_about_what_is_not_there_does_not_lower_a_runbook() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from runbook_engine.errors import Conflict
+from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.guardrail import Guardrails
 from runbook_engine.model.runbook import Compensate, Input, ModeRule, NotifyRule, Runbook, Step
 from runbook_engine.model.storm import StormRule
@@ -21,6 +22,7 @@ from tests.scenario.rig import DEGRADE, MINUTE, Rig, configuration, runbook
 
 FIVE = StormRule(max_targets=5, receiver="oncall")
 SAID = "storm: more than 5 targets within 5m; changes go on after 15m without another, or by `runbook release`"
+TURN = "storm: it was let go, and no more than 5 changes go on within 5m; this one waits for its turn"
 PAGE = (
     "STORM: runs were opened for more than 5 targets within 5m. No run changes anything more, what alerts say is "
     "recorded. Changes go on after 15m without another one, or when somebody says: runbook release --reason TEXT"
@@ -47,9 +49,9 @@ def flags(**changes: object) -> Runbook:
     )
 
 
-def rig(number: int, **changes: object) -> Rig:
+def rig(number: int, settings: Configuration | None = None, **changes: object) -> Rig:
     """Return a rig with so many parameters, and a latch that takes five."""
-    made = Rig(flags(**changes), settings=configuration(storm=FIVE))
+    made = Rig(flags(**changes), settings=settings or configuration(storm=FIVE))
     for index in range(number):
         made.simulated.set_parameter(f"/checkout/{index}", "false")
     return made
@@ -104,8 +106,8 @@ def six(made: Rig) -> None:
     made.drive()
 
 
-def test_held_changes_go_on_when_it_is_calm() -> None:
-    """Fifteen minutes after the newest opening, within the deadline of each run."""
+def test_held_changes_go_on_a_few_at_a_time_when_it_is_calm() -> None:
+    """Fifteen minutes after the newest opening, within the deadline of each run: five, and the others in five more."""
     made = rig(7)
     six(made)
     made.run(10 * MINUTE, step=MINUTE)
@@ -114,24 +116,110 @@ def test_held_changes_go_on_when_it_is_calm() -> None:
     assert 0 == changed(made, 7)
 
     made.run(MINUTE + timedelta(seconds=1))
+    assert 5 == changed(made, 7)
+    assert {TURN} == {each.waiting_for for each in made.journal.executions(limit=10) if not each.changed}
+
+    made.run(5 * MINUTE, step=MINUTE)
 
     assert 7 == changed(made, 7)
     assert [f"oncall: {PAGE}"] == pages(made)
 
 
-def test_held_changes_go_on_at_once_when_a_person_releases_them() -> None:
-    """It is kept who did and why, also in the trail of each run that waited."""
+def test_the_oldest_go_on_at_once_and_the_others_in_their_turn_when_a_person_releases_them() -> None:
+    """It is kept who did and why, also in the trail of each run that went on first."""
     made = rig(6)
     six(made)
     made.simulated.push(MINUTE)
 
-    assert 6 == made.engine.release_storm(by="ann", now=made.now, reason="one rack")
+    held = made.engine.release_storm(by="ann", now=made.now, reason="one rack")
     made.drive()
 
-    assert 6 == changed(made, 6)
+    oldest = sorted(made.journal.executions(limit=10), key=lambda each: (each.opened_at, each.id))
+    assert (6, 6, 5) == (held.runs, held.targets, held.at_a_time)
+    assert [each.id for each in oldest[:5]] == [each.id for each in held.first]
+    assert [True] * 5 + [False] == [each.changed for each in oldest]
     latch = made.journal.latch()
     assert (None, "ann", "one rack") == (latch.held_since, latch.released_by, latch.released_because)
-    assert "ann let changes go (one rack)" in made.says(0)
+    said = [record.says for record in made.journal.audit(held.first[0].id)]
+    assert "ann let changes go (one rack)" in said
+    made.run(4 * MINUTE, step=MINUTE)
+    assert 5 == changed(made, 6)
+
+    made.run(2 * MINUTE, step=MINUTE)
+
+    assert 6 == changed(made, 6)
+
+
+def test_fewer_go_on_at_a_time_when_the_installation_says_so() -> None:
+    """Two in any five minutes, until all have; a run whose alerts are over meanwhile ends without a change."""
+    made = rig(6, settings=configuration(storm=StormRule(max_targets=5, at_a_time=2, receiver="oncall")))
+    six(made)
+    made.simulated.push(MINUTE)
+    made.engine.release_storm(by="ann", now=made.now)
+    made.drive()
+    assert 2 == changed(made, 6)
+    over = next(each for each in made.journal.executions(limit=10) if not each.changed)
+    made.resolve(flag=over.inputs["flag"], service=over.alert.labels["service"])
+
+    counts = []
+    for _ in range(3):
+        made.run(5 * MINUTE, step=MINUTE)
+        counts.append(changed(made, 6))
+
+    assert [4, 5, 5] == counts
+    ended = made.journal.load(over.id)
+    assert ("cancelled", False) == (ended.status, ended.changed)
+
+
+def test_what_is_new_after_a_release_comes_out_of_the_same_ration() -> None:
+    """Else the held and the new together would be the next storm; a person's page says nothing new of it."""
+    made = rig(10)
+    six(made)
+    made.simulated.push(MINUTE)
+    made.engine.release_storm(by="ann", now=made.now)
+    made.drive()
+
+    for index in range(6, 10):
+        made.fire(flag=f"/checkout/{index}", service=f"s{index}")
+    made.drive()
+
+    assert made.journal.latch().held_since is None
+    assert 5 == changed(made, 10)
+    made.run(6 * MINUTE, step=MINUTE)
+    assert 10 == changed(made, 10)
+
+
+def test_there_is_no_ration_when_whatever_was_held_must_be_over() -> None:
+    """The longest deadline after the release: five are no storm again, and five more are none of its business."""
+    made = rig(18)
+    six(made)
+    made.engine.release_storm(by="ann", now=made.now)
+    made.run(41 * MINUTE, step=MINUTE)
+    for index in range(6, 11):
+        made.fire(flag=f"/checkout/{index}", service=f"s{index}")
+        made.drive()
+    made.simulated.push(5 * MINUTE)
+
+    verdicts = {
+        each.says for run in made.journal.executions(limit=5) for each in run.verdicts if each.guardrail == "storm"
+    }
+
+    assert {"no storm"} == verdicts
+    assert 11 == changed(made, 18)
+
+
+def test_run_that_cannot_have_its_turn_in_time_is_blocked_and_says_why() -> None:
+    """It waits only for what can come in time."""
+    made = rig(7, guardrails=Guardrails(cooldown=MINUTE, deadline=20 * MINUTE))
+    six(made)
+    made.fire(flag="/checkout/6", service="s6")
+    made.run(15 * MINUTE + timedelta(seconds=1), step=MINUTE)
+
+    made.run(5 * MINUTE, step=timedelta(seconds=20))
+
+    blocked = [each for each in made.journal.executions(limit=10) if each.status == "blocked"]
+    assert {TURN} == {each.reason for each in blocked}
+    assert (5, 2) == (changed(made, 7), len(blocked))
 
 
 def test_release_of_a_storm_gives_back_nothing_that_a_person_took_over_just_before() -> None:

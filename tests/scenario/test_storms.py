@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
+import pytest
+
+from runbook_engine.intake import draft
 from runbook_engine.intake.receipt import Receipt
 from runbook_engine.model.delivery import Request
 from tests.scenario.rig import ALERT, MINUTE, Rig
@@ -44,6 +47,28 @@ def test_a_storm_is_one_incident_and_one_execution_when_one_service_breaks() -> 
     assert len(rig.journal.signals(execution.id, 0)) == PODS
     after = rig.journal.incident(incident.id)
     assert (after.open_alerts, after.resolved_at) == ((), rig.now)
+
+
+def test_an_incident_names_its_newest_alerts_and_counts_on_every_open_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pods with ever new names join it for days; it grows no further, and is over when the last of them is."""
+    monkeypatch.setattr(draft, "MOST_NAMES", 10)
+    rig = Rig()
+    pods = [f"pod-{number}" for number in range(25)]
+    deliver(rig, *(("firing", pod) for pod in pods))
+    [first] = rig.journal.incidents(limit=10)
+    key = dict(zip(pods, first.open_alerts, strict=True))
+    rig.simulated.push(MINUTE)
+
+    deliver(rig, ("firing", "late"), ("resolved", "pod-3"))
+    [incident] = rig.journal.incidents(limit=10)
+    deliver(rig, *(("resolved", pod) for pod in (*pods, "late")))
+    [over] = rig.journal.incidents(limit=10)
+
+    late = incident.open_alerts[-1]
+    assert first.alert_keys == first.open_alerts
+    assert (*[key[pod] for pod in pods[15:]], late, key["pod-3"]) == incident.alert_keys
+    assert {*key.values(), late} - {key["pod-3"]} == set(incident.open_alerts)
+    assert ((), rig.now) == (over.open_alerts, over.resolved_at)
 
 
 def test_both_incidents_are_stored_when_one_ends_and_the_next_begins_in_one_body() -> None:

@@ -13,6 +13,8 @@ from tools.terraform.checker import Folder
 from tools.terraform.schema import load_schemas, used_types
 from tools.terraform.workspace import find_folders, pretending, unformatted
 
+pytestmark = pytest.mark.xdist_group("survey")  # the others would wait for it
+
 FOLDERS = find_folders(CONFIGURATIONS)
 MODULES = [folder for folder in FOLDERS if folder.parent.name == "modules"]
 EXAMPLES = [*CONFIGURATIONS.glob("examples/*.tfvars"), *CONFIGURATIONS.glob("stacks/pipeline/*.example")]

@@ -2,7 +2,11 @@
 
 import re
 
+import pytest
+
 from tests.terraform.state import ROOT, Applied
+
+pytestmark = pytest.mark.xdist_group("applied")  # where it is applied already
 
 PAGE = (ROOT / "docs/cost.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| (?P<row>[^|]+) \|[^|]*\| (?P<amounts>[\d. |*]+) \|$", re.MULTILINE)

@@ -19,6 +19,8 @@ from runbook_engine.model.delivery import Request
 from runbook_engine.registry import Registry
 from tests.terraform.state import CONFIGURATIONS, ROOT, Applied
 
+pytestmark = pytest.mark.xdist_group("applied")  # the others would wait until it is applied
+
 ALARM = ROOT / "tests/data/alerts/cloudwatch-events-alarm.json"
 ALARMED = datetime(2026, 5, 11, 7, 40, 17, tzinfo=UTC)
 NO_REPLAYS = [{"exists": False}]

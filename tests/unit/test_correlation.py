@@ -16,6 +16,7 @@ from runbook_engine.model.alert import Alert, AlertStatus, Resource
 from runbook_engine.model.delivery import Request, SourceSettings
 from runbook_engine.model.episode import Episode, Transition
 from runbook_engine.sources import alertmanager
+from tests.length import examples
 
 pytestmark = pytest.mark.slow
 
@@ -283,7 +284,7 @@ notifications = st.lists(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(notifications)
 def test_a_notification_never_opens_or_closes_anything_when_it_comes_again_at_once(alerts: list[Alert]) -> None:
     """At least once delivery: the copy changes no state, whatever came before."""
@@ -298,7 +299,7 @@ def test_a_notification_never_opens_or_closes_anything_when_it_comes_again_at_on
             assert (again.episode.state, again.episode.episode_id) == (record.state, record.episode_id)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     st.permutations(
         [told("firing", 0, received=60), told("firing", 0, received=60), told("resolved", 0, 10, received=60)]
@@ -313,7 +314,7 @@ def test_an_episode_ends_closed_when_its_notifications_come_in_any_order(alerts:
     assert sum(transition.opens for transition in transitions) <= 1
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(notifications)
 def test_no_word_but_resolved_ever_closes(alerts: list[Alert]) -> None:
     """Absence, no data and unknown words never look like a repair."""

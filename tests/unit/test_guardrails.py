@@ -32,7 +32,7 @@ from runbook_engine.guardrails import (
     wait_for,
 )
 from runbook_engine.model.configuration import Scope
-from runbook_engine.model.execution import Execution
+from runbook_engine.model.execution import Effect, Execution
 from runbook_engine.model.guardrail import (
     Budget,
     BudgetRule,
@@ -46,7 +46,7 @@ from runbook_engine.model.observation import Pause
 from runbook_engine.model.plan import Change
 from runbook_engine.model.runbook import Mode, ModeRule, Runbook
 from runbook_engine.model.standing import End
-from runbook_engine.model.storm import Latch
+from runbook_engine.model.storm import Latch, StormRule
 from runbook_engine.model.target import Target
 from tests.scenario.rig import FLAG, MINUTE, SECOND, Rig, configuration, runbook
 
@@ -297,6 +297,39 @@ def test_a_storm_holds_every_change_until_it_is_calm() -> None:
 
     said = "storm: more than 50 targets within 5m; changes go on after 15m without another, or by `runbook release`"
     assert (False, said, rig.now + 15 * MINUTE) == (verdict.ok, verdict.says, verdict.until)
+
+
+TURN = "storm: it was let go, and no more than 3 changes go on within 5m; this one waits for its turn"
+
+
+@pytest.mark.parametrize(
+    ("made", "under_way", "ok", "says", "wait"),
+    [
+        pytest.param(2, False, True, "2 of 3 changes in 5m after a storm", None, id="room for one more"),
+        pytest.param(3, False, False, TURN, MINUTE, id="no room, so it looks again in a minute"),
+        pytest.param(3, True, True, "under way since it had its turn after a storm", None, id="had its turn already"),
+    ],
+)
+def test_a_change_waits_for_its_turn_after_a_storm(
+    made: int, under_way: bool, ok: bool, says: str, wait: timedelta | None
+) -> None:
+    """A passing no; the next batch of a change that is under way is no further change."""
+    books = Books(count=made)
+    judged, rig = case(books=books, storm=StormRule(max_targets=3))
+    books.storm = Latch(released_by="ann", released_at=rig.now)
+    if under_way:
+        effect = Effect(
+            direction="do", change=CHANGE, key="k", status="retrying", begun_at=rig.now, deadline=rig.now + HOUR
+        )
+        first, *others = judged.execution.steps
+        steps = (replace(first, effects=(effect,)), *others)
+        judged = replaced(judged, execution=replace(judged.execution, steps=steps))
+
+    verdict = storm(judged)
+
+    until = rig.now + wait if wait is not None else None
+    assert (ok, says, until) == (verdict.ok, verdict.says, verdict.until)
+    assert Budget("after-storm", 5 * MINUTE, 3, counts_own=True) in claims_of(judged)
 
 
 def test_a_demoted_runbook_makes_no_change_without_a_yes() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from runbook_engine.guardrails import effective_mode
+from runbook_engine.loading.compile import digest_of
 from runbook_engine.loading.files import Loaded, load_files
-from runbook_engine.model.runbook import MODES
+from runbook_engine.model.decoding import from_msgpack
+from runbook_engine.model.runbook import MODES, Runbook
 from runbook_engine.registry import Registry
 from runbook_engine.testing.runner import run_test_file
 
@@ -43,6 +46,14 @@ def test_shipped_runbook_is_named_as_its_file(loaded: Loaded) -> None:
         folder = "" if file.parent.name in ("kubernetes", "aws") else f"{file.parent.name}-"
 
         assert runbook.name == f"{folder}{file.stem}"
+
+
+def test_shipped_runbook_has_the_digest_of_what_a_journal_gives_back(loaded: Loaded) -> None:
+    """By this a replay knows that the runbook which is kept is the one that ran."""
+    for runbook in loaded.bundle.runbooks:
+        kept = from_msgpack(msgspec.msgpack.encode(runbook), Runbook)
+
+        assert runbook.digest == digest_of(kept), runbook.name
 
 
 def test_shipped_runbook_has_its_tests_beside_it(loaded: Loaded) -> None:

@@ -78,6 +78,9 @@ def _keep_beside(work: Work, commit: Commit) -> None:
     if commit.end is not None:
         end = commit.end
         work.point(keys.end(end.runbook, end.digest, end.at, end.execution_id), with_body({}, end))
+        if end.lowers_to is not None:
+            place = keys.lowering(end.runbook, end.digest, end.lowers_to, end.at, end.execution_id)
+            work.point(place, with_body({}, end))
 
 
 def _keep_trace(work: Work, commit: Commit, said: bytes) -> None:

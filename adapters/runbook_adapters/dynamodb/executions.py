@@ -148,9 +148,10 @@ def replace(
 def append_records(
     work: Work, execution_id: str, old: Stored, records: Sequence[AuditRecord], evidence: dict[str, Evidence]
 ) -> None:
-    """Append audit records, and evidence by its serial, to an execution."""
+    """Append audit records, and evidence by its serial, to an execution; the first of them are found by an index."""
     if records:
-        work.add(keys.audit(execution_id, old.audited + 1), with_body({}, tuple(records)))
+        listed = {} if old.audited else {"gsi1pk": keys.AUDITED, "gsi1sk": execution_id}
+        work.add(keys.audit(execution_id, old.audited + 1), with_body(listed, tuple(records)))
     for serial, piece in evidence.items():
         work.add(keys.evidence(execution_id, serial), with_body({}, piece))
 

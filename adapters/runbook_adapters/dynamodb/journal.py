@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 
 import msgspec
 
@@ -29,7 +29,7 @@ from runbook_engine.model.incident import Arrival, Evidence, Incident, Intake, J
 from runbook_engine.model.observation import ChangeEvent
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.model.signal import Signal
-from runbook_engine.model.standing import End
+from runbook_engine.model.standing import LOWERED, End, with_faults
 from runbook_engine.model.storm import Latch
 from runbook_engine.model.target import Target
 from runbook_engine.ports import Committed, Refused
@@ -42,6 +42,8 @@ class DynamoJournal:
 
     `serial` gives texts that sort in the order in which they were asked for.
     """
+
+    inbox = None  # a body may be larger than an item: deliveries are decided at the front door
 
     def __init__(self, table: Table, serial: Callable[[], str]) -> None:
         self._table = table
@@ -131,6 +133,11 @@ class DynamoJournal:
         together = self._all(tuple[AuditRecord, ...], first.pk, first.sk, "AUD#~")
         return tuple(record for records in together for record in records)
 
+    def audited(self, limit: int, after: str = "") -> tuple[str, ...]:
+        """Return ids of what has audit records, in order; after an id. Read from an index, which is a moment late."""
+        with self._explained():
+            return lists.audited(self._table, limit, after)
+
     def evidence(self, execution_id: str) -> tuple[Evidence, ...]:
         """Return what was captured before the first change, oldest first."""
         found = self._all(Evidence, keys.execution(execution_id).pk, "EVI#", "EVI#~")
@@ -160,9 +167,13 @@ class DynamoJournal:
 
     def ends(self, runbook: str, digest: str, limit: int) -> tuple[End, ...]:
         """Return how runs of a runbook as it is written in this digest ended, newest first."""
+        place = keys.ends(runbook, digest)
         with self._explained():
-            found = self._table.query(keys.ends(runbook, digest), "0", "9~", page=limit)
-            return bodies_of(islice(found, limit), End)
+            newest = bodies_of(islice(self._table.query(place, "0", "9~", page=limit), limit), End)
+            if len(newest) < limit:
+                return newest
+            found = [self._table.query(place, f"LOWERS#{mode}#", f"LOWERS#{mode}#~", page=limit) for mode in LOWERED]
+            return with_faults(newest, bodies_of(chain.from_iterable(islice(each, limit) for each in found), End))
 
     def record(self, intake: Intake) -> None:
         """Store one delivery. Raises StaleVersion when an episode, incident, group or slot has moved.

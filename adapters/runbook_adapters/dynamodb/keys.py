@@ -17,7 +17,8 @@ LONGEST = 900  # bytes of a name inside a key: a partition key may have 2,048, a
 SHARDS = 4  # of what is found by time: one partition of an index takes 1,000 writes a second
 COUNTERS = 32  # two commits that end executions rarely meet in one of so many
 META = "META"
-EXECUTIONS, ACTIVE, CHANGES, COUNTS = "EXECUTIONS", "ACTIVE", "CHANGES", "COUNTS"
+EXECUTIONS, ACTIVE, CHANGES, COUNTS, AUDITED = "EXECUTIONS", "ACTIVE", "CHANGES", "COUNTS", "AUDITED"
+LAST_NAME = "\U0010ffff"  # sorts after every name
 OPEN_INCIDENTS, RESOLVED_INCIDENTS = "INCIDENTS#open", "INCIDENTS#resolved"
 
 
@@ -76,6 +77,11 @@ def ends(runbook: str, digest: str) -> str:
 def end(runbook: str, digest: str, at: datetime, execution_id: str) -> Key:
     """How one execution ended."""
     return Key(ends(runbook, digest), newest_first(at, execution_id))
+
+
+def lowering(runbook: str, digest: str, mode: str, at: datetime, execution_id: str) -> Key:
+    """How one execution ended that lowered its runbook to this mode, found beside all others."""
+    return Key(ends(runbook, digest), f"LOWERS#{mode}#{newest_first(at, execution_id)}")
 
 
 def execution_of(incident_id: str, opened_at: datetime, execution_id: str) -> Key:

@@ -100,7 +100,7 @@ def _judge(work: Work, claim: Claim, execution_id: str, now: datetime) -> Refusa
         case Cooldown(key):
             return refuse_cooldown(claim, execution_id, last_change(work, key), now)
         case Budget(key, window):
-            return refuse_budget(claim, changes_after(work, key, now - window, execution_id), now)
+            return refuse_budget(claim, changes_after(work, key, now - window, claim.leaves_out(execution_id)), now)
         case _:
             assert_never(claim)
 

@@ -58,6 +58,12 @@ def due(table: Table, now: datetime, limit: int) -> tuple[str, ...]:
     return tuple(execution_id for _, execution_id in sorted(found)[:limit])
 
 
+def audited(table: Table, limit: int, after: str) -> tuple[str, ...]:
+    """Return ids of what has audit records, in order; after an id."""
+    listed = table.keys_in(schema.NEWEST, keys.AUDITED, f"{after}\0", keys.LAST_NAME, page=limit)
+    return tuple(str(entry["gsi1sk"]) for entry in islice(listed, limit))
+
+
 def next_due(table: Table) -> datetime | None:
     """Return when the earliest execution becomes due."""
     earliest = min((str(entry["gsi2sk"]) for entry in _by_time(table, "DUE", LAST, 1)), default=None)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from runbook_adapters.sqlite.codec import json_list, optional_micros, pack, to_micros
 from runbook_adapters.sqlite.executions import append_signals, count_statuses
 from runbook_adapters.sqlite.groups import add_parts, write_groups
+from runbook_adapters.sqlite.inbox import leave
 from runbook_adapters.sqlite.records import write_latch
 from runbook_adapters.sqlite.versions import Row, changed, write_values
 from runbook_engine.errors import StaleVersion
@@ -28,8 +29,9 @@ from runbook_engine.model.signal import Signal
 def write_intake(connection: sqlite3.Connection, intake: Intake, kept: Collection[str] = ()) -> None:
     """Store a delivery; `kept` are digests of runbooks that are known to be stored, which nothing ever removes.
 
-    Raises StaleVersion when anything in it was decided on what is no longer so.
+    Raises StaleVersion when anything in it was decided on what is no longer so, Conflict when it was decided before.
     """
+    leave(connection, intake.delivery)
     _write_episodes(connection, intake.episodes)
     _write_incidents(connection, intake.incidents)
     write_groups(connection, intake.groups)

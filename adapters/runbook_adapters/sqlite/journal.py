@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from runbook_adapters.sqlite import changes, deliveries, executions, groups, led
 from runbook_adapters.sqlite import records as beside
 from runbook_adapters.sqlite.codec import Body, from_micros, json_list, pack, to_micros, unpack_all
 from runbook_adapters.sqlite.database import Database
+from runbook_adapters.sqlite.inbox import SqliteInbox
 from runbook_engine.errors import UnknownExecution, UnknownIncident, UnknownRunbook
 from runbook_engine.model.audit import AuditRecord
 from runbook_engine.model.decoding import from_exact_msgpack
@@ -23,7 +25,7 @@ from runbook_engine.model.incident import Arrival, Evidence, Incident, Intake, J
 from runbook_engine.model.observation import ChangeEvent
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.model.signal import Signal
-from runbook_engine.model.standing import End
+from runbook_engine.model.standing import LOWERED, End, with_faults
 from runbook_engine.model.storm import Latch
 from runbook_engine.model.target import Target
 from runbook_engine.ports import Committed, Refused
@@ -35,6 +37,7 @@ class SqliteJournal:
     """The atomic store of one machine; see `Journal` for what each method promises."""
 
     def __init__(self, database: Database) -> None:
+        self.inbox = SqliteInbox(database)
         self._database = database
         self._kept: set[str] = set()  # digests of runbooks that are stored, as far as this process knows
 
@@ -129,6 +132,11 @@ class SqliteJournal:
         query = "SELECT body FROM audit WHERE execution_id = ? AND number > ? ORDER BY number"
         return tuple(from_exact_msgpack(body, AuditRecord) for (body,) in self._rows(query, execution_id, after))
 
+    def audited(self, limit: int, after: str = "") -> tuple[str, ...]:
+        """Return ids of what has audit records, in order; after an id."""
+        query = "SELECT DISTINCT execution_id FROM audit WHERE execution_id > ? ORDER BY execution_id LIMIT ?"
+        return tuple(id for (id,) in self._rows(query, after, limit))
+
     def evidence(self, execution_id: str) -> tuple[Evidence, ...]:
         """Return what was captured before the first change, oldest first."""
         query = "SELECT body FROM evidence WHERE execution_id = ? ORDER BY at, serial"
@@ -158,10 +166,18 @@ class SqliteJournal:
     def ends(self, runbook: str, digest: str, limit: int) -> tuple[End, ...]:
         """Return how runs of a runbook as it is written in this digest ended, newest first."""
         query = "SELECT body FROM ends WHERE runbook = ? AND digest = ? ORDER BY at DESC, execution_id DESC LIMIT ?"
-        return self._all(End, query, runbook, digest, limit)
+        newest = self._all(End, query, runbook, digest, limit)
+        if len(newest) < limit:
+            return newest
+        query = (
+            "SELECT body FROM ends WHERE runbook = ? AND digest = ? AND lowers_to = ?"
+            " ORDER BY at DESC, execution_id DESC LIMIT ?"
+        )
+        lowering = [self._all(End, query, runbook, digest, mode, limit) for mode in LOWERED]
+        return with_faults(newest, chain.from_iterable(lowering))
 
     def record(self, intake: Intake) -> None:
-        """Store one delivery. Raises StaleVersion when an episode, incident, group or slot has moved."""
+        """Store what one delivery means, or nothing. Raises StaleVersion, and Conflict when it was decided before."""
         with self._database.writing() as connection:
             deliveries.write_intake(connection, intake, self._kept)
         if len(self._kept) > MOST_KEPT:

@@ -70,7 +70,8 @@ def _judge(connection: sqlite3.Connection, claim: Claim, execution_id: str, now:
         case Cooldown(key):
             return refuse_cooldown(claim, execution_id, last_change(connection, key), now)
         case Budget(key, window):
-            return refuse_budget(claim, changes_after(connection, key, now - window, execution_id), now)
+            others = changes_after(connection, key, now - window, claim.leaves_out(execution_id))
+            return refuse_budget(claim, others, now)
         case _:
             assert_never(claim)
 

@@ -32,8 +32,13 @@ def write_latch(connection: sqlite3.Connection, latch: Latch | None) -> None:
 def write_end(connection: sqlite3.Connection, end: End | None) -> None:
     """Keep how an execution ended; the newest word counts."""
     if end is not None:
-        row = (end.runbook, end.digest, end.execution_id, to_micros(end.at), pack(end))
-        connection.execute("INSERT OR REPLACE INTO ends VALUES (?, ?, ?, ?, ?)", row)
+        row = (end.runbook, end.digest, end.execution_id, to_micros(end.at), pack(end), end.lowers_to)
+        connection.execute("INSERT OR REPLACE INTO ends VALUES (?, ?, ?, ?, ?, ?)", row)
+
+
+def lowers_to(body: bytes) -> str | None:
+    """Return how far the runbook of a kept end is trusted after it, for its column. Raises msgspec.MsgspecError."""
+    return from_msgpack(body, End).lowers_to
 
 
 def write_trace(connection: sqlite3.Connection, execution_id: str, version: int, trace: bytes) -> None:

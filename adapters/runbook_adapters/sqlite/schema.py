@@ -17,10 +17,11 @@ from contextlib import closing
 from pathlib import Path
 
 from runbook_adapters.sqlite.changes import CHANGES
+from runbook_adapters.sqlite.records import lowers_to
 from runbook_engine.errors import Unreadable
 
 APPLICATION_ID = 0x52424A31  # "RBJ1"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 GROUPS = """
 CREATE TABLE groups (
@@ -41,7 +42,22 @@ CREATE TABLE traces (
     execution_id TEXT NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (execution_id, version)) WITHOUT ROWID;
 """
-UPGRADES = {1: GROUPS + CHANGES, 2: RECORDS}  # layout -> what makes the next one of it
+INBOX = """
+CREATE TABLE inbox (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, received_at INTEGER NOT NULL, alerts INTEGER NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0, body BLOB NOT NULL);
+CREATE TABLE aside (
+    number INTEGER PRIMARY KEY, at INTEGER NOT NULL, reason TEXT NOT NULL, alerts INTEGER NOT NULL,
+    body BLOB NOT NULL);
+"""
+FAULTS = """
+ALTER TABLE ends ADD COLUMN lowers_to TEXT;
+CREATE INDEX ends_lowering ON ends (runbook, digest, lowers_to, at DESC, execution_id DESC)
+    WHERE lowers_to IS NOT NULL;
+"""
+KNOWN_FAULTS = "UPDATE ends SET lowers_to = lowers_to(body);"
+# layout -> what makes the next one of it
+UPGRADES = {1: GROUPS + CHANGES, 2: RECORDS, 3: INBOX + FAULTS + KNOWN_FAULTS}
 
 TABLES = f"""
 CREATE TABLE executions (
@@ -96,6 +112,8 @@ CREATE TABLE runbooks (digest TEXT PRIMARY KEY, body BLOB NOT NULL);
 {GROUPS}
 {CHANGES}
 {RECORDS}
+{INBOX}
+{FAULTS}
 
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
@@ -143,6 +161,7 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
 
 def _upgrade(connection: sqlite3.Connection) -> None:
     """Bring a file to the present layout, in one transaction; of several processes, the first one does it."""
+    connection.create_function("lowers_to", 1, lowers_to, deterministic=True)
     connection.execute("BEGIN IMMEDIATE")
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()

@@ -15,6 +15,7 @@ from runbook_engine.entrypoints.aws_lambda.announcing import Announcer
 from runbook_engine.entrypoints.aws_lambda.host import Host
 from runbook_engine.entrypoints.logs import Level, say_error
 from runbook_engine.entrypoints.refusals import refusal_of
+from runbook_engine.entrypoints.views import view_receipt
 from runbook_engine.errors import InvalidAlert, RunbookError, Unauthenticated
 from runbook_engine.intake.receipt import Receipt
 from runbook_engine.model.configuration import Scope
@@ -142,12 +143,4 @@ def _keep(request: Request, scope: Scope, sender: str, host: Host) -> Receipt:
 
 
 def _body(receipt: Receipt) -> str:
-    return msgspec.json.encode(
-        {
-            "accepted": receipt.accepted,
-            "rejected": receipt.rejected,
-            "executions": (*receipt.opened, *receipt.joined),
-            "incidents": receipt.incidents,
-            "warnings": receipt.warnings,
-        }
-    ).decode()
+    return msgspec.json.encode(view_receipt(receipt)).decode()

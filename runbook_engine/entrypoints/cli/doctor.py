@@ -19,11 +19,13 @@ from runbook_engine.entrypoints.cli.arguments import Parser, add_format, add_pla
 from runbook_engine.entrypoints.cli.desk import Desk
 from runbook_engine.entrypoints.cli.failure import NO, OK
 from runbook_engine.entrypoints.cli.home import say_ceiling
+from runbook_engine.entrypoints.cli.installation import find_full_disk_of
 from runbook_engine.entrypoints.cli.output import answer, say
 from runbook_engine.entrypoints.cli.runner_probe import examine_runner
 from runbook_engine.entrypoints.composition import build_engine
 from runbook_engine.entrypoints.credentials import load_keyring
 from runbook_engine.entrypoints.settings import Settings
+from runbook_engine.entrypoints.storage import NO_LONGER, Refusal, find_full_disk
 from runbook_engine.errors import RunbookError
 from runbook_engine.loading.files import Loaded, load_files
 from runbook_engine.model.bundle import Bundle
@@ -94,15 +96,20 @@ def examine(settings: Settings, clock: Clock) -> Iterator[Finding]:
     patient = Patient(settings, registry, loaded.bundle, clock)
     misread = _misread(loaded, settings)
     yield misread or _configuration(patient)
-    yield _state(settings)
+    full = (
+        find_full_disk_of(settings, patient.configuration, registry)
+        if misread is None
+        else find_full_disk([settings.state])
+    )
+    yield _full(full) if full is not None else _state(settings)
     if misread is not None:
         yield from (Finding(name=name, health="warning", says=UNKNOWN) for name in CONFIGURED)
     else:
         yield from _adapters(patient)
         yield from _tokens(patient)
         yield from examine_approvals(patient.bundle, patient.settings)
-        yield from _engine(patient)
-    yield from examine_runner(settings, patient.configuration, clock)
+        yield from _engine(patient, full)
+    yield from examine_runner(settings, patient.configuration, clock, on_full_disk=full is not None)
 
 
 def _misread(loaded: Loaded, settings: Settings) -> Finding | None:
@@ -146,6 +153,11 @@ def _state(settings: Settings) -> Finding:
         remedy = "let this user write there, or choose another with --state"
         return Finding(name="state", health="broken", says=f"{nearest} cannot be written", remedy=remedy)
     return Finding(name="state", health="ok", says=f"{folder}{'' if folder.exists() else ', to be made'}")
+
+
+def _full(refusal: Refusal) -> Finding:
+    says = f"{refusal.why}: nothing can be written in {refusal.folder}, {NO_LONGER}"
+    return Finding(name="state", health="broken", says=says, remedy=refusal.remedy)
 
 
 def _adapters(patient: Patient) -> Iterator[Finding]:
@@ -203,15 +215,17 @@ def _tokens(patient: Patient) -> Iterator[Finding]:
     yield Finding(name="tokens", health="ok", says=says)
 
 
-def _engine(patient: Patient) -> Iterator[Finding]:
+def _engine(patient: Patient, full: Refusal | None) -> Iterator[Finding]:
     try:
         engine = build_engine(patient.settings, registry=patient.registry, clock=patient.clock, bundle=patient.bundle)
     except RunbookError as error:
         yield Finding(name="engine", health="broken", says=str(error), remedy="mend what is broken above")
         return
-    yield _journal(engine)
+    journal = _journal(engine)
+    yield journal if full is None else _unwritten(journal, full)
     yield _pause(engine, patient.clock)
-    yield _storm(engine, patient.clock)
+    if journal.health == "ok" or full is None:
+        yield _storm(engine, patient.clock)
     yield from _metrics(engine, patient)
 
 
@@ -223,6 +237,12 @@ def _journal(engine: Engine) -> Finding:
     runs = sum(number for name, number in counts.items() if name.startswith("executions."))
     says = f"readable: {count(runs, 'execution')}, {count(counts.get('incidents.open', 0), 'open incident')}"
     return Finding(name="journal", health="ok", says=says)
+
+
+def _unwritten(journal: Finding, full: Refusal) -> Finding:
+    """Return what is wrong with a journal on a disk that takes no more: SQLite calls that by many names."""
+    read = journal.says if journal.health == "ok" else "cannot be read"
+    return Finding(name="journal", health="broken", says=f"{read}; {full.why}", remedy="mend the disk first: see state")
 
 
 def _pause(engine: Engine, clock: Clock) -> Finding:

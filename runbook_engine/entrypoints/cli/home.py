@@ -10,14 +10,16 @@ import msgspec
 
 from runbook_engine.checks import Subject, judge_check
 from runbook_engine.engine import Engine
+from runbook_engine.entrypoints.backlog import fill
 from runbook_engine.entrypoints.cli.arguments import Parser, add_format, add_places
 from runbook_engine.entrypoints.cli.desk import Desk
 from runbook_engine.entrypoints.cli.failure import OK, NothingYet
-from runbook_engine.entrypoints.cli.installation import BEAT_FILE, BUNDLE_FILE, Installation
+from runbook_engine.entrypoints.cli.installation import BEAT_FILE, BUNDLE_FILE, Installation, find_full_disk_of
 from runbook_engine.entrypoints.cli.output import answer, complain_text, say
 from runbook_engine.entrypoints.heartbeat import is_fresh, read_heartbeat
 from runbook_engine.entrypoints.launch import FOLDER
 from runbook_engine.entrypoints.settings import Settings
+from runbook_engine.entrypoints.storage import Refusal, find_full_disk
 from runbook_engine.errors import InvalidRunbook, NoAdapter, RunbookError, Unreadable
 from runbook_engine.model.check import Check, QueryCheck
 from runbook_engine.model.configuration import Configuration
@@ -61,7 +63,7 @@ def run(name: str, arguments: Namespace, desk: Desk) -> int:
         installation = _open(arguments, desk)
     except NothingYet as error:
         return _welcome(error, arguments, desk)
-    screen = look_around(installation, desk.now())
+    screen = _looked_around(installation, desk.now())
     if arguments.format == "json":
         answer(desk, record_first_screen(screen))
     else:
@@ -69,8 +71,19 @@ def run(name: str, arguments: Namespace, desk: Desk) -> int:
     return OK
 
 
-def look_around(installation: Installation, now: datetime) -> Screen:
-    """Return everything that the first screen shows, the signals read just now."""
+def _looked_around(installation: Installation, now: datetime) -> Screen:
+    """Return the screen, or say what lies under a journal that cannot be read."""
+    full = find_full_disk_of(installation.settings, installation.engine.bundle.configuration, installation.registry)
+    try:
+        return look_around(installation, now, full)
+    except RunbookError as error:
+        if full is None:
+            raise
+        raise Unreadable(f"what needs you cannot be told: {full}") from error
+
+
+def look_around(installation: Installation, now: datetime, full: Refusal | None = None) -> Screen:
+    """Return everything that the first screen shows, the signals read just now. `full`: a disk that takes no more."""
     engine = installation.engine
     paused, problem = _pause(engine, now)
     open_incidents = engine.journal.incidents(limit=EVERY, open_only=True)
@@ -82,9 +95,11 @@ def look_around(installation: Installation, now: datetime) -> Screen:
         overdue=len(engine.due(now - OVERDUE)),
         ceiling=say_ceiling(engine.bundle.configuration),
         unmatched=tuple(found for incident in open_incidents for found in _unhandled(engine, incident)),
-        problems=say_problems(installation.settings, now),
+        storage=str(full or ""),
+        problems=say_problems(installation.settings, now) if full is None else (),
         latch=engine.journal.latch(),
         storm=engine.bundle.configuration.storm,
+        inbox=fill(engine),
         expired=tuple(each for each in open_incidents if each.expired_alerts and not each.open_alerts),
     )
 
@@ -131,7 +146,11 @@ def _welcome(yet: NothingYet, arguments: Namespace, desk: Desk) -> int:
         engine = desk.switch(arguments).engine
         paused, problem = _pause(engine, screen.now)
         screen = msgspec.structs.replace(
-            screen, paused=paused, pause_problem=problem, problems=say_problems(settings, screen.now)
+            screen,
+            paused=paused,
+            pause_problem=problem,
+            problems=say_problems(settings, screen.now),
+            storage=str(find_full_disk([settings.state]) or ""),
         )
     if arguments.format == "json":
         answer(desk, record_first_screen(screen))

@@ -15,6 +15,7 @@ from runbook_engine.entrypoints.composition import JOURNAL, build_engine, build_
 from runbook_engine.entrypoints.heartbeat import is_fresh, read_heartbeat
 from runbook_engine.entrypoints.launch import FOLDER
 from runbook_engine.entrypoints.settings import CONFIG_NAME, Settings
+from runbook_engine.entrypoints.storage import Refusal, find_full_disk
 from runbook_engine.errors import InvalidRunbook
 from runbook_engine.loading.bundle import InvalidBundle, load_bundle
 from runbook_engine.model.bundle import Bundle
@@ -81,6 +82,12 @@ def journal_file(settings: Settings, configuration: Configuration, registry: Reg
         return None
     wanted = convert_settings(choice.settings, registry.adapter(choice.adapter).settings, "adapters.journal")
     return settings.state / str(wanted.path)
+
+
+def find_full_disk_of(settings: Settings, configuration: Configuration, registry: Registry) -> Refusal | None:
+    """Return why nothing can be kept here, where the disk of the state folder or of the journal takes no more."""
+    journal = journal_file(settings, configuration, registry)
+    return find_full_disk((settings.state, *([journal.parent] if journal is not None else ())))
 
 
 def _known_configuration(settings: Settings, registry: Registry) -> Configuration | None:

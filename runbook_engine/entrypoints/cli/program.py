@@ -50,6 +50,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "acknowledge": ("word", "say that you are on an incident"),
     "close": ("word", "say that an incident is over of which nobody else did"),
     "standing": ("standing", "how far each runbook is trusted, and the commit that would raise it"),
+    "inbox": ("inbox", "webhooks that wait to be decided, and what could not be"),
     "pause": ("operate", "the kill switch: no change anywhere until it ends"),
     "resume": ("operate", "end the pause"),
     "permissions": ("permissions", "the exact grants that these runbooks need, as RBAC manifests too"),

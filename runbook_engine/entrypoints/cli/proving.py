@@ -14,15 +14,17 @@ from runbook_engine.entrypoints.cli.failure import NO, OK, NothingYet, Refused, 
 from runbook_engine.entrypoints.cli.identity import find_execution
 from runbook_engine.entrypoints.cli.output import answer, say
 from runbook_engine.entrypoints.cli.places import refuse_special
-from runbook_engine.errors import Unreadable
+from runbook_engine.errors import UnknownExecution, Unreadable
+from runbook_engine.loading.compile import digest_of
 from runbook_engine.model.execution import Execution
 from runbook_engine.ports import Journal
 from runbook_engine.proof.heads import Head, Heads, compare_head, head_of, missing, read_heads, write_heads
 from runbook_engine.proof.replay import replay_stored
-from runbook_engine.proof.trail import Checked, Finding, check_trail
+from runbook_engine.proof.trail import Checked, Finding, check_left, check_trail
 from runbook_engine.render.proof import record_replay, record_verification, render_replay, render_verification
 
 ALL = 10**9
+PAGE = 1000
 
 
 def add_arguments(name: str, parser: Parser) -> None:
@@ -45,6 +47,7 @@ def run(name: str, arguments: Namespace, desk: Desk) -> int:
 def _replay(arguments: Namespace, desk: Desk) -> int:
     journal = desk.records(arguments).engine.journal
     execution = find_execution(journal, arguments.id)
+    _refuse_altered_runbook(execution, journal)
     try:
         replayed = replay_stored(execution, journal)
     except ValueError as error:
@@ -55,6 +58,16 @@ def _replay(arguments: Namespace, desk: Desk) -> int:
     else:
         say(desk, render_replay(replayed))
     return OK if replayed.difference is None else NO
+
+
+def _refuse_altered_runbook(execution: Execution, journal: Journal) -> None:
+    """Refuse to decide by a runbook that is not the one which the execution ran: it would prove nothing."""
+    digest = execution.runbook_digest
+    runbook = journal.runbook(digest)
+    if digest_of(runbook) != digest:
+        said = f"the journal keeps a runbook {runbook.name} under digest {digest[:12]}, and it has another digest"
+        remedy = "it was altered: restore the journal from a backup"
+        raise Refused(f"execution {execution.id} cannot be replayed: {said} ({remedy})")
 
 
 def _verify(arguments: Namespace, desk: Desk) -> int:
@@ -89,15 +102,47 @@ def _checked(arguments: Namespace, desk: Desk) -> Iterator[Checked]:
             raise
         return
     seen: set[str] = set()
+    yield from _listed(arguments, journal, seen)
+    if not arguments.ids:
+        yield from _left(journal, seen)
+
+
+def _listed(arguments: Namespace, journal: Journal, seen: set[str]) -> Iterator[Checked]:
+    """Yield the trail of every execution that was asked for, and note which they were."""
     for given, execution in _named(journal, arguments.ids) if arguments.ids else _every(journal):
         if isinstance(execution, Finding):
             yield Checked(execution=execution.execution, records=0, findings=(execution,))
         elif execution.id in seen or not execution.id.startswith(given):
-            says = f"execution {execution.id} stands in the place of {given or 'another one'}"
-            yield Checked(execution="", records=0, findings=(Finding(execution=given, number=0, says=says),))
+            yield _misplaced(execution, given)
         else:
             seen.add(execution.id)
             yield check_trail(execution, journal)
+
+
+def _left(journal: Journal, seen: set[str]) -> Iterator[Checked]:
+    """Yield every trail that no list of executions led to: of what was removed, cannot be read, or began meanwhile."""
+    after = ""
+    while ids := journal.audited(PAGE, after):
+        after = ids[-1]
+        yield from (_loaded(execution_id, journal) for execution_id in ids if execution_id not in seen)
+
+
+def _loaded(execution_id: str, journal: Journal) -> Checked:
+    """Return the trail of what has records, checked if its execution is still there."""
+    try:
+        execution = journal.load(execution_id)
+    except UnknownExecution:
+        return check_left(execution_id)
+    except (ValueError, Unreadable) as error:
+        finding = _unreadable(error, execution_id, "the execution")
+        return Checked(execution=execution_id, records=0, findings=(finding,))
+    return check_trail(execution, journal) if execution.id == execution_id else _misplaced(execution, execution_id)
+
+
+def _misplaced(execution: Execution, given: str) -> Checked:
+    """Return the finding that what was found under a name is not what was asked for."""
+    says = f"execution {execution.id} stands in the place of {given or 'another one'}"
+    return Checked(execution="", records=0, findings=(Finding(execution=given, number=0, says=says),))
 
 
 def _named(journal: Journal, ids: Sequence[str]) -> Iterator[tuple[str, Execution | Finding]]:

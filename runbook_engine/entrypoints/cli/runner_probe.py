@@ -10,7 +10,7 @@ import msgspec
 
 from runbook_engine.entrypoints.cli.installation import is_driven
 from runbook_engine.entrypoints.settings import Settings
-from runbook_engine.model.configuration import Configuration
+from runbook_engine.model.configuration import Configuration, Token
 from runbook_engine.ports import Clock
 from runbook_engine.render.checkup import Finding
 
@@ -25,10 +25,15 @@ class Readiness(msgspec.Struct, frozen=True):
     reasons: tuple[str, ...] = ()
 
 
-def examine_runner(settings: Settings, configuration: Configuration, clock: Clock) -> Iterator[Finding]:
+def examine_runner(
+    settings: Settings, configuration: Configuration, clock: Clock, *, on_full_disk: bool = False
+) -> Iterator[Finding]:
     """Yield what can be said of the runner from outside, and of its worker from its heartbeat."""
     if is_driven(settings, clock.now()):
         yield Finding(name="worker", health="ok", says="goes round")
+    elif on_full_disk:
+        says = "not known: its heartbeat cannot be written"
+        yield Finding(name="worker", health="warning", says=says, remedy="mend the disk first: see state")
     else:
         yield Finding(name="worker", health="broken", says="nobody drives executions", remedy="runbook serve")
     try:
@@ -44,7 +49,7 @@ def examine_runner(settings: Settings, configuration: Configuration, clock: Cloc
         return
     yield _readiness(settings)
     for scope in configuration.scopes:
-        yield _hook(settings, scope.name, bool(configuration.tokens), _is_signed(configuration, scope.name))
+        yield _hook(settings, scope.name, bool(configuration.tokens), _why_not_tried(configuration, scope.name))
 
 
 def _readiness(settings: Settings) -> Finding:
@@ -68,27 +73,39 @@ def _reasons(body: bytes) -> tuple[str, ...]:
         return ()
 
 
-def _is_signed(configuration: Configuration, scope: str) -> bool:
-    """Whether everybody who may post to a scope signs, so that there is no token to present."""
+def _why_not_tried(configuration: Configuration, scope: str) -> str:
+    """Return why a bearer token is no way into a scope; empty = one may be, or nobody is asked who they are."""
     senders = [
         token for token in configuration.tokens if "ingest" in token.roles and scope in (token.scopes or (scope,))
     ]
-    return bool(senders) and all(token.signature is not None for token in senders)
+    ways = {_way(token) for token in senders}
+    if not ways or "" in ways:
+        return ""
+    return ways.pop() if len(ways) == 1 else "its senders present no bearer token"
 
 
-def _hook(settings: Settings, scope: str, guarded: bool, signed: bool) -> Finding:
+def _way(token: Token) -> str:
+    """Return how somebody presents a credential that is no bearer token; empty = it is one."""
+    if token.signature is not None:
+        return "its sender signs"
+    if token.header:
+        return "its sender presents a header of its own"
+    return "its sender presents a user and a password" if token.user else ""
+
+
+def _hook(settings: Settings, scope: str, guarded: bool, not_tried: str) -> Finding:
     """Post something that is no delivery: what the answer is tells who may post."""
     name, path = f"webhook {scope}", f"/hooks/{scope}"
     try:
         stranger = _ask(settings, "POST", path, token="")[0]
-        known = _ask(settings, "POST", path, token=settings.token)[0] if settings.token and not signed else stranger
+        known = _ask(settings, "POST", path, token=settings.token)[0] if settings.token and not not_tried else stranger
     except (OSError, HTTPException) as error:
         return Finding(name=name, health="broken", says=f"does not answer: {_why(error)}", remedy="runbook serve")
     if guarded and stranger != 401:
         says = f"a stranger is answered {stranger}, not 401"
         return Finding(name=name, health="broken", says=says, remedy="restart runbook serve with this engine.yaml")
-    if signed:
-        return Finding(name=name, health="ok", says="strangers are refused; not tried: its sender signs")
+    if not_tried:
+        return Finding(name=name, health="ok", says=f"strangers are refused; not tried: {not_tried}")
     if settings.token and known == 401:
         remedy = "give RUNBOOK_TOKEN a secret of a token with the role ingest"
         return Finding(name=name, health="broken", says="the token of RUNBOOK_TOKEN is refused", remedy=remedy)

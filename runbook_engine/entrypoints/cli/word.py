@@ -9,16 +9,18 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 
 from runbook_engine.entrypoints.cli.arguments import Parser, add_format, add_places
+from runbook_engine.entrypoints.cli.consent import confirm
 from runbook_engine.entrypoints.cli.desk import Desk, operator_of
-from runbook_engine.entrypoints.cli.failure import OK
+from runbook_engine.entrypoints.cli.failure import OK, Refused, UsageError
 from runbook_engine.entrypoints.cli.identity import find_execution, find_incident
-from runbook_engine.entrypoints.cli.output import answer, say
+from runbook_engine.entrypoints.cli.output import answer, complain, say
 from runbook_engine.model.incident import Incident
+from runbook_engine.model.ration import Held
 from runbook_engine.render.execution import record_execution
 from runbook_engine.render.incident import record_incident
 from runbook_engine.render.lines import Span, line
-from runbook_engine.render.storm import record_storm
-from runbook_engine.render.wording import count, short, until_when
+from runbook_engine.render.storm import record_held, record_storm, render_held, say_held
+from runbook_engine.render.wording import short, until_when
 
 
 def add_arguments(name: str, parser: Parser) -> None:
@@ -28,6 +30,8 @@ def add_arguments(name: str, parser: Parser) -> None:
         parser.add_argument("id", metavar="EXECUTION", nargs="?", help=what)
     else:
         parser.add_argument("id", metavar="INCIDENT", help="the incident; the first characters are enough")
+    if name == "release":
+        parser.add_argument("--yes", action="store_true", help="do not ask before a storm is let go: for scripts")
     if name != "acknowledge":
         parser.add_argument("--reason", default="", metavar="TEXT", help="why; it is kept")
     add_places(parser)
@@ -43,14 +47,26 @@ def _release(arguments: Namespace, desk: Desk) -> int:
     if arguments.id:
         return _release_execution(arguments, desk)
     installation = desk.records(arguments)
-    engine, now, by = installation.engine, desk.now(), operator_of(installation)
-    waiting = engine.release_storm(by=by, now=now, reason=arguments.reason)
+    engine, by = installation.engine, operator_of(installation)
+    if not arguments.yes:
+        _ask(engine.held_by_storm(desk.now()), arguments, desk)
+    now = desk.now()
+    held = engine.release_storm(by=by, now=now, reason=arguments.reason)
     if arguments.format == "json":
         storm = record_storm(engine.journal.latch(), engine.bundle.configuration.storm, now)
-        answer(desk, {"storm": storm, "waiting": waiting})
+        answer(desk, {"storm": storm, "waiting": held.runs, "release": record_held(held)})
     else:
-        say(desk, [line(Span("storm released", "good"), f" by {by}: {count(waiting, 'run')} may go on")])
+        say(desk, [line(Span("storm released", "good"), f" by {by}: {say_held(held)}", hang=4)])
     return OK
+
+
+def _ask(held: Held, arguments: Namespace, desk: Desk) -> None:
+    """Show what would be let go, and how fast; a person says yes. Raises Refused, UsageError."""
+    if not desk.at_terminal:
+        raise UsageError(f"nobody is here to say yes: {say_held(held)} (add --yes to let it go)")
+    (complain if arguments.format == "json" else say)(desk, render_held(held))
+    if not confirm("Let the storm go?", desk):
+        raise Refused("nothing was released: the answer was no")
 
 
 def _release_execution(arguments: Namespace, desk: Desk) -> int:

@@ -133,7 +133,7 @@ def _play(stage: Stage, children: Children, traffic: Traffic, say: Say, show: Sh
         f"measured by the customers (goal below {GOAL:.0%}).")  # fmt: skip
 
     stage.inject(0.0)
-    say("\nThe fault itself is ended now: the alert resolves, and what was changed is undone.")
+    say("\nThe fault itself is ended now. Once the alert has resolved, what was changed is undone.")
     children.wait_until("the compensation", lambda: told.compensated(), 60, needs="runner")
     execution = _load(engine, execution)
     restored = traffic.error_ratio(time.time() - 3)

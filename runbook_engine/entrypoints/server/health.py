@@ -6,21 +6,23 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from flask import Blueprint, Response
 
 from runbook_engine.engine import Engine
+from runbook_engine.entrypoints.backlog import fill
 from runbook_engine.entrypoints.heartbeat import is_fresh, read_heartbeat
 from runbook_engine.entrypoints.metrics import CONTENT_TYPE, Metrics
 from runbook_engine.entrypoints.server.answers import answer
+from runbook_engine.entrypoints.storage import try_folder
 from runbook_engine.errors import RunbookError
 from runbook_engine.model.storm import held_until
 from runbook_engine.ports import Clock
 
-PAGE = 4096  # bytes
 PROBED_FOR = 2.0  # seconds that a probe of the journal is believed
+LONGEST_WAIT = 60.0  # seconds that a delivery may wait before somebody should look
 Gauges = list[tuple[str, str, Mapping[str, float]]]
 
 
@@ -47,7 +49,7 @@ class Health:
             found.append(f"the worker cannot see its work: {beat.problem}")
         if not self.engine.bundle.runbooks:
             found.append("no runbook is loaded")
-        return found
+        return found + ([] if problem else self._undecided())
 
     def gauges(self) -> Gauges:
         """Return what is asked of the journal at every scrape. Raises what the journal raises."""
@@ -64,6 +66,7 @@ class Health:
                 {"": float(counts.get("signals.waiting", 0))},
             ),
             ("runbook_storm_held", "Whether a storm holds every change.", {"": self._storm()}),
+            *self._inbox(),
             ("runbook_backlog_age_seconds", "How long the oldest due execution waits.", {"": self._backlog_age()}),
         ]
 
@@ -75,13 +78,33 @@ class Health:
         age = (self.clock.now() - beat.at) / timedelta(seconds=1)
         return [("runbook_worker_heartbeat_age_seconds", "Since the worker last went round.", {"": max(0.0, age)})]
 
+    def _inbox(self) -> Gauges:
+        waiting = fill(self.engine)
+        since = self._since(waiting.since)
+        return [
+            ("runbook_inbox_deliveries", "Deliveries that wait to be decided.", {"": float(waiting.deliveries)}),
+            ("runbook_inbox_alerts", "Alerts in deliveries that wait to be decided.", {"": float(waiting.alerts)}),
+            ("runbook_inbox_age_seconds", "How long the oldest delivery waits to be decided.", {"": since}),
+            ("runbook_inbox_set_aside", "Deliveries that could not be decided.", {"": float(waiting.set_aside)}),
+        ]
+
     def _storm(self) -> float:
         rule = self.engine.bundle.configuration.storm
         return float(held_until(self.engine.journal.latch(), rule, self.clock.now()) is not None)
 
     def _backlog_age(self) -> float:
-        due = self.engine.journal.next_due()
-        return max(0.0, (self.clock.now() - due) / timedelta(seconds=1)) if due is not None else 0.0
+        return self._since(self.engine.journal.next_due())
+
+    def _since(self, moment: datetime | None) -> float:
+        return max(0.0, (self.clock.now() - moment) / timedelta(seconds=1)) if moment is not None else 0.0
+
+    def _undecided(self) -> list[str]:
+        try:
+            waiting = fill(self.engine)
+        except RunbookError as error:
+            return [f"the inbox cannot be read: {type(error).__name__}"]
+        age = self._since(waiting.since)
+        return [f"a delivery waits for {age:.0f} s to be decided"] if age > LONGEST_WAIT else []
 
     def _probe(self) -> str:
         """Write what is there already, and a page that is not: it costs little, and fails where a delivery would."""
@@ -92,14 +115,9 @@ class Health:
             return self._storage_problem
 
     def _try_folder(self) -> str:
-        """Return why the state folder takes nothing more, as on a full disk; a journal notices that at a write."""
-        file = self.beat_file.with_name(f".{self.beat_file.name}.probe")
-        try:
-            file.write_bytes(bytes(PAGE))
-            file.unlink()
-        except OSError as error:
-            return f"the state folder cannot be written: {error.strerror}"
-        return ""
+        """Return why the state folder takes nothing more; where it is, a stranger is not told."""
+        refusal = try_folder(self.beat_file.parent)
+        return f"the state folder cannot be written: {refusal.why}" if refusal is not None else ""
 
     def _try_journal(self) -> str:
         try:

@@ -1,4 +1,8 @@
-"""Webhooks: 202 only after everything that the alerts meant is durable."""
+"""Webhooks: 202 only after everything that was sent is durable.
+
+What it means is decided in order by the worker, a moment later. Who wants to read that in the answer asks for it with
+`Prefer: wait` (RFC 7240), and is told so when nothing waits before it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.metrics import Metrics
 from runbook_engine.entrypoints.server.answers import answer
 from runbook_engine.entrypoints.server.bodies import read_body
-from runbook_engine.intake.receipt import Receipt
+from runbook_engine.entrypoints.views import view_receipt
 from runbook_engine.model.delivery import Headers, Request
 from runbook_engine.ports import Clock
 
@@ -47,7 +51,8 @@ def hook_routes(engine: Engine, keyring: Keyring, clock: Clock, metrics: Metrics
                 method=request.method,
                 fresh_within=bearer.fresh_within,
             )
-            receipt = engine.ingest(delivery)
+            at_once = _prefers_to_wait() and not engine.waits()
+            receipt = engine.ingest(delivery) if at_once else engine.accept(delivery)
         metrics.alerts.labels("accepted").inc(receipt.accepted)
         metrics.alerts.labels("rejected").inc(len(receipt.rejected))
         log.event(
@@ -57,12 +62,16 @@ def hook_routes(engine: Engine, keyring: Keyring, clock: Clock, metrics: Metrics
             accepted=receipt.accepted,
             rejected=len(receipt.rejected),
             warnings=receipt.warnings,
+            delivery=receipt.waiting,
             executions=[*receipt.opened, *receipt.joined],
             bytes=len(body),
             body_sha256=hashlib.sha256(body).hexdigest(),
             ms=round((time.monotonic() - started) * 1000, 1),
         )
-        return answer(_receipt(receipt), 202)
+        said = answer(view_receipt(receipt), 202)
+        if at_once:
+            said.headers["Preference-Applied"] = "wait"
+        return said
 
     @routes.after_app_request
     def count(response: Response) -> Response:
@@ -73,12 +82,6 @@ def hook_routes(engine: Engine, keyring: Keyring, clock: Clock, metrics: Metrics
     return routes
 
 
-def _receipt(receipt: Receipt) -> dict[str, object]:
-    return {
-        "accepted": receipt.accepted,
-        "rejected": receipt.rejected,
-        "executions": (*receipt.opened, *receipt.joined),
-        "incidents": receipt.incidents,
-        "warnings": receipt.warnings,
-        "changes": receipt.changes,
-    }
+def _prefers_to_wait() -> bool:
+    wishes = ",".join(request.headers.getlist("Prefer")).split(",")
+    return any(wish.partition(";")[0].partition("=")[0].strip().lower() == "wait" for wish in wishes)

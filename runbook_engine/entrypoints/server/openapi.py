@@ -44,8 +44,10 @@ ERROR: Schema = {
 }
 RECEIPT: Schema = {
     "type": "object",
-    "required": ["accepted", "rejected", "executions", "incidents", "warnings", "changes"],
+    "required": ["decided", "delivery", "accepted", "rejected", "executions", "incidents", "warnings", "changes"],
     "properties": {
+        "decided": {"type": "boolean", "description": "false: it is stored, and what it means is decided in its turn"},
+        "delivery": {"type": ["integer", "null"], "description": "the number under which it waits"},
         "accepted": {"type": "integer", "minimum": 0},
         "rejected": {"type": "array", "items": {"type": "object", "required": ["index", "reason"]}},
         "executions": {"type": "array", "items": {"type": "string"}},
@@ -63,6 +65,23 @@ DONE: Schema = {
         "incident": {"type": ["string", "null"]},
         "by": {"type": "string"},
     },
+}
+RELEASE: Schema = {
+    "type": "object",
+    "required": ["runs", "targets", "first", "at_a_time", "within_seconds", "last_after_seconds"],
+    "properties": {
+        "runs": {"type": "integer", "minimum": 0},
+        "targets": {"type": "integer", "minimum": 0},
+        "first": {"type": "array", "items": {"type": "object", "required": ["execution", "runbook", "target"]}},
+        "at_a_time": {"type": "integer", "minimum": 1},
+        "within_seconds": {"type": "number"},
+        "last_after_seconds": {"type": "number"},
+    },
+}
+RELEASED: Schema = {
+    **DONE,
+    "required": [*DONE["required"], "release"],
+    "properties": {**DONE["properties"], "release": RELEASE},
 }
 FORM: Schema = {
     "type": "object",
@@ -218,7 +237,14 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation("get", "/api/storm", "read", "Show whether a storm holds every change", 200, OBJECT, LOOKING),
     Operation(
-        "post", "/api/storm/release", "operate", "Let changes go on after a storm", 202, DONE, ACTING, ReasonWish
+        "post",
+        "/api/storm/release",
+        "operate",
+        "Let changes go on after a storm, a few at a time",
+        202,
+        RELEASED,
+        ACTING,
+        ReasonWish,
     ),
     Operation("get", "/api/standing", "read", "Show how far each runbook is trusted", 200, _list("runbooks"), LOOKING),
     Operation("post", "/api/pause", "operate", "Throw the kill switch", 202, DONE, ACTING, PauseWish),

@@ -7,7 +7,7 @@ follows is the worker's to do, so the answer is 202.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from flask import Blueprint, Response, g, request
@@ -21,6 +21,7 @@ from runbook_engine.machine.custody import LONGEST_CUSTODY
 from runbook_engine.model.observation import Pause
 from runbook_engine.model.quantity import InvalidQuantity, parse_duration
 from runbook_engine.ports import Clock, PauseReader, PauseWriter
+from runbook_engine.render.storm import record_held
 
 LONGEST_PAUSE = timedelta(days=7)
 Reason = Annotated[str, msgspec.Meta(max_length=500)]
@@ -78,10 +79,10 @@ def operating_routes(
     def demand_operator() -> None:
         g.by = keyring.person(request.headers.get("Authorization"), "operate").name
 
-    def done(what: str, execution_id: str = "", incident_id: str = "") -> Response:
+    def done(what: str, execution_id: str = "", incident_id: str = "", **more: Any) -> Response:
         log.event("operated", what=what, by=g.by, execution=execution_id, incident=incident_id)
         about = {"execution": execution_id or None, "incident": incident_id or None}
-        return answer({"done": what, **about, "by": g.by}, 202)
+        return answer({"done": what, **about, "by": g.by, **more}, 202)
 
     @routes.post("/executions/<execution_id>/approve")
     def approve(execution_id: str) -> Response:
@@ -129,8 +130,8 @@ def operating_routes(
     @routes.post("/storm/release")
     def release_storm() -> Response:
         wish = read_wish(ReasonWish)
-        engine.release_storm(by=g.by, now=clock.now(), reason=wish.reason)
-        return done("release storm")
+        held = engine.release_storm(by=g.by, now=clock.now(), reason=wish.reason)
+        return done("release storm", release=record_held(held))
 
     @routes.post("/pause")
     def throw() -> Response:

@@ -104,6 +104,18 @@ locals {
         above       = 0
       }
     },
+    {
+      # The page of the storm goes out once, to whom engine.yaml names; this one lasts as long as the storm does.
+      storm-held = {
+        description = "A storm holds every change: look at what fails in so many places, then let it end, or say runbook release"
+        namespace   = "RunbookEngine"
+        metric      = "StormHeld"
+        dimensions  = {}
+        minutes     = 1
+        statistic   = "Maximum"
+        above       = 0
+      }
+    },
   )
 }
 

@@ -14,6 +14,7 @@ from unittest import mock
 
 import msgspec
 from moto import mock_aws
+from moto.core import models
 
 from runbook_adapters.aws.clients import COMMON, AwsSettings, Purpose, Sessions
 from runbook_engine.model.configuration import Configuration
@@ -88,7 +89,8 @@ def environment(**names: str) -> Iterator[None]:
 @contextmanager
 def account() -> Iterator[None]:
     """Serve an empty account in this process."""
-    with environment(**KEYS), mock_aws():
+    nobody_calls_by_requests = mock.patch.object(models, "RESPONSES_METHODS", [])  # a thousand patterns for each test
+    with environment(**KEYS), nobody_calls_by_requests, mock_aws():
         yield
 
 

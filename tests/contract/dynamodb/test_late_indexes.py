@@ -14,7 +14,17 @@ from runbook_adapters.dynamodb import DynamoJournal, keys
 from runbook_engine.model.incident import Intake
 from runbook_engine.model.observation import ChangeEvent
 from runbook_engine.model.target import Target
-from tests.contract.journal.samples import NOON, after, episode, execution, incident, lease, opened, signal
+from tests.contract.journal.samples import (
+    NOON,
+    after,
+    audit_record,
+    episode,
+    execution,
+    incident,
+    lease,
+    opened,
+    signal,
+)
 from tests.emulators.dynamodb import Faults, LateIndexes
 
 CHECKOUT = Target("deployment", "prod", "apps", "checkout", "uid-1")
@@ -97,6 +107,16 @@ def test_newest_incident_and_group_of_a_key_are_found_when_indexes_are_late(
     assert "i" == newest.id
     assert {"s": "a"} == journal.holders(["s"])
     assert ["a"] == [found.id for found in journal.executions(limit=9, incident_id="incident-1")]
+
+
+def test_records_are_listed_though_their_execution_was_removed(journal: DynamoJournal, client: Any, name: str) -> None:
+    """Somebody wrote to the table: what lists executions knows nothing of it any more."""
+    journal.commit(opened(journal, "a"), expected_version=0, records=(audit_record("a", 1),), now=NOON)
+    client.delete_item(TableName=name, Key={"pk": {"S": "EXEC#a"}, "sk": {"S": "META"}})
+
+    found = journal.audited(10)
+
+    assert (("a",), ()) == (found, journal.executions(limit=10))
 
 
 def test_change_is_kept_when_its_mark_has_expired_before_the_change_itself(

@@ -36,6 +36,7 @@ from tests.contract.journal.samples import (
 )
 from tests.emulators.dynamodb import Faults, refusal, refusing
 from tests.lab import bundle_in, post, simulated_engine
+from tests.length import examples
 
 STORM = [f"part-{number}" for number in range(30)]
 
@@ -352,7 +353,7 @@ def known_world() -> MemoryJournal:
     return journal
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(intake=deliveries(), most_items=some.integers(3, 40))
 def test_parts_of_a_delivery_come_to_the_delivery_when_all_are_stored(intake: Intake, most_items: int) -> None:
     """However it is cut, and every part could have been stored by itself: incidents hold no alert of a later part."""

@@ -9,8 +9,12 @@ from runbook_engine.ports import Journal
 from tests.emulators.dynamodb_client import open_journal as open_table
 from tests.emulators.dynamodb_client import plain_client
 
-LATER_TABLES = ("groups", "parts", "changes", "latch", "ends", "traces")
+LATER_TABLES = ("groups", "parts", "changes", "latch", "ends", "traces", "inbox", "aside")
 FIRST_LAYOUT = "".join(f"DROP TABLE {table};" for table in LATER_TABLES) + "PRAGMA user_version = 1;"
+THIRD_LAYOUT = """
+DROP TABLE inbox; DROP TABLE aside; DROP INDEX ends_lowering; ALTER TABLE ends DROP COLUMN lowers_to;
+PRAGMA user_version = 3;
+"""
 
 Where = Path | tuple[str, str]  # a folder for SQLite; a server and a table for DynamoDB
 

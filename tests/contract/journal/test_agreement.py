@@ -30,6 +30,7 @@ from tests.contract.journal.samples import (
     minutes,
     signal,
 )
+from tests.length import examples
 
 Call = Callable[[Journal], Any]
 
@@ -44,7 +45,13 @@ DUE = some.none() | MINUTES.map(after)
 CLAIMS = some.one_of(
     KEYS.map(Lock),
     some.builds(lambda key, period: Cooldown(key, minutes(period)), KEYS, MINUTES),
-    some.builds(lambda key, window, limit: Budget(key, minutes(window), limit), KEYS, MINUTES, some.integers(0, 2)),
+    some.builds(
+        lambda key, window, limit, own: Budget(key, minutes(window), limit, own),
+        KEYS,
+        MINUTES,
+        some.integers(0, 2),
+        some.booleans(),
+    ),
 )
 SIGNALS = some.builds(lambda at, key: signal("joined", at, key), MINUTES, KEYS)
 GROUPS = some.builds(
@@ -178,7 +185,9 @@ def agree(calls: list[Call], other: Journal) -> None:
     assert everything(memory) == everything(other)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 @given(calls=some.lists(CALLS, max_size=25))
 def test_journals_agree_on_every_answer_and_on_everything_stored(calls: list[Call]) -> None:
     """Each call returns or raises the same, sentence included, and leaves the same behind."""

@@ -99,6 +99,19 @@ def test_budget_does_not_count_the_executions_own_changes(journal: Journal) -> N
     assert 3 == journal.changes_within("x", after(-60), other_than="b")
 
 
+def test_budget_counts_the_executions_own_changes_when_it_says_so(journal: Journal) -> None:
+    """What follows a storm is counted by change, whoever makes it; the next may come when the first leaves."""
+    ration = Budget("x", minutes(60), limit=2, counts_own=True)
+    taken = [spend(journal, "a", ration, after(number)) for number in range(2)]
+
+    refused = spend(journal, "a", ration, after(2))
+
+    assert [Committed(1), Committed(2)] == taken
+    says = "2 of 2 changes under x are used, the next is allowed at 2026-03-01 13:00:00 UTC"
+    assert Refused(ration, says, after(60)) == refused
+    assert isinstance(spend(journal, "a", ration, after(60)), Committed)
+
+
 def test_budget_says_when_enough_entries_have_left_when_its_limit_was_lowered(journal: Journal) -> None:
     """Three stand and one is allowed: the last of the three must leave."""
     for number, name in enumerate("abc"):

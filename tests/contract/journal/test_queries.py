@@ -6,7 +6,7 @@ import pytest
 from runbook_engine.errors import UnknownIncident, UnknownRunbook
 from runbook_engine.model.incident import Intake
 from runbook_engine.ports import Journal
-from tests.contract.journal.samples import NOON, after, episode, incident, opened, runbook, signal
+from tests.contract.journal.samples import NOON, after, audit_record, episode, incident, opened, runbook, signal
 
 
 def test_incidents_are_listed_open_ones_first_then_newest_first(journal: Journal) -> None:
@@ -115,6 +115,17 @@ def test_runbook_is_kept_by_digest(journal: Journal) -> None:
     journal.keep_runbook(runbook("d7"))
 
     assert runbook("d7") == journal.runbook("d7")
+
+
+def test_audited_lists_what_has_records_in_order_page_by_page(journal: Journal) -> None:
+    """Each once, however many commits wrote them; what has none is not among them."""
+    for name in ("c", "a", "b", "silent"):
+        stored = opened(journal, name)
+        for version in range(2 if name != "silent" else 0):
+            records = (audit_record(name, version + 1),)
+            journal.commit(stored, expected_version=version, records=records, now=after(version))
+
+    assert (("a", "b"), ("c",), ()) == (journal.audited(2), journal.audited(2, "b"), journal.audited(2, "c"))
 
 
 def test_lookups_raise_when_there_is_nothing(journal: Journal) -> None:

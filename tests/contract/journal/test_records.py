@@ -58,6 +58,32 @@ def test_ends_are_kept_by_runbook_and_digest_with_the_newest_first(journal: Jour
     assert () == journal.ends("other", "d1", 10)
 
 
+def test_ends_answer_what_lowered_the_runbook_however_many_runs_ended_afterwards(journal: Journal) -> None:
+    """Of each mode that it was lowered to, the newest; what is among the newest of all is not told twice."""
+    fine = {"status": "succeeded", "verified": True, "changed": True}
+    kept = (
+        end("first", 0),
+        end("second", 1),
+        replace(end("by yes", 2), mode="approve"),
+        replace(end("again", 3), status="unresolved", changed=True, again=True),
+        *(replace(end(f"fine-{number}", 4 + number), **fine) for number in range(5)),
+        replace(end("other", 20, "d2"), mode="approve"),
+        replace(end("unresolved", 21), status="unresolved", changed=True),
+    )
+    for each in kept:
+        journal.commit(opened(journal, each.execution_id), expected_version=0, end=each, now=each.at)
+
+    def named(limit: int) -> list[str]:
+        return [found.execution_id for found in journal.ends("r", "d1", limit)]
+
+    lowering = ["again", "by yes", "second", "first"]
+    newest = ["unresolved", "fine-4", "fine-3", "fine-2", "fine-1", "fine-0", *lowering]
+    assert ["unresolved", "again", "by yes"] == named(1)
+    assert ["unresolved", "fine-4", "again", "by yes", "second"] == named(2)
+    assert [*newest[:4], *lowering] == named(4)
+    assert newest == named(7) == named(10) == named(100)
+
+
 def test_end_is_kept_once_when_an_execution_ends_otherwise_later(journal: Journal) -> None:
     """The newest word counts."""
     execution = opened(journal, "a")

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from runbook_adapters.sqlite import ADAPTER, SqliteJournal, SqliteSettings
 from runbook_adapters.sqlite.database import Database
@@ -21,9 +22,10 @@ from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.group import Group
 from runbook_engine.model.incident import Intake
+from runbook_engine.model.standing import End
 from runbook_engine.ports import AdapterContext, Committed
-from tests.contract.journal.opening import FIRST_LAYOUT, open_sqlite
-from tests.contract.journal.samples import NOON, after, execution, opened, signal
+from tests.contract.journal.opening import FIRST_LAYOUT, THIRD_LAYOUT, open_sqlite
+from tests.contract.journal.samples import NOON, after, audit_record, execution, opened, signal
 
 
 class NoClock:
@@ -93,7 +95,7 @@ def test_journal_of_an_older_release_is_brought_up_to_date_when_it_is_opened(tmp
     assert (stored, {"k1": ("a",)}) == (found, first.followers(["k1"]))
     assert ["b"] == [part.execution_id for part in first.parts("g")]
     with closing(sqlite3.connect(file)) as connection:
-        assert (3,) == connection.execute("PRAGMA user_version").fetchone()
+        assert (4,) == connection.execute("PRAGMA user_version").fetchone()
     first.close()
     second.close()
 
@@ -109,6 +111,37 @@ def test_journal_of_an_older_release_is_brought_up_to_date_once_when_threads_ope
     assert [()] * 8 == found
     for journal in journals:
         journal.close()
+
+
+def test_what_lowered_a_runbook_is_still_known_when_the_journal_is_of_the_third_layout(tmp_path: Path) -> None:
+    """The column by which it is found is filled from what is kept."""
+    journal = open_sqlite(tmp_path)
+    fine = End(runbook="r", digest="d", execution_id="fine", at=after(9), status="succeeded", mode="auto")
+    failed = replace(fine, execution_id="failed", at=NOON, status="failed")
+    for end in (failed, fine):
+        journal.commit(opened(journal, end.execution_id), expected_version=0, end=end, now=end.at)
+    journal.close()
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)) as connection:
+        connection.executescript(THIRD_LAYOUT)
+
+    again = open_sqlite(tmp_path)
+
+    assert (fine, failed) == again.ends("r", "d", 1)
+    again.close()
+
+
+def test_records_are_listed_though_their_execution_was_removed(tmp_path: Path) -> None:
+    """Somebody wrote to the file."""
+    journal = open_sqlite(tmp_path)
+    stored = opened(journal, "a")
+    journal.commit(stored, expected_version=0, records=(audit_record("a", 1),), now=NOON)
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)) as connection:
+        connection.execute("DELETE FROM executions")
+
+    found = journal.audited(10)
+
+    assert (("a",), ()) == (found, journal.executions(limit=10))
+    journal.close()
 
 
 def test_every_connection_syncs_every_commit(tmp_path: Path) -> None:
@@ -284,7 +317,7 @@ TROUBLES: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "a newer journal": (
         newer_journal,
-        "journal FILE has layout 9, this release reads up to 3 (upgrade runbook-engine, or set another path)",
+        "journal FILE has layout 9, this release reads up to 4 (upgrade runbook-engine, or set another path)",
     ),
     "a damaged journal": (
         damaged_journal,

@@ -30,6 +30,7 @@ QUESTIONS: dict[str, Callable[[Journal], Any]] = {
     "signals": lambda journal: journal.signals("a", 0),
     "a signal": lambda journal: journal.signal("a", signal()),
     "audit": lambda journal: journal.audit("a"),
+    "what has audit records": lambda journal: journal.audited(50),
     "evidence": lambda journal: journal.evidence("a"),
     "episodes": lambda journal: journal.episodes(["k"]),
     "silent episodes": lambda journal: journal.open_episodes(NOON, 50),
@@ -38,6 +39,7 @@ QUESTIONS: dict[str, Callable[[Journal], Any]] = {
     "the newest group of a runbook": lambda journal: journal.newest_group("r"),
     "the parts of a group": lambda journal: journal.parts("g"),
     "a budget": lambda journal: journal.changes_within("k", NOON, other_than="a"),
+    "how a runbook's runs ended": lambda journal: journal.ends("r", "d1", 0),
     "counts": lambda journal: journal.counts(),
     "the recorded changes": lambda journal: journal.recorded_changes(Target("deployment", "", "a", "b"), NOON),
 }

@@ -17,6 +17,7 @@ from runbook_engine.model.runbook import Input, ModeRule, Runbook
 from runbook_engine.model.target import TargetTemplate
 from runbook_engine.testing.simulated_world import SimulatedWorld
 from tests.lab import simulated_engine
+from tests.length import examples
 from tests.scenario.rig import configuration, runbook
 from tests.unit.backtest.histories import REGISTRY, fires
 
@@ -55,7 +56,7 @@ def sides(draw: st.DrawFn) -> tuple[Runbook, ...]:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(sides(), sides(), st.lists(LABELS, min_size=1, max_size=12))
 def test_every_alert_is_counted_as_if_it_were_alone(
     old: tuple[Runbook, ...], new: tuple[Runbook, ...], told: list[dict[str, str]]

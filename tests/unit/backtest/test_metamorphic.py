@@ -20,6 +20,7 @@ from runbook_engine.model.hindsight import Window
 from runbook_engine.model.matcher import Matcher
 from runbook_engine.model.runbook import Compensate, ModeRule
 from runbook_engine.render.backtest import record_backtest
+from tests.length import examples
 from tests.scenario.rig import ALERT, SCALE, configuration, runbook
 from tests.unit.backtest.histories import NOON, REGISTRY, at
 
@@ -60,7 +61,7 @@ ALERTS = st.tuples(st.sampled_from((ALERT, "Other", "Third")), st.sampled_from((
 # of each alert: pauses and firings in turn, in minutes
 TIMES = st.lists(st.tuples(st.sampled_from((1, 4, 12, 33, 100)), st.sampled_from((1, 2, 7, 28, 60))), max_size=5)
 EPISODES = st.dictionaries(ALERTS, TIMES, min_size=1)
-SHORT = settings(max_examples=15, deadline=None)
+SHORT = settings(max_examples=examples(15), deadline=None)
 
 
 def firings_of(episodes: dict[tuple[str, str], list[tuple[int, int]]]) -> list[Firing]:

@@ -15,6 +15,7 @@ import pytest
 from runbook_engine.entrypoints.cli.desk import Desk
 from runbook_engine.entrypoints.cli.program import main
 from runbook_engine.entrypoints.heartbeat import Heartbeat, write_heartbeat
+from runbook_engine.entrypoints.storage import PROBE
 from tests.unit.cli.desks import Result, Stream
 
 CONFIG = """
@@ -273,6 +274,8 @@ def _checks(result: Result) -> dict[str, tuple[str, str, str]]:
 
 SIGNED = "presentedAs: {signature: {header: X-Hub-Signature-256}}"
 SIGNS = f"  github: {{roles: [ingest], secrets: [{{env: HOOK_SECRET}}], {SIGNED}}}\n"
+BASIC = "  sns: {roles: [ingest], secrets: [{env: HOOK_SECRET}], presentedAs: {basic: sns}}\n"
+HEADER = "  grafana: {roles: [ingest], secrets: [{env: HOOK_SECRET}], presentedAs: {header: X-Hook-Secret}}\n"
 BEARER = "  alertmanager: {roles: [ingest], secrets: [{env: HOOK_SECRET}]}\n"
 
 
@@ -289,11 +292,32 @@ BEARER = "  alertmanager: {roles: [ingest], secrets: [{env: HOOK_SECRET}]}\n"
             id="a bearer of another scope changes nothing",
         ),
         pytest.param(
+            BASIC,
+            "f" * 20,
+            "ok",
+            "strangers are refused; not tried: its sender presents a user and a password",
+            id="who posts has a user and a password",
+        ),
+        pytest.param(
+            HEADER,
+            "f" * 20,
+            "ok",
+            "strangers are refused; not tried: its sender presents a header of its own",
+            id="who posts has a header of its own",
+        ),
+        pytest.param(
+            HEADER + SIGNS,
+            "f" * 20,
+            "ok",
+            "strangers are refused; not tried: its senders present no bearer token",
+            id="each in another way",
+        ),
+        pytest.param(
             SIGNS + BEARER, "f" * 20, "broken", "the token of RUNBOOK_TOKEN is refused", id="one of them may be tried"
         ),
     ],
 )
-def test_doctor_tries_no_token_where_every_sender_signs(
+def test_doctor_tries_no_token_where_no_sender_presents_one(
     tmp_path: Path, server: str, tokens: str, token: str, health: str, says: str
 ) -> None:
     """No token that a person holds can be right there."""
@@ -339,3 +363,39 @@ def test_doctor_says_nothing_of_what_an_unreadable_configuration_says(tmp_path: 
     assert {unknown} == {checks[name][1] for name in ("scopes", "tokens", "journal", "kill switch", "storm")}
     assert {"warning"} == {health for health, says, _ in checks.values() if says == unknown}
     assert not {"approval links", "engine"} & set(checks)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_doctor_names_a_full_disk_and_sends_nobody_to_start_a_runner(tmp_path: Path, server: str) -> None:
+    """A journal that has nothing to write does not notice, and a worker without a heartbeat looks dead."""
+    _install(tmp_path, metrics=f"{server}/metrics")
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / PROBE).symlink_to("/dev/full")
+
+    result = _examine(tmp_path, "--server", server, "--format", "json", HOOK_SECRET=SECRET)
+
+    checks, first = _checks(result), "mend the disk first: see state"
+    assert 1 == result.code
+    assert (
+        "broken",
+        f"the disk is full: nothing can be written in {tmp_path}/state, so no delivery is kept and no change is made",
+        f"free space there: df -h {tmp_path}/state",
+    ) == checks["state"]
+    assert ("broken", "readable: 0 executions, 0 open incidents; the disk is full", first) == checks["journal"]
+    assert ("warning", "not known: its heartbeat cannot be written", first) == checks["worker"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_doctor_of_a_journal_elsewhere_looks_at_its_disk(tmp_path: Path, server: str) -> None:
+    """The journal may lie on another disk than the state folder."""
+    _install(tmp_path, metrics=f"{server}/metrics")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    config = (tmp_path / "engine.yaml").read_text()
+    journal = f"adapters:\n  journal: {{adapter: sqlite, path: {elsewhere}/journal.sqlite3}}\n"
+    (tmp_path / "engine.yaml").write_text(config.replace("adapters:\n", journal))
+    (elsewhere / PROBE).symlink_to("/dev/full")
+
+    says = _checks(_examine(tmp_path, "--server", server, "--format", "json", HOOK_SECRET=SECRET))["state"][1]
+
+    assert says.startswith(f"the disk is full: nothing can be written in {elsewhere}, ")

@@ -446,6 +446,38 @@ def test_links_and_hidden_files_of_a_commit_are_left_out(folder: Path, commit: C
     assert 0 == run("diff", "HEAD", ".", "--history", HISTORY, "--exit-code").code
 
 
+PART = """
+apiVersion: runbook-engine/v1
+kind: RunbookPart
+metadata: {name: quick, summary: What acts seldom.}
+guardrails: {cooldown: COOLDOWN}
+"""
+
+
+def test_a_part_beside_the_folder_of_a_commit_is_read_as_in_the_working_tree(
+    folder: Path, commit: Callable[[str], str]
+) -> None:
+    """A folder below the installation uses what lies beside it; what changes in there is a difference."""
+    runbooks, teams = folder / "runbooks", folder / "runbooks" / ".teams" / "checkout"
+    teams.mkdir(parents=True)
+    (runbooks / "lib").mkdir()
+    text = (runbooks / "shed.yaml").read_text().replace("cooldown: 1s, ", "")
+    (teams / "shed.yaml").write_text(text.replace("kind: Runbook\n", "kind: Runbook\nuses: ../../lib/quick.yaml\n"))
+    (runbooks / "shed.yaml").unlink()
+    (runbooks / "lib" / "quick.yaml").write_text(PART.replace("COOLDOWN", "5m"))
+    (runbooks / "lib" / "broken.yaml").write_text("nobody uses it: [")
+    commit("with a part")
+    (runbooks / "lib" / "quick.yaml").write_text(PART.replace("COOLDOWN", "9m"))
+    commit("slower")
+
+    places = ("--runbooks", str(teams), "--config", str(runbooks / "engine.yaml"))
+    result = run("diff", "HEAD~1", "HEAD", "--history", HISTORY, *places)
+
+    assert (0, "") == (result.code, result.err)
+    assert '  ~ guardrails.cooldown  5m -> 9m  1 alert, as Hot{part="a"}\n' in result.out
+    assert 0 == run("diff", "HEAD", ".", "--history", HISTORY, "--exit-code", *places).code
+
+
 def _install(folder: Path, mode: str, changes: dict[str, str] | None = None) -> None:
     text = RUNBOOK.replace("MODE", mode)
     for old, new in (changes or {}).items():

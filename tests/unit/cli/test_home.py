@@ -12,6 +12,7 @@ import pytest
 from runbook_engine.entrypoints.cli.desk import Desk
 from runbook_engine.entrypoints.cli.program import main
 from runbook_engine.entrypoints.heartbeat import Heartbeat, write_heartbeat
+from runbook_engine.entrypoints.storage import PROBE
 from runbook_engine.errors import Unreadable
 from runbook_engine.model.incident import Intake
 from runbook_engine.model.runbook import Approval
@@ -267,3 +268,43 @@ def test_a_runner_that_does_not_go_round_is_the_first_thing_said(
     shown = sitting.run().out
 
     assert shown.startswith(f"OUT OF ORDER   {said}\n\nNothing else" if said else "Nothing needs you.\n")
+
+
+NEEDS_FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+
+
+@NEEDS_FULL
+def test_a_full_disk_is_out_of_order_and_no_runner_is_blamed(tmp_path: Path) -> None:
+    """A worker whose heartbeat cannot be written looks dead, and starting it would not help."""
+    sitting = Sitting(tmp_path)
+    sitting.rig.fire()
+    sitting.rig.simulated.push(MINUTE)
+    (tmp_path / "state" / "serve").mkdir()
+    (tmp_path / "state" / "serve" / "bundle.msgpack").touch()
+    (tmp_path / "state" / PROBE).symlink_to("/dev/full")
+
+    result = sitting.run()
+
+    said = " ".join(result.out.split())
+    assert said.startswith(
+        f"OUT OF ORDER the disk is full: nothing can be written in {tmp_path}/state, so no delivery is kept and no "
+        f"change is made (free space there: df -h {tmp_path}/state) OUT OF ORDER 1 due and driven by nobody "
+    )
+    assert "start runbook serve" not in said
+
+
+@NEEDS_FULL
+def test_a_journal_that_a_full_disk_keeps_shut_is_said_so(tmp_path: Path) -> None:
+    """SQLite calls it by another name."""
+    places = _installed(tmp_path)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "journal.sqlite3").mkdir()  # cannot be opened
+    (tmp_path / "state" / PROBE).symlink_to("/dev/full")
+
+    result = _typed(*places)
+
+    assert (3, "") == (result.code, result.out)
+    assert result.err.endswith(
+        f"what needs you cannot be told: the disk is full: nothing can be written in {tmp_path}/state, so no delivery "
+        f"is kept and no change is made (free space there: df -h {tmp_path}/state)\n"
+    )

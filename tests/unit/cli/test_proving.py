@@ -10,19 +10,22 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from runbook_engine.errors import Unreadable
+from runbook_engine.errors import UnknownExecution, Unreadable
+from runbook_engine.loading.compile import digest_of
 from runbook_engine.machine.trace import read_trace
 from runbook_engine.model.audit import AuditRecord
 from runbook_engine.model.execution import Execution
 from runbook_engine.testing.memory_journal import MemoryJournal
-from tests.scenario.rig import MINUTE
+from tests.scenario.rig import MINUTE, SCALE, runbook
 from tests.unit.cli.desks import Sitting
+
+RUNBOOK = replace(runbook(), digest=digest_of(runbook()))
 
 
 @pytest.fixture
 def sitting(tmp_path: Path) -> Sitting:
     """Somebody at a desk, after a run that shed load."""
-    made = Sitting(tmp_path)
+    made = Sitting(tmp_path, RUNBOOK)
     made.rig.healed_by_flag()
     made.rig.fire()
     made.rig.run(5 * MINUTE, MINUTE)
@@ -133,6 +136,47 @@ def test_verify_audit_finds_an_execution_in_the_place_of_another(
     assert f"0123456789abcdef  {says} 0123456789abcdef\n0 executions, 0 records: 1 finding\n" == one.out
 
 
+def test_verify_audit_finds_records_whose_execution_was_removed(
+    sitting: Sitting, execution: Execution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever hides a run must take its trail along; one that is named is not there."""
+    memory = _memory(sitting)
+
+    def gone(execution_id: str) -> Execution:
+        raise UnknownExecution(f"no execution {execution_id} (`runbook executions` lists them)")
+
+    monkeypatch.setattr(memory, "executions", lambda **limits: ())
+    monkeypatch.setattr(memory, "load", gone)
+
+    text = sitting.run("verify-audit")
+    record = sitting.run("verify-audit", "--format", "json")
+
+    says = "the execution was removed, and its audit records were left"
+    assert (1, f"{execution.id}  {says}\n0 executions, 0 records: 1 finding\n") == (text.code, text.out)
+    assert {
+        "executions": 0,
+        "records": 0,
+        "findings": [{"execution": execution.id, "number": 0, "says": says}],
+    } == record.record
+
+
+def test_verify_audit_checks_what_began_while_it_read(
+    sitting: Sitting, execution: Execution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is there, and no finding; one that stands in its place is."""
+    memory = _memory(sitting)
+    monkeypatch.setattr(memory, "executions", lambda **limits: ())
+
+    began = sitting.run("verify-audit")
+    monkeypatch.setattr(memory, "load", lambda execution_id: replace(execution, id="0" * 16))
+    other = sitting.run("verify-audit")
+
+    total = f"1 execution, {execution.audit_length} records: every chain is whole\n"
+    assert (0, total) == (began.code, began.out)
+    says = f"{execution.id}  execution {'0' * 16} stands in the place of {execution.id}\n"
+    assert (1, f"{says}0 executions, 0 records: 1 finding\n") == (other.code, other.out)
+
+
 def test_verify_audit_reads_again_what_went_on_meanwhile(
     sitting: Sitting, execution: Execution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,7 +280,7 @@ def test_replay_of_what_is_as_it_was(sitting: Sitting, execution: Execution) -> 
     assert {
         "execution": execution.id,
         "runbook": "checkout-high-error-rate",
-        "digest": "digest-of-checkout-high-error-rate",
+        "digest": RUNBOOK.digest,
         "same": True,
         "events": events,
         "records": execution.audit_length,
@@ -256,10 +300,28 @@ def test_replay_shows_the_first_difference(
 
     assert 1 == result.code
     assert (
-        "event 4 comes out otherwise (runbook checkout-high-error-rate, version digest-of-ch)\n"
+        f"event 4 comes out otherwise (runbook checkout-high-error-rate, version {RUNBOOK.digest[:12]})\n"
         "  recorded  record 4: nothing was touched\n"
         "  now       record 4: shed-optional-features: written\n"
     ) == result.out
+
+
+@pytest.mark.parametrize("as_json", [False, True], ids=["for people", "for scripts"])
+def test_replay_refuses_a_runbook_that_was_altered_in_the_journal(
+    sitting: Sitting, execution: Execution, monkeypatch: pytest.MonkeyPatch, as_json: bool
+) -> None:
+    """Decisions by another runbook prove nothing, although it still says that it has the digest of the run."""
+    altered = replace(RUNBOOK, steps=(SCALE,))
+    monkeypatch.setattr(_memory(sitting), "runbook", lambda digest: altered)
+
+    result = sitting.run("replay", execution.id, *(["--format", "json"] if as_json else []))
+
+    says = (
+        f"execution {execution.id} cannot be replayed: the journal keeps a runbook checkout-high-error-rate under "
+        f"digest {RUNBOOK.digest[:12]}, and it has another digest (it was altered: restore the journal from a backup)"
+    )
+    assert (1, "") == (result.code, result.out)
+    assert f"runbook: {says}\n" == result.err
 
 
 def test_replay_reads_again_what_went_on_meanwhile(

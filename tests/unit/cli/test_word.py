@@ -100,28 +100,103 @@ def test_a_target_is_kept_for_a_day_at_most(sitting: Sitting) -> None:
 
 def test_a_storm_is_the_first_thing_on_the_first_screen_until_it_is_released(tmp_path: Path) -> None:
     """Why, since when, what ends it, and who ended it."""
-    made = Sitting(tmp_path, _flags("a"), _flags("b"), settings=configuration(storm=StormRule(max_targets=1)))
-    made.rig.fire()
-    made.rig.drive()
-    made.rig.simulated.push(MINUTE)
+    made = _storm(tmp_path)
 
     before = made.run()
     record = made.run("--format", "json").record["storm"]
-    released = made.run("release", "--reason", "one rack")
+    released = made.run("release", "--reason", "one rack", "--yes")
     after = made.run()
 
     assert before.out.startswith(
         "STORM   runs were opened for more than 1 target within 5m\n"
         "  every change is held for 1m now; undoing goes on, and so does recording\n"
         "  It ends     at 09:15:00 UTC, if nothing more comes (15m of calm)\n"
-        "  or release  runbook release --reason TEXT  "
+        "  or release  runbook release --reason TEXT  asks first\n"
+        "  Then        no more than 1 change within any 5m, whoever ends it\n"
     )
     assert ", STORM: changes held, runbook release --reason TEXT" in before.out
     assert (True, "2026-01-05T09:00:00Z") == (record["held"], record["held_since"])
-    assert (0, "storm released by ann: 2 runs may go on\n") == (released.code, released.out)
+    said = "2 runs on 2 targets wait; 1 run goes on at once, and no more than 1 change within any 5m"
+    assert (0, f"storm released by ann: {said}\n") == (released.code, released.out)
     assert "the last storm was released by ann, 0s ago (one rack)" in after.out
     again = made.run("release")
     assert (1, "runbook: no storm is held, so there is nothing to release\n") == (again.code, again.err)
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "out", "err"),
+    [
+        pytest.param(
+            "y\n",
+            0,
+            "storm released by ann: 2 runs on 2 targets wait; 1 run goes on at once, and no more than 1 change within "
+            "any 5m\n",
+            "",
+            id="yes lets it go",
+        ),
+        pytest.param("\n", 1, "", "runbook: nothing was released: the answer was no\n", id="anything else does not"),
+    ],
+)
+def test_release_of_a_storm_shows_what_goes_on_and_asks(
+    tmp_path: Path, typed: str, code: int, out: str, err: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How many wait, on how many targets, what is first, how fast; then a plain yes is wanted."""
+    monkeypatch.setenv("COLUMNS", "200")
+    made = _storm(tmp_path)
+    first = min(made.rig.journal.executions(limit=2), key=lambda each: (each.opened_at, each.id))
+
+    result = made.run("release", typed=typed, terminal=True)
+
+    shown = (
+        "2 runs on 2 targets wait\n"
+        f"  First  1 run goes on at once, the oldest: {first.target} ({first.id[:8]})\n"
+        "  Pace   no more than 1 change within any 5m, held or new; the last after 5m at the earliest\n"
+    )
+    assert (code, shown + out, f"Let the storm go? [y/N] {err}") == (result.code, result.out, result.err)
+    assert (made.rig.journal.latch().held_since is None) == (code == 0)
+
+
+def test_release_of_a_storm_is_refused_when_nobody_is_here_to_say_yes(tmp_path: Path) -> None:
+    """Exit code 2, with what would go on and what to add; nothing is released."""
+    made = _storm(tmp_path)
+
+    result = made.run("release", "--format", "json")
+
+    said = "2 runs on 2 targets wait; 1 run goes on at once, and no more than 1 change within any 5m"
+    assert (2, "", f"runbook: nobody is here to say yes: {said} (add --yes to let it go)\n") == (
+        result.code,
+        result.out,
+        result.err,
+    )
+    assert made.rig.journal.latch().held_since is not None
+
+
+def test_release_of_a_storm_says_the_same_to_scripts(tmp_path: Path) -> None:
+    """With stable keys."""
+    made = _storm(tmp_path)
+    first = min(made.rig.journal.executions(limit=2), key=lambda each: (each.opened_at, each.id))
+
+    record = made.run("release", "--yes", "--format", "json").record
+
+    assert {"storm", "waiting", "release"} == set(record)
+    assert (False, 1, 2) == (record["storm"]["held"], record["storm"]["at_a_time"], record["waiting"])
+    assert {
+        "runs": 2,
+        "targets": 2,
+        "first": [{"execution": first.id, "runbook": first.runbook, "target": str(first.target)}],
+        "at_a_time": 1,
+        "within_seconds": 300.0,
+        "last_after_seconds": 300.0,
+    } == record["release"]
+
+
+def _storm(folder: Path) -> Sitting:
+    """Return somebody in front of two runs that a storm has held for a minute."""
+    made = Sitting(folder, _flags("a"), _flags("b"), settings=configuration(storm=StormRule(max_targets=1)))
+    made.rig.fire()
+    made.rig.drive()
+    made.rig.simulated.push(MINUTE)
+    return made
 
 
 def _flags(name: str) -> Runbook:

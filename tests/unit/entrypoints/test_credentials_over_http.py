@@ -92,7 +92,9 @@ def place(tmp_path: Path) -> Place:
         log=EventLog(log),
         beat_file=tmp_path / "beat.json",
     )
-    return Place(app.test_client(), engine, journal, log)
+    client = app.test_client()
+    client.environ_base["HTTP_PREFER"] = "wait"  # the answer says what became of it
+    return Place(client, engine, journal, log)
 
 
 def signed(body: bytes) -> dict[str, str]:

@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
-from runbook_engine.entrypoints.receiver_breaker import ReceiverBreaker
+from runbook_engine.entrypoints.receiver_breaker import MOST_KNOWN, ReceiverBreaker
 from runbook_engine.errors import Busy, Permanent, Retryable
 from runbook_engine.model.observation import Message
 from runbook_engine.testing.clock import SimulatedClock
@@ -153,3 +154,109 @@ def test_a_receiver_is_tried_when_the_clock_was_put_back(clock: SimulatedClock) 
     earlier = ReceiverBreaker(moody, SimulatedClock(NOW - timedelta(hours=1)), breaker._lines)
 
     assert "chat/e1-1" == earlier.send("chat", MESSAGE)
+
+
+AWAY = "receiver chat did not answer lately; tried again in 30 s"
+BROKE = "receiver chat answered with status 502"
+ANOTHER_FIRST = "receiver chat is tried with another message first; again in 5 s"
+
+
+class Picky(Moody):
+    """A receiver that breaks over some messages, and takes all others."""
+
+    def __init__(self, *poisonous: str) -> None:
+        super().__init__()
+        self.poisonous = set(poisonous)
+        self.asked: list[str] = []
+
+    def send(self, receiver: str, message: Message) -> str:
+        """Deliver one message, or say that the server broke over it."""
+        self.asked.append(message.id)
+        if message.id in self.poisonous:
+            raise Retryable(BROKE)
+        return super().send(receiver, message)
+
+
+def tell(breaker: ReceiverBreaker, name: str) -> str:
+    """Return what comes of a message: its reference, or why it did not arrive."""
+    try:
+        return breaker.send("chat", replace(MESSAGE, id=name))
+    except Retryable as error:
+        return str(error)
+
+
+def test_a_message_that_the_receiver_never_takes_costs_the_others_one_wait(clock: SimulatedClock) -> None:
+    """Another one tries the receiver first; once that has passed, the bad one fails for itself alone."""
+    breaker = ReceiverBreaker(Picky("bad"), clock)
+    before = [tell(breaker, name) for name in ("bad", "good")]
+    clock.push(30 * SECOND)
+
+    half_open = [tell(breaker, name) for name in ("bad", "good")]
+    after = [tell(breaker, name) for name in ("bad", "second", "bad", "bad", "third")]
+
+    assert [BROKE, AWAY] == before
+    assert [ANOTHER_FIRST, "chat/good"] == half_open
+    assert [BROKE, "chat/second", BROKE, BROKE, "chat/third"] == after
+
+
+def test_a_message_that_failed_tries_the_receiver_itself_when_the_others_do_not_come(clock: SimulatedClock) -> None:
+    """They may have been given up; it waits for them as long again, and not for ever."""
+    picky = Picky("bad")
+    breaker = ReceiverBreaker(picky, clock)
+    for name in ("bad", "good"):
+        tell(breaker, name)
+    clock.push(59 * SECOND)
+    waits = tell(breaker, "bad")
+    clock.push(SECOND)
+
+    picky.poisonous.clear()
+
+    assert (ANOTHER_FIRST, "chat/bad") == (waits, tell(breaker, "bad"))
+    assert ["bad", "bad"] == picky.asked
+
+
+def test_a_receiver_that_takes_nothing_any_more_is_away_although_one_message_failed_before(
+    clock: SimulatedClock,
+) -> None:
+    """The one that failed alone proves nothing; the next that fails does, and whoever passes clears it."""
+    picky = Picky("bad")
+    breaker = ReceiverBreaker(picky, clock)
+    tell(breaker, "bad")
+    clock.push(30 * SECOND)
+    tell(breaker, "good")
+    picky.poisonous |= {"second", "third"}
+
+    gone = [tell(breaker, name) for name in ("bad", "second", "third", "bad")]
+    clock.push(30 * SECOND)
+    picky.poisonous.clear()
+    back = [tell(breaker, name) for name in ("bad", "third", "bad")]
+    picky.poisonous.add("bad")
+
+    assert [BROKE, BROKE, AWAY, AWAY] == gone
+    assert [ANOTHER_FIRST, "chat/third", "chat/bad"] == back
+    assert [BROKE, AWAY] == [tell(breaker, name) for name in ("bad", "good")]
+
+
+def test_a_bad_message_counts_no_attempt_while_another_goes_first(clock: SimulatedClock) -> None:
+    """It was not even tried."""
+    breaker = ReceiverBreaker(Picky("bad"), clock)
+    for name in ("bad", "good"):
+        tell(breaker, name)
+    clock.push(30 * SECOND)
+
+    with pytest.raises(Busy) as caught:
+        breaker.send("chat", replace(MESSAGE, id="bad"))
+
+    assert (ANOTHER_FIRST, 5 * SECOND) == (str(caught.value), caught.value.after)
+
+
+def test_a_breaker_remembers_so_many_messages_and_no_more(clock: SimulatedClock) -> None:
+    """A receiver that is gone for weeks fills no memory."""
+    breaker = ReceiverBreaker(Picky(*(f"bad-{number}" for number in range(300))), clock)
+    for number in range(300):
+        tell(breaker, f"bad-{number}")
+        tell(breaker, f"late-{number}")
+        clock.push(61 * SECOND)
+
+    line = breaker._lines["chat"]
+    assert [MOST_KNOWN, 0, MOST_KNOWN] == [len(line.failing), len(line.alone), len(line.waiting)]

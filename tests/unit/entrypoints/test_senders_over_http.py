@@ -104,7 +104,9 @@ def place(tmp_path: Path, bundle: Bundle) -> Place:
         log=EventLog(log),
         beat_file=tmp_path / "beat.json",
     )
-    return Place(app.test_client(), engine, simulated, log)
+    client = app.test_client()
+    client.environ_base["HTTP_PREFER"] = "wait"  # the answer says what became of it
+    return Place(client, engine, simulated, log)
 
 
 def grafana(starts_at: datetime, part: str = "all", status: str = "firing", **more: Any) -> bytes:
@@ -392,7 +394,7 @@ def test_a_mapped_sender_begins_what_its_mapping_says(place: Place) -> None:
 
     assert 202 == answer.status_code
     said = answer.get_json()
-    assert (1, 1, ["ignored"]) == (said["accepted"], len(said["executions"]), said["warnings"])
+    assert (1, 1, ["ignored", "missing_starts_at"]) == (said["accepted"], len(said["executions"]), said["warnings"])
     assert [{"index": 2, "reason": "nothing stands at /name, and it is needed as name"}] == said["rejected"]
     assert REFUSED == place.send("plain", body, [("X-Key", SECRETS["GRAFANA"])])
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from runbook_engine.errors import InvalidRunbook
 from runbook_engine.loading.files import Loaded, load_files, load_valid_files
 from runbook_engine.registry import Registry
+from tests.length import examples
 
 GOOD = Path(__file__).parents[2] / "data" / "good"
 DOCUMENTS = [yaml.safe_load(file.read_text()) for file in sorted(GOOD.glob("*.yaml"))]
@@ -88,7 +89,7 @@ def _paths(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(below for key, child in children for below in _paths(child, (*path, key)))]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(data=st.data())
 @pytest.mark.slow
 def test_load_files_answers_when_any_part_of_a_document_is_replaced(

@@ -18,6 +18,7 @@ from runbook_engine.matching.regexes import compile_pattern
 from runbook_engine.model.matcher import Matcher
 from runbook_engine.model.matcher_grammar import MatcherError
 from runbook_engine.registry import Registry
+from tests.length import examples
 from tests.unit.loading.clean_runbooks import write_clean_runbooks
 
 DEFECTS = Path(__file__).parents[2] / "data" / "defects"
@@ -144,7 +145,7 @@ def test_few_are_tried_when_a_thousand_are_alike_but_for_their_names() -> None:
 
 @pytest.mark.slow
 @given(SETS, SETS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_proof_is_true_when_every_alert_is_tried(one: tuple[Matcher, ...], other: tuple[Matcher, ...]) -> None:
     """What is proven of two sets of matchers holds for every alert; nothing that is possible is called impossible."""
     mine, theirs = Conjunction(one), Conjunction(other)
@@ -160,7 +161,7 @@ def test_proof_is_true_when_every_alert_is_tried(one: tuple[Matcher, ...], other
 
 @pytest.mark.slow
 @given(st.lists(SETS, min_size=1, max_size=6))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_shelves_lose_nobody_when_one_is_proven_to_hold(sets: list[tuple[Matcher, ...]]) -> None:
     """Whoever is proven to accept every alert of another one is among those that are tried for it."""
     pairs = [(number, Conjunction(matchers)) for number, matchers in enumerate(sets)]

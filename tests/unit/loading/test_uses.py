@@ -156,6 +156,26 @@ def test_a_part_is_reached_over_the_parent_folder_within_the_runbooks(
 
 
 @pytest.mark.parametrize(
+    "named",
+    [
+        pytest.param("../lib/shed-then-scal.yaml", id="a letter is missing"),
+        pytest.param("../libs/shed-then-scale.yaml", id="another folder"),
+        pytest.param("lib/shed-then-scale.yaml", id="from the folder above"),
+    ],
+)
+def test_a_mistyped_part_is_suggested_as_it_is_to_be_written(named: str, folder: Path, registry: Registry) -> None:
+    """The path from the runbook's file, and never that of a runbook."""
+    (folder / "engine.yaml").write_text("apiVersion: runbook-engine/v1\nkind: EngineConfig\n")
+    (folder / "checkout" / "shed-then-scal.yaml").write_text(WRITTEN_OUT)
+    file = folder / "checkout" / "errors.yaml"
+    file.write_text(USER.replace("lib/shed-then-scale.yaml", named))
+
+    [found] = load_files([file], registry).errors
+
+    assert (f'there is no file "{named}"', 'did you mean "../lib/shed-then-scale.yaml"?') == (found.message, found.hint)
+
+
+@pytest.mark.parametrize(
     "way", [pytest.param("file", id="a link to a file"), pytest.param("folder", id="a link to a folder")]
 )
 def test_a_link_does_not_lead_out_of_the_runbooks(way: str, folder: Path, registry: Registry) -> None:

@@ -79,6 +79,11 @@ CASES: list[tuple[str, Event, str]] = [
     ("an alert expires", signalled("expired"), "Fire expired: no news of it, which is not a resolve"),
     ("a yes", signalled("approved", by="ann", plan_hash="0123456789ab"), "ann approved plan 01234567"),
     ("a no with its reason", signalled("denied", by="ann", reason="we release"), "ann denied it (we release)"),
+    (
+        "a yes to what was answered before",
+        signalled("approved", by="ann", plan_hash="ffffffffffff"),
+        "ann approved plan ffffffff, too late: that is not asked any more",
+    ),
     ("a stop that keeps", signalled("cancelled", by="ann"), "ann cancelled the run, keeping what was changed"),
     (
         "a takeover that undoes",
@@ -182,6 +187,11 @@ CASES: list[tuple[str, Event, str]] = [
         f"{STEP}: to be tried again, throttled",
     ),
     (
+        "an answer that was lost",
+        ApplyPutOff(step=0, reason="the connection broke", look_first=True, at=START),
+        f"{STEP}: not known whether it was done, the connection broke",
+    ),
+    (
         "seen",
         Observed(step=0, progress=Progress.progressing("2 of 4 ready", SECOND), at=START),
         f"{STEP}: progressing, 2 of 4 ready",
@@ -214,7 +224,9 @@ CASES: list[tuple[str, Event, str]] = [
 @pytest.mark.parametrize(("event", "says"), [pytest.param(event, says, id=name) for name, event, says in CASES])
 def test_an_event_is_narrated(event: Event, says: str) -> None:
     """Pinned whole, as users read them."""
-    told = replace(TOLD, unwind=Unwind(scope="all", status="failed", reason="quota exceeded"), kept_by="ann")
+    asked = ApprovalRequest(kind="step", hash="0123456789ab", by="team-checkout", asked_at=START, until=START)
+    unwind = Unwind(scope="all", status="failed", reason="quota exceeded")
+    told = replace(TOLD, unwind=unwind, kept_by="ann", approval=asked)
 
     assert says == narrate(told, event)
 

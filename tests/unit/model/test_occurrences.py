@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from runbook_engine.model.calendar import CalendarEntry, Occurrence
 from runbook_engine.model.occurrences import next_after, now_in
 from runbook_engine.model.recurrence import CalendarError, check_length, parse_recurrence
+from tests.length import examples
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -57,7 +58,7 @@ def minutes_held(entry: CalendarEntry, days: frozenset[int], first: datetime, la
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     near=st.sampled_from(sorted(NEAR)),
     days=st.frozensets(st.integers(0, 6), min_size=1),
@@ -158,7 +159,7 @@ def test_next_after_is_the_day_of_the_rule(every: str, starting: str, now: str, 
     assert (expected, 6) == (found.begins.date().isoformat(), found.begins.hour)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     rule=st.sampled_from(
         (
@@ -204,7 +205,7 @@ def test_check_length_takes_a_day_that_comes_once_in_many_years() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(text=st.text(alphabet="FREQ=;BYDAMONTHLKWSPOI,0123456789+- ", max_size=60), hours=st.integers(1, 700))
 def test_parse_recurrence_reads_or_refuses_any_text(text: str, hours: int) -> None:
     """Any text is a rule with days, or a sentence about what is wrong."""

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from runbook_engine.model.execution import Effect, Execution, StepState
 from runbook_engine.model.plan import Change
 from runbook_engine.model.runbook import Mode
-from runbook_engine.model.standing import End, Fault, end_of, standing_of
+from runbook_engine.model.standing import End, Fault, among, end_of, standing_of
 from runbook_engine.model.target import NO_TARGET
 from tests.contract.journal.samples import execution
 
@@ -56,6 +56,14 @@ LATER = end(at=NOON + timedelta(hours=1), mode="approve", ceiling="approve")
         pytest.param((UNFIXED, FINE, UNFIXED), "auto", "", 0, id="two fixed nothing, not in a row"),
         pytest.param((FINE, UNFIXED, UNFIXED), "approve", "unresolved", 1, id="two in a row, and a success since"),
         pytest.param((end(status="handed_over", verified=False),), "auto", "", 0, id="a person has it"),
+        pytest.param((replace(UNFIXED, again=True),), "approve", "unresolved", 0, id="the second in a row says so"),
+        pytest.param(
+            (replace(UNFIXED, mode="approve"), replace(UNFIXED, again=True)),
+            "approve",
+            "unresolved",
+            0,
+            id="one fixed nothing, long after two did",
+        ),
         pytest.param((LATER,), "approve", "", 1, id="the fault is forgotten, what it led to is carried on"),
         pytest.param((LATER, FINE), "approve", "", 1, id="successes count in the mode of the newest"),
     ],
@@ -84,6 +92,32 @@ def test_standing_follows_from_ends(newest_first: tuple[End, ...], ceiling: Mode
 def test_standing_says_what_must_happen(newest_first: tuple[End, ...], says: str) -> None:
     """Which run it was, and that only a commit helps."""
     assert says == standing_of(newest_first).says
+
+
+def at(minute: int, kept: End, name: str) -> End:
+    """Return an end so many minutes after noon."""
+    return replace(kept, at=NOON + timedelta(minutes=minute), execution_id=name)
+
+
+FIRST_UNFIXED, THEN_FINE, LAST_UNFIXED = at(0, UNFIXED, "a"), at(1, FINE, "b"), at(2, UNFIXED, "c")
+
+
+@pytest.mark.parametrize(
+    ("kept", "others", "again"),
+    [
+        pytest.param(LAST_UNFIXED, (), False, id="nothing else ended"),
+        pytest.param(LAST_UNFIXED, (FIRST_UNFIXED,), True, id="the one before it fixed nothing either"),
+        pytest.param(FIRST_UNFIXED, (LAST_UNFIXED,), True, id="the one after it, which was kept first"),
+        pytest.param(LAST_UNFIXED, (THEN_FINE, FIRST_UNFIXED), False, id="a success lies between them"),
+        pytest.param(LAST_UNFIXED, (LAST_UNFIXED,), False, id="only itself, as it was kept before"),
+        pytest.param(at(3, FINE, "d"), (LAST_UNFIXED,), False, id="it fixed something"),
+    ],
+)
+def test_end_says_when_it_is_the_second_in_a_row_that_fixed_nothing(
+    kept: End, others: tuple[End, ...], again: bool
+) -> None:
+    """It is judged when it is kept, because those beside it are not looked at for ever."""
+    assert replace(kept, again=again) == among(kept, others)
 
 
 @pytest.mark.parametrize(("mode", "lowered"), [("observe", "observe"), ("propose", "propose"), ("auto", "approve")])

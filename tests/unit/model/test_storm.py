@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from runbook_engine.model.storm import Latch, StormRule, add_opening, held_until, released, say_storm
+from tests.length import examples
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -86,7 +87,7 @@ def test_latch_that_a_person_released_counts_anew() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(some.lists(some.tuples(some.sampled_from("abcdefgh"), some.integers(0, 200)), max_size=60))
 def test_no_more_targets_open_within_the_window_than_allowed_while_it_holds_nobody(
     steps: list[tuple[str, int]],

@@ -409,7 +409,7 @@ def test_the_first_screen_as_a_record() -> None:
 
     assert [rig.execution().id] == [each["id"] for each in record["needs_you"]]
     keys = {"needs_you", "unmatched", "running", "held", "recent", "paused_until", "overdue", "problems"}
-    keys |= {"expired", "storm"}
+    keys |= {"expired", "storm", "inbox"}
     assert keys == set(record)
 
 
@@ -422,3 +422,19 @@ def test_the_first_screen_stays_short_when_hundreds_ask() -> None:
     assert "NEED YOU TOO, 140 more: runbook executions ID\n" in shown
     assert "  and 120 more: runbook executions\n" in shown
     assert 10 == shown.count("NEEDS YOU by")
+
+
+def test_a_timeline_names_a_person_once() -> None:
+    """Their sentence begins with them; of the engine's own, nobody is named."""
+    rig = _asking()
+    asked = rig.execution().approval
+    assert asked is not None
+    rig.engine.approve(rig.execution().id, plan_hash=asked.hash, by="ann", now=rig.now, reason="looked")
+    rig.engine.take_over(rig.execution().id, by="ann", now=rig.now, undo=False)
+    rig.run(MINUTE)
+
+    shown = plain(render_execution(rig.engine.execution_report(rig.execution().id), rig.now))
+
+    assert f"  09:03:00  ann approved plan {asked.hash[:8]} (looked)\n" in shown
+    assert "  09:03:00  ann took over, keeping what was changed; handed over: " in shown
+    assert "ann: " not in shown

@@ -19,6 +19,7 @@ from runbook_engine.model.delivery import Parsed, Request, SourceSettings
 from runbook_engine.sources import alertmanager
 from runbook_engine.sources.identity import label_fingerprint
 from runbook_engine.sources.strict_json import decode_text
+from tests.length import examples
 
 CAPTURES = Path(__file__).parents[2] / "data" / "alerts"
 INDEX = json.loads((CAPTURES / "alertmanager-index.json").read_text())["files"]
@@ -122,7 +123,7 @@ def without_delivery(alert: Alert) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(st.data())
 def test_a_changed_body_is_read_the_same_both_ways(data: st.DataObject) -> None:
     """Whatever is replaced in a real body, the quick way never means something else than the strict one."""

@@ -18,6 +18,7 @@ from runbook_engine.model.alert import Alert, Resource
 from runbook_engine.model.delivery import Parsed, Request, SourceSettings
 from runbook_engine.model.target import Target
 from runbook_engine.sources import cloudwatch
+from tests.length import examples
 
 ALERTS = Path(__file__).parents[2] / "data" / "alerts"
 EVENT: dict[str, Any] = json.loads((ALERTS / "cloudwatch-events-alarm.json").read_text())
@@ -316,7 +317,7 @@ VALUE = st.recursive(
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(detail=st.dictionaries(st.sampled_from([*EVENT["detail"], "alarmTags", "alarmContributor"]), VALUE))
 def test_no_event_breaks_the_source(detail: dict[str, Any]) -> None:
     """Any value in any place is read, rejected or refused, and the scope is always the request's."""

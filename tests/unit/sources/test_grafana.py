@@ -17,6 +17,7 @@ from runbook_engine.model.alert import Alert, Links
 from runbook_engine.model.delivery import Parsed, Request, SourceSettings
 from runbook_engine.registry import Registry
 from runbook_engine.sources import grafana
+from tests.length import examples
 from tests.unit.sources.anything import JSON
 
 SENT: dict[str, Any] = json.loads((Path(__file__).parents[2] / "data" / "alerts" / "grafana-firing.json").read_text())
@@ -247,7 +248,7 @@ def test_another_body_is_refused_whole(body: object, message: str) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(JSON, st.lists(st.dictionaries(st.sampled_from(sorted(SENT["alerts"][0])), JSON, max_size=6), max_size=3))
 def test_whatever_is_sent_is_read_or_refused(anything: Any, entries: list[dict[str, Any]]) -> None:
     """No JSON raises anything else, and every alert that is read has its place."""

@@ -24,6 +24,7 @@ from runbook_engine.model.delivery import Parsed, Request, SourceSettings
 from runbook_engine.model.mapping import AlertMapping, InvalidPointer, Pointer, parse_pointer
 from runbook_engine.sources import mapped
 from tests.docs.pages import ROOT, blocks_of
+from tests.length import examples
 from tests.unit.sources.anything import JSON
 
 ALERTS = Path(__file__).parents[2] / "data" / "alerts"
@@ -555,7 +556,7 @@ def test_a_text_that_is_no_pointer_is_refused(text: str) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(JSON, st.lists(JSON, max_size=4))
 def test_whatever_is_sent_is_read_or_refused(anything: Any, entries: list[Any]) -> None:
     """No JSON raises anything else, and nothing is lost: an alert is read, refused, or ignored."""
@@ -571,7 +572,7 @@ def test_whatever_is_sent_is_read_or_refused(anything: Any, entries: list[Any]) 
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     st.dictionaries(st.sampled_from(["a", "b", "c", "d", "tags"]), JSON, max_size=5),
     st.sampled_from(["auto", "seconds", "utc", "rfc1123", "nanoseconds"]),

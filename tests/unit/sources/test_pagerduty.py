@@ -22,6 +22,7 @@ from runbook_engine.model.configuration import Configuration, Scope
 from runbook_engine.model.delivery import Parsed, Request, SourceSettings
 from runbook_engine.registry import Registry
 from runbook_engine.sources import pagerduty
+from tests.length import examples
 from tests.unit.sources.anything import JSON
 
 SENT: dict[str, Any] = json.loads(
@@ -225,7 +226,7 @@ def test_another_body_is_refused_whole(body: object) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     st.sampled_from(sorted(pagerduty.STATUSES)), st.dictionaries(st.sampled_from(sorted(SENT["event"]["data"])), JSON)
 )
@@ -237,7 +238,7 @@ def test_whatever_is_sent_is_read_or_refused(kind: str, changes: dict[str, Any])
     assert 1 == len(parsed.alerts) + len(parsed.rejected)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(JSON)
 def test_any_json_is_read_or_refused(anything: Any) -> None:
     """Nothing but a refusal comes of what is no webhook."""

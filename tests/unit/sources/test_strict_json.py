@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from runbook_engine.errors import InvalidAlert
 from runbook_engine.sources.strict_json import decode_json
+from tests.length import examples
 
 pytestmark = pytest.mark.slow
 
@@ -102,7 +103,7 @@ def test_a_body_is_read_when_it_keeps_the_rules(body: bytes, expected: object) -
     assert decode_json(body) == expected
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(values, st.sampled_from([None, 1]), st.booleans(), st.sampled_from([(",", ":"), (" , ", " : "), (",", "\t:")]))
 def test_reading_agrees_with_the_standard_library_when_the_json_is_good(
     value: object, indent: int | None, ascii_only: bool, separators: tuple[str, str]
@@ -113,7 +114,7 @@ def test_reading_agrees_with_the_standard_library_when_the_json_is_good(
     assert decode_json(text.encode()) == json.loads(text)
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(values, st.sampled_from([(",", ":"), (" , ", " : ")]), st.sampled_from(["k", '":', "é"]))
 def test_a_repeated_key_is_found_when_it_is_anywhere(value: object, separators: tuple[str, str], key: str) -> None:
     """The counting proof never lets a second key pass."""
@@ -128,7 +129,7 @@ def test_a_repeated_key_is_found_when_it_is_anywhere(value: object, separators: 
     assert caught.value.code == "duplicate_key"
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(st.binary(max_size=40) | st.text('{}[]":,\\u0dtrfnalse1.e-+ ', max_size=30).map(str.encode))
 def test_any_bytes_are_read_or_refused_when_they_are_anything(body: bytes) -> None:
     """InvalidAlert is the only exception."""

@@ -20,6 +20,7 @@ from runbook_engine.registry import Registry
 from runbook_engine.testing.play import Play
 from runbook_engine.testing.simulated_world import SimulatedWorld
 from runbook_engine.testing.stage import open_configuration, set_stage
+from tests.length import examples
 
 pytestmark = pytest.mark.slow
 
@@ -105,7 +106,7 @@ def play_with(bundle: Bundle, ordered: list[Failure]) -> tuple[Play, SimulatedWo
     return play, simulated
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(ordered=failures)
 def test_effects_are_neither_lost_nor_doubled_when_ports_fail(bundle: Bundle, ordered: list[Failure]) -> None:
     """The record agrees with the world, through every mixture of refusals, lost answers and blind readers."""

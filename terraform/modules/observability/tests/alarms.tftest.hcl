@@ -19,7 +19,7 @@ run "watches_everything" {
   command = plan
 
   assert {
-    condition     = toset(keys(aws_cloudwatch_metric_alarm.count)) == toset(["errors-alert-ingest", "errors-sweep", "throttles-alert-ingest", "throttles-sweep", "backlog-alert-ingest", "backlog-alerts", "dlq-driver", "driver-failed", "driver-timed-out", "api-errors", "unauthorized", "unusable"])
+    condition     = toset(keys(aws_cloudwatch_metric_alarm.count)) == toset(["errors-alert-ingest", "errors-sweep", "throttles-alert-ingest", "throttles-sweep", "backlog-alert-ingest", "backlog-alerts", "dlq-driver", "driver-failed", "driver-timed-out", "api-errors", "unauthorized", "unusable", "storm-held"])
     error_message = "Every function, queue, driver and the API must be watched."
   }
 
@@ -46,6 +46,18 @@ run "counts_what_was_refused" {
       unusable     = ["RunbookEngine", "Deliveries", "unusable", "Sum", "GreaterThanThreshold", 0, 300, "notBreaching"]
     }
     error_message = "A sender that is refused, and an event that cannot be taken, must be heard of."
+  }
+}
+
+run "hears_of_a_storm" {
+  command = plan
+
+  assert {
+    condition = [
+      for alarm in [aws_cloudwatch_metric_alarm.count["storm-held"]] :
+      [alarm.namespace, alarm.metric_name, length(coalesce(alarm.dimensions, {})), alarm.statistic, alarm.comparison_operator, alarm.threshold, alarm.period, alarm.evaluation_periods, alarm.treat_missing_data]
+    ][0] == ["RunbookEngine", "StormHeld", 0, "Maximum", "GreaterThanThreshold", 0, 60, 1, "notBreaching"]
+    error_message = "A held storm must be heard of by the minute, for as long as the sweep sees it."
   }
 }
 

@@ -1,0 +1,23 @@
+"""Setting aside: what people are told of a delivery that nobody could decide."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from runbook_engine.model.inbox import SetAside
+from runbook_engine.model.observation import Message
+
+
+def set_aside_message(aside: SetAside, now: datetime) -> Message:
+    """Return the page: alerts came in of which no runbook knows."""
+    return Message(
+        id=f"set-aside-{aside.number}",
+        event="setAside",
+        title="alerts came in that could not be taken",
+        text=(
+            f"delivery {aside.number} of scope {aside.request.scope} was stored and answered, and what it means could "
+            f"not be decided: {aside.reason}; no run was opened for its alerts (runbook inbox shows them; "
+            f"runbook inbox retry {aside.number} tries again, runbook inbox discard {aside.number} throws them away)"
+        ),
+        at=now,
+    )

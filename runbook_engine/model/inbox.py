@@ -1,0 +1,38 @@
+"""The inbox: deliveries that are stored, and of which nobody has decided yet what they mean."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from runbook_engine.model.delivery import Request
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery that waits. Numbers rise in the order in which deliveries were stored, and none is given twice."""
+
+    number: int
+    request: Request
+
+
+class SetAside(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery that could not be decided, and why; it stays until a person gives it back or throws it away."""
+
+    number: int
+    at: datetime
+    reason: str
+    request: Request
+
+
+class Fill(msgspec.Struct, frozen=True, kw_only=True):
+    """How much waits in the inbox, and since when."""
+
+    deliveries: int = 0
+    alerts: int = 0
+    bytes: int = 0
+    since: datetime | None = None  # when the oldest was received
+    set_aside: int = 0
+
+
+EMPTY = Fill()
