@@ -18,12 +18,12 @@ from runbook_engine.entrypoints.cli.approval_check import examine_approvals
 from runbook_engine.entrypoints.cli.arguments import Parser, add_format, add_places
 from runbook_engine.entrypoints.cli.desk import Desk
 from runbook_engine.entrypoints.cli.failure import NO, OK
-from runbook_engine.entrypoints.cli.home import say_ceiling
 from runbook_engine.entrypoints.cli.installation import find_full_disk_of
 from runbook_engine.entrypoints.cli.output import answer, say
 from runbook_engine.entrypoints.cli.runner_probe import examine_runner
 from runbook_engine.entrypoints.composition import build_engine
 from runbook_engine.entrypoints.credentials import load_keyring
+from runbook_engine.entrypoints.overview import say_ceiling
 from runbook_engine.entrypoints.settings import Settings
 from runbook_engine.entrypoints.storage import NO_LONGER, Refusal, find_full_disk
 from runbook_engine.errors import RunbookError

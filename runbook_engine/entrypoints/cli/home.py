@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
-from runbook_engine.checks import Subject, judge_check
-from runbook_engine.engine import Engine
-from runbook_engine.entrypoints.backlog import fill
 from runbook_engine.entrypoints.cli.arguments import Parser, add_format, add_places
 from runbook_engine.entrypoints.cli.desk import Desk
 from runbook_engine.entrypoints.cli.failure import OK, NothingYet
@@ -18,37 +14,17 @@ from runbook_engine.entrypoints.cli.installation import BEAT_FILE, BUNDLE_FILE, 
 from runbook_engine.entrypoints.cli.output import answer, complain_text, say
 from runbook_engine.entrypoints.heartbeat import is_fresh, read_heartbeat
 from runbook_engine.entrypoints.launch import FOLDER
+from runbook_engine.entrypoints.overview import look_around, read_pause
 from runbook_engine.entrypoints.settings import Settings
-from runbook_engine.entrypoints.storage import Refusal, find_full_disk
-from runbook_engine.errors import InvalidRunbook, NoAdapter, RunbookError, Unreadable
-from runbook_engine.model.check import Check, QueryCheck
-from runbook_engine.model.configuration import Configuration
-from runbook_engine.model.execution import Execution
-from runbook_engine.model.incident import Incident, IncidentReport
-from runbook_engine.model.observation import Pause
-from runbook_engine.planning import Sight, filler
-from runbook_engine.render.card import NOT_FIXED, Card, Look, needs_person
+from runbook_engine.entrypoints.storage import find_full_disk
+from runbook_engine.errors import InvalidRunbook, RunbookError, Unreadable
 from runbook_engine.render.first_screen import (
-    MOST_CARDS,
     Screen,
-    Unhandled,
-    find_unhandled,
-    recent,
     record_first_screen,
     render_first_screen,
-    urgency,
 )
 from runbook_engine.render.lines import Span, line
-from runbook_engine.render.wording import age, clock, sentence
-from runbook_engine.templating import Templates
-
-EVERY = 100_000  # what must never vanish is asked for without a limit that anybody reaches
-LATEST = 1000  # how far back an end that still needs a person is looked for
-MOST_LOOKS = MOST_CARDS  # each asks the signals
-OVERDUE = timedelta(seconds=30)
-LOOK_BACK = timedelta(minutes=15)
-LOOK_STEP = timedelta(minutes=1)
-CAUSES_WITHIN = timedelta(hours=2)
+from runbook_engine.render.wording import age, sentence
 
 
 def add_arguments(name: str, parser: Parser) -> None:
@@ -75,33 +51,12 @@ def _looked_around(installation: Installation, now: datetime) -> Screen:
     """Return the screen, or say what lies under a journal that cannot be read."""
     full = find_full_disk_of(installation.settings, installation.engine.bundle.configuration, installation.registry)
     try:
-        return look_around(installation, now, full)
+        problems = say_problems(installation.settings, now) if full is None else ()
+        return look_around(installation.engine, installation.registry, now, storage=str(full or ""), problems=problems)
     except RunbookError as error:
         if full is None:
             raise
         raise Unreadable(f"what needs you cannot be told: {full}") from error
-
-
-def look_around(installation: Installation, now: datetime, full: Refusal | None = None) -> Screen:
-    """Return everything that the first screen shows, the signals read just now. `full`: a disk that takes no more."""
-    engine = installation.engine
-    paused, problem = _pause(engine, now)
-    open_incidents = engine.journal.incidents(limit=EVERY, open_only=True)
-    return Screen(
-        now=now,
-        cards=_cards(installation, open_incidents, now),
-        paused=paused,
-        pause_problem=problem,
-        overdue=len(engine.due(now - OVERDUE)),
-        ceiling=say_ceiling(engine.bundle.configuration),
-        unmatched=tuple(found for incident in open_incidents for found in _unhandled(engine, incident)),
-        storage=str(full or ""),
-        problems=say_problems(installation.settings, now) if full is None else (),
-        latch=engine.journal.latch(),
-        storm=engine.bundle.configuration.storm,
-        inbox=fill(engine),
-        expired=tuple(each for each in open_incidents if each.expired_alerts and not each.open_alerts),
-    )
 
 
 def say_problems(settings: Settings, now: datetime) -> tuple[str, ...]:
@@ -114,15 +69,6 @@ def say_problems(settings: Settings, now: datetime) -> tuple[str, ...]:
     if not is_fresh(beat, now):
         return (f"the runner has not gone round for {age(beat.at, now)}: start runbook serve",)
     return (f"the runner cannot see its work: {beat.problem}",) if beat.problem else ()
-
-
-def say_ceiling(configuration: Configuration) -> str:
-    """Return how far runbooks may go here."""
-    said = [
-        f"{rule.mode} for {', '.join(matcher.text for matcher in rule.matchers)}" if rule.matchers else rule.mode
-        for rule in configuration.mode_ceiling
-    ]
-    return "; ".join(said) or "propose"
 
 
 def _open(arguments: Namespace, desk: Desk) -> Installation:
@@ -144,7 +90,7 @@ def _welcome(yet: NothingYet, arguments: Namespace, desk: Desk) -> int:
     screen = Screen(now=desk.now(), nothing_yet=sentence(str(yet)))
     if settings.state.is_dir():  # it may be paused all the same
         engine = desk.switch(arguments).engine
-        paused, problem = _pause(engine, screen.now)
+        paused, problem = read_pause(engine, screen.now)
         screen = msgspec.structs.replace(
             screen,
             paused=paused,
@@ -164,96 +110,3 @@ def _welcome(yet: NothingYet, arguments: Namespace, desk: Desk) -> int:
     rows = [line("  ", Span(f"{typed:<24}", "link"), meaning) for typed, meaning in begin]
     say(desk, [*render_first_screen(screen), line(), *rows])
     return OK
-
-
-def _unhandled(engine: Engine, incident: Incident) -> tuple[Unhandled, ...]:
-    """Look at the arrivals first: only an incident that something in it needs is read whole."""
-    arrivals = engine.journal.arrivals(incident.id)
-    bare = IncidentReport(incident=incident, status="open", arrivals=arrivals, executions=())
-    return find_unhandled(engine.incident_report(incident.id, causes=False)) if find_unhandled(bare) else ()
-
-
-def _cards(installation: Installation, open_incidents: Sequence[Incident], now: datetime) -> tuple[Card, ...]:
-    """Return a card for everything that is not over, that needs a person, or that was just done."""
-    engine = installation.engine
-    shown = _shown(engine, {incident.id: incident for incident in open_incidents}, now)
-    incidents = {each: engine.incident_report(each) for each in dict.fromkeys(found.incident_id for found in shown)}
-    reports = {report.execution.id: report for incident in incidents.values() for report in incident.executions}
-    cards = [
-        Card(incident=incidents[each.incident_id], execution=reports.get(each.id) or engine.execution_report(each.id))
-        for each in shown
-    ]
-    needing = sorted((card for card in cards if needs_person(card)), key=urgency)
-    looked_at = {card.execution.execution.id: _looked_at(card, installation, now) for card in needing[:MOST_LOOKS]}
-    return tuple(looked_at.get(card.execution.execution.id, card) for card in cards)
-
-
-def _shown(engine: Engine, open_incidents: Mapping[str, Incident], now: datetime) -> list[Execution]:
-    """Return what the screen is about, newest first: what is not over has no limit, what is done is a few."""
-    journal = engine.journal
-    found = {each.id: each for each in journal.executions(limit=LATEST)}
-    found.update((each.id, each) for each in journal.executions(limit=EVERY, active_only=True))
-    for incident in open_incidents.values():
-        if any(identity not in found for identity in incident.execution_ids):
-            found.update((each.id, each) for each in journal.executions(limit=LATEST, incident_id=incident.id))
-    newest = sorted(found.values(), key=lambda each: each.opened_at, reverse=True)
-    standing = [each for each in newest if _stands_open(each, open_incidents)]
-    over = {each.id for each in newest} - {each.id for each in standing}
-    return [*standing, *recent([each for each in newest if each.id in over], now)]
-
-
-def _stands_open(execution: Execution, open_incidents: Mapping[str, Incident]) -> bool:
-    if not execution.finished or execution.compensation == "failed":
-        return True
-    unfixed = execution.status in NOT_FIXED and not execution.spoken_for
-    return unfixed and execution.incident_id in open_incidents
-
-
-def _looked_at(card: Card, installation: Installation, now: datetime) -> Card:
-    engine, execution = installation.engine, card.execution.execution
-    sight = Sight(
-        world=engine.world,
-        ledger=engine.journal,
-        registry=installation.registry,
-        configuration=engine.bundle.configuration,
-        templates=Templates(),
-        ceiling=engine.ceiling,
-    )
-    looks = tuple(_look(check, execution, sight, now) for check in card.execution.runbook.verify)
-    return Card(incident=card.incident, execution=card.execution, looks=looks, why=_why(engine, execution))
-
-
-def _look(check: Check, execution: Execution, sight: Sight, now: datetime) -> Look:
-    fill = filler(execution, sight)
-    reading = judge_check(check, Subject.of(execution, execution.target, fill), sight.world)
-    points: tuple[tuple[datetime, float], ...] = ()
-    if isinstance(check, QueryCheck) and reading.value is not None:
-        where = {name: fill(value) for name, value in check.where.items()}
-        try:
-            reader = sight.world.metric_reader(check.source)
-            series = reader.history(check.query, where, now - LOOK_BACK, now, LOOK_STEP)
-            points = series[0].points if series else ()
-        except (Unreadable, NoAdapter):
-            points = ()
-    return Look(check=check, reading=reading, points=points)
-
-
-def _why(engine: Engine, execution: Execution) -> str:
-    """Return the newest change by others before the alert; that is the first thing an on-call asks."""
-    started = execution.alert.starts_at or execution.alert.received_at
-    try:
-        found = engine.world.changes.changes(execution.target, started - CAUSES_WITHIN)
-    except RunbookError as error:
-        return f"changes by others cannot be read: {error}"
-    before = [change for change in found if not change.ours and change.at <= started]
-    if not before:
-        return "no change by others within 2h before the alert"
-    newest = max(before, key=lambda change: change.at)
-    return f"{newest.what} by {newest.who} {clock(newest.at)}, {age(newest.at, started)} before the alert"
-
-
-def _pause(engine: Engine, now: datetime) -> tuple[Pause | None, str]:
-    try:
-        return engine.world.pauses.pause(now), ""
-    except RunbookError as error:
-        return None, str(error)
