@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from runbook_engine.matching.filing import Rule
-from runbook_engine.matching.index import Index
+from runbook_engine.matching.filing import file_entries
+from runbook_engine.matching.index import Index, by_priority
 from runbook_engine.matching.placement import Entry
+from runbook_engine.matching.tables import CrowdTables
 
 
 class Counts(NamedTuple):
@@ -29,12 +30,12 @@ def count(entries: Iterable[Entry], alerts: Iterable[Mapping[str, str]]) -> Coun
 
     def tally_found(found: Any) -> Any:
         if found:
-            rules = found if isinstance(found[0], Rule) else found[0]
-            tally["candidates"] += len(rules)
+            rules = found.direct if isinstance(found, CrowdTables) else found
+            tally["candidates"] += sum(isinstance(part, str) for part in rules)
         return found
 
-    index = Index.build(entries, Table)
-    tally.update(probes=0, candidates=0)  # filing looks things up as well
+    ordered = by_priority(entries)
+    index = Index.of(ordered, file_entries(ordered), Table)
     answers = [index.match(labels) for labels in alerts]
     size = len(answers)
     return Counts(tally["probes"] / size, tally["candidates"] / size, sum(map(len, answers)) / size)

@@ -28,7 +28,7 @@ from runbook_engine.guardrails import ceiling_of, effective_mode
 from runbook_engine.intake.builder import IntakeBuilder
 from runbook_engine.intake.by_hand import intake_by_hand, open_by_hand
 from runbook_engine.intake.door import Door
-from runbook_engine.intake.incidents import acknowledge, close
+from runbook_engine.intake.incidents import acknowledge, close, measure
 from runbook_engine.intake.receipt import Receipt, Taken
 from runbook_engine.intake.recording import Recorder, give_way
 from runbook_engine.intake.setting_aside import set_aside_message
@@ -36,9 +36,8 @@ from runbook_engine.intake.storm import find_held, release, wake
 from runbook_engine.intake.wishes import Matched, open_wished
 from runbook_engine.machine.pausing import pause_ended
 from runbook_engine.matching.explain import Explanation, explain, explain_labels
-from runbook_engine.matching.index import Index
 from runbook_engine.matching.meta import labels_of
-from runbook_engine.matching.placement import Entry
+from runbook_engine.matching.prepared import index_of
 from runbook_engine.model.alert import Alert
 from runbook_engine.model.answer import first_answer, say_answer
 from runbook_engine.model.bundle import Bundle
@@ -48,7 +47,7 @@ from runbook_engine.model.directive import Directive
 from runbook_engine.model.execution import ApprovalRequest, Approved, Execution, Member
 from runbook_engine.model.guardrail import Verdict
 from runbook_engine.model.inbox import SetAside, Waiting
-from runbook_engine.model.incident import ExecutionReport, Incident, IncidentReport
+from runbook_engine.model.incident import ExecutionReport, Incident, IncidentReport, Intake
 from runbook_engine.model.observation import Message, Pause
 from runbook_engine.model.plan import Plan
 from runbook_engine.model.ration import Held, with_longest_run
@@ -60,7 +59,7 @@ from runbook_engine.model.target import Target
 from runbook_engine.planning import Sight, make_plan, place, refused_plan
 from runbook_engine.ports import Effects, Journal, World
 from runbook_engine.registry import Registry
-from runbook_engine.reports import report_execution, report_incident
+from runbook_engine.reports import report_execution, report_incident, status_of
 from runbook_engine.sources.lateness import mark_late
 from runbook_engine.templating import Templates
 
@@ -122,9 +121,7 @@ class Engine:
         self._registry = registry
         self._recent: Recent[Any] = Recent()
         self._runbooks: Mapping[str, Runbook] = {runbook.name: runbook for runbook in bundle.runbooks}
-        self._index = Index.build(
-            Entry(runbook.name, order, runbook.matchers) for order, runbook in enumerate(bundle.runbooks)
-        )
+        self._index = index_of(bundle)
         self._sight = Sight(
             world=shielded_world(world),
             ledger=journal,
@@ -190,9 +187,10 @@ class Engine:
     def decide(self, waiting: Waiting) -> Receipt:
         """Decide what a delivery means that waits; it leaves the inbox in the same transaction.
 
+        It is judged by when it was received; but what it opens acts from now on, and counts as a storm does now.
         Raises InvalidAlert, Conflict when somebody else has decided it, or what the journal raises.
         """
-        return self._door.decide(waiting.request, number=waiting.number)
+        return self._door.decide(waiting.request, number=waiting.number, counted_at=self.world.clock.now())
 
     def expire(self, now: datetime) -> int:
         """Expire episodes of which nobody has spoken for long; their changes stay. Returns how many.
@@ -422,6 +420,18 @@ class Engine:
         """Return one incident with everything that happened, and with what changed before. Raises UnknownIncident."""
         now = self.world.clock.now()
         return report_incident(self.journal, incident_id, self.bundle.configuration, now, causes=causes)
+
+    def measure_incident(self, incident_id: str, now: datetime) -> IncidentReport | None:
+        """Say that the times of a resolved incident are counted; None when it is not, or somebody has. Once for all."""
+        quiet = self.bundle.configuration.correlation.quiet
+
+        def build() -> Intake:
+            incident = self.journal.incident(incident_id)
+            return measure(incident, now=now) if status_of(incident, None, quiet, now) == "resolved" else Intake()
+
+        if not self._recorder.record(build).incidents:
+            return None
+        return report_incident(self.journal, incident_id, self.bundle.configuration, now, causes=False)
 
     # --- inside -------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from runbook_engine.errors import RunbookError
+from runbook_engine.matching.prepared import entries_of, prepare_index
 from runbook_engine.model.bundle import BUNDLE_VERSION, Bundle
 
 
@@ -17,12 +18,13 @@ class _Version(msgspec.Struct, frozen=True):
 
 
 def dump_bundle(bundle: Bundle) -> bytes:
-    """Return the bundle as bytes; equal bundles give equal bytes."""
-    return msgspec.msgpack.encode(bundle, order="deterministic")
+    """Return the bundle as bytes, with the index of its runbooks; equal bundles give equal bytes."""
+    prepared = msgspec.structs.replace(bundle, index=prepare_index(entries_of(bundle.runbooks)))
+    return msgspec.msgpack.encode(prepared, order="deterministic")
 
 
 def load_bundle(content: bytes) -> Bundle:
-    """Return the bundle that `dump_bundle` wrote. Raises InvalidBundle."""
+    """Return the bundle that `dump_bundle` wrote, and its prepared index. Raises InvalidBundle."""
     remedy = "make it again with: runbook bundle"
     try:
         version = msgspec.msgpack.decode(content, type=_Version).schema_version

@@ -1,145 +1,194 @@
-"""File rules into the tables of an index, each at the place that was decided for it."""
+"""File rules into the tables of an index, each at the place that was decided for it, as plain values.
+
+Rules are numbers, in their order of priority. A bucket lists what is found together: the number of a rule, and before
+it the conditions that its key did not prove, as a negative number. This is what a bundle stores, and `tables` turns it
+into something to look alerts up in.
+"""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
-from runbook_engine.matching.conditions import condition
-from runbook_engine.matching.placement import GRAM, PIVOT, Entry, Place, place
-from runbook_engine.matching.regexes import Predicate
+import msgspec
+
+from runbook_engine.matching.placement import FEW, PIVOT, Entry, Place, Read, place
+from runbook_engine.matching.shapes import Shape, read_pattern, refusal
 from runbook_engine.model.matcher import Matcher
 
-Table = dict[Any, Any]
-NewTable = Callable[[], Table]
+Bucket = list[int]
+Texts = dict[str, Bucket]
+Lengths = tuple[tuple[int, Texts], ...]
+Conditions = tuple[tuple[str, Shape], ...]
 
 
-class Rule(NamedTuple):
-    """A runbook as the index tries it: its place in the answer, and the tests that its key did not prove."""
-
-    order: int
-    name: str
-    tests: tuple[tuple[str, Predicate], ...]
-
-
-class Signature(NamedTuple):
-    """One set of labels that rules compare, and the rules by those labels' values."""
+class Signature(msgspec.Struct, frozen=True, array_like=True):
+    """One set of labels that rules of a crowd compare, and the rules by those labels' values."""
 
     names: tuple[str, ...]
-    rules: Table
+    rules: tuple[tuple[tuple[str, ...], Bucket], ...]
 
 
-class Tables(NamedTuple):
-    """Where rules are filed; every table maps a text, or a tuple of texts, to a tuple."""
+class Crowd(msgspec.Struct, frozen=True, array_like=True):
+    """Many rules that want one value of one label: those found by it alone, and the others by what else they want."""
 
-    pivots: tuple[tuple[str, Table], ...]  # label -> value -> (rules found by it alone, signatures in use under it)
-    beginnings: tuple[tuple[str, tuple[tuple[int, Table], ...]], ...]  # label -> length -> text -> rules
-    endings: tuple[tuple[str, tuple[tuple[int, Table], ...]], ...]
-    inner: tuple[tuple[str, Table], ...]  # label -> three characters -> rules
-    rest: tuple[tuple[str, tuple[Rule, ...]], ...]  # label that must be there, or "" -> rules
+    value: str
+    direct: Bucket
+    signatures: tuple[Signature, ...]
 
 
-class _Exact(NamedTuple):
-    """One key of one entry, and the label of that key which is looked at first."""
+class Pivot(msgspec.Struct, frozen=True, array_like=True):
+    """The rules that are looked up by the value of one label."""
 
-    entry: Entry
-    place: Place
-    key: tuple[str, ...]
-    pivot: int
+    label: str
+    values: Texts
+    crowds: tuple[Crowd, ...]
 
 
-def file_entries(entries: Sequence[Entry], table: NewTable) -> Tables:
-    """Return the tables in which every entry is found."""
-    rules = _Rules()
-    exact: list[tuple[Entry, Place]] = []
-    literal: dict[str, dict[str, dict[int, Table]]] = {
-        kind: defaultdict(lambda: defaultdict(table)) for kind in ("beginning", "ending", "inner")
+class Filed(msgspec.Struct, frozen=True, array_like=True):
+    """Where every rule is found."""
+
+    conditions: tuple[Conditions, ...]
+    pivots: tuple[Pivot, ...]
+    beginnings: dict[str, Lengths]  # label -> length -> text
+    endings: dict[str, Lengths]
+    inner: dict[str, Texts]  # label -> three characters
+    rest: dict[str, Bucket]  # label that must be there, or ""
+
+
+def file_entries(entries: Sequence[Entry]) -> Filed:
+    """Return where every entry is found, by its position in the sequence."""
+    read = cache(read_pattern)
+    packing = _Packing(read)
+    exact: dict[int, Place] = {}
+    literal: dict[str, dict[str, dict[int, Texts]]] = {
+        kind: defaultdict(lambda: defaultdict(dict)) for kind in ("beginning", "ending", "inner")
     }
-    rest: dict[str, list[Rule]] = defaultdict(list)
-    for entry, chosen in zip(entries, place(entries), strict=True):
+    rest: dict[str, Bucket] = defaultdict(list)
+    for number, (entry, chosen) in enumerate(zip(entries, place(entries, read), strict=True)):
         if chosen.kind == "exact":
-            exact.append((entry, chosen))
+            exact[number] = chosen
         elif chosen.kind == "rest":
-            rest[rules.required_label(entry)].append(rules.rule(entry, ()))
+            rest[_required_label(entry, read)] += packing.rule(number, entry.matchers)
         else:
             for (text,) in chosen.keys:
-                _add(literal[chosen.kind][chosen.names[0]][len(text)], text, rules.rule(entry, ()))
-    return Tables(
-        pivots=_file_exact(exact, rules, table),
-        beginnings=tuple((label, tuple(sorted(sizes.items()))) for label, sizes in literal["beginning"].items()),
-        endings=tuple((label, tuple(sorted(sizes.items()))) for label, sizes in literal["ending"].items()),
-        inner=tuple((label, sizes[GRAM]) for label, sizes in literal["inner"].items()),
-        rest=tuple((label, tuple(filed)) for label, filed in rest.items()),
+                bucket = literal[chosen.kind][chosen.names[0]][len(text)].setdefault(text, [])
+                bucket += packing.rule(number, entry.matchers)
+    pivots = _file_exact(entries, exact, packing)
+    return Filed(
+        conditions=tuple(packing.conditions),
+        pivots=pivots,
+        beginnings=_by_length(literal["beginning"]),
+        endings=_by_length(literal["ending"]),
+        inner={label: texts for label, sizes in literal["inner"].items() for texts in sizes.values()},
+        rest=rest,
     )
 
 
-def _file_exact(placed: Iterable[tuple[Entry, Place]], rules: _Rules, table: NewTable) -> tuple[tuple[str, Table], ...]:
-    pivots: dict[str, Table] = defaultdict(table)
-    tables: dict[tuple[str, ...], Signature] = {}
-    shared: dict[tuple[tuple[str, ...], ...], tuple[Signature, ...]] = {}
-    for (label, value), group in _by_pivot(placed).items():
-        direct: tuple[Rule, ...] = ()
-        signatures: dict[tuple[str, ...], Signature] = {}
-        alone = all(filed.entry is group[0].entry for filed in group)
-        if alone:
-            direct = (rules.rule(group[0].entry, (group[0].place.covered[group[0].pivot],)),)
-        for entry, chosen, key, _ in () if alone else group:
-            if len(key) == 1:
-                direct += (rules.rule(entry, chosen.covered),)
+def _by_length(literal: Mapping[str, Mapping[int, Texts]]) -> dict[str, Lengths]:
+    return {label: tuple(sorted(sizes.items())) for label, sizes in literal.items()}
+
+
+def _file_exact(entries: Sequence[Entry], exact: dict[int, Place], packing: _Packing) -> tuple[Pivot, ...]:
+    pivots = []
+    for label, values in _by_pivot(exact).items():
+        few: Texts = {}
+        crowds = []
+        for value, numbers in values.items():
+            if len(numbers) > FEW:
+                crowds.append(_crowd(label, value, {number: exact[number] for number in numbers}, entries, packing))
                 continue
-            names = (label, *(name for name in chosen.names if name != label))
-            signature = tables.setdefault(names, Signature(names, table()))
-            signatures[names] = signature
-            values = dict(zip(chosen.names, key, strict=True))
-            _add(signature.rules, tuple(values[name] for name in names), rules.rule(entry, chosen.covered))
-        names_used = tuple(sorted(signatures))
-        used = shared.setdefault(names_used, tuple(signatures[names] for names in names_used))
-        pivots[label][value] = (direct, used)
-    return tuple(pivots.items())
+            bucket: Bucket = []
+            for number in numbers:
+                found = exact[number]
+                at = found.covered[0 if found.names[0] == label else found.names.index(label)]
+                bucket += packing.rule(number, entries[number].matchers, (at,))
+            few[value] = bucket
+        pivots.append(Pivot(label, few, tuple(crowds)))
+    return tuple(pivots)
 
 
-def _by_pivot(placed: Iterable[tuple[Entry, Place]]) -> dict[tuple[str, str], list[_Exact]]:
-    """Group the keys by the label that is looked at first: the alert's name, else the one with the rarest values."""
-    kept = list(placed)
-    crowds = Counter(
-        (name, key[at]) for _, chosen in kept for key in chosen.keys for at, name in enumerate(chosen.names)
-    )
-    groups: dict[tuple[str, str], list[_Exact]] = defaultdict(list)
-    for entry, chosen in kept:
-        pivot = 0
-        if chosen.names[0] != PIVOT:
-            pivot = min(
-                range(len(chosen.names)),
-                key=lambda at: max(crowds[chosen.names[at], key[at]] for key in chosen.keys),
-            )
+def _crowd(label: str, value: str, exact: dict[int, Place], entries: Sequence[Entry], packing: _Packing) -> Crowd:
+    direct: Bucket = []
+    signatures: dict[tuple[str, ...], dict[tuple[str, ...], Bucket]] = defaultdict(lambda: defaultdict(list))
+    for number, chosen in exact.items():
+        rule = packing.rule(number, entries[number].matchers, chosen.covered)
+        at = chosen.names.index(label)
+        others = chosen.names[:at] + chosen.names[at + 1 :]
+        if not others:
+            direct += rule
+            continue
         for key in chosen.keys:
-            groups[chosen.names[pivot], key[pivot]].append(_Exact(entry, chosen, key, pivot))
+            if key[at] == value:
+                signatures[others][key[:at] + key[at + 1 :]] += rule
+    return Crowd(value, direct, tuple([Signature(names, tuple(rules.items())) for names, rules in signatures.items()]))
+
+
+def _by_pivot(exact: dict[int, Place]) -> dict[str, dict[str, list[int]]]:
+    """Group rules by the label that is looked at first: the alert's name, else the one with the rarest values."""
+    others = [chosen for chosen in exact.values() if chosen.names[0] != PIVOT]
+    crowds = Counter([(name, key[at]) for one in others for key in one.keys for at, name in enumerate(one.names)])
+    groups: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for number, chosen in exact.items():
+        at = 0 if chosen.names[0] == PIVOT else _rarest(chosen, crowds)
+        values = groups[chosen.names[at]]
+        for text in (chosen.keys[0][at],) if len(chosen.keys) == 1 else dict.fromkeys(key[at] for key in chosen.keys):
+            values[text].append(number)
     return groups
 
 
-class _Rules:
-    """Makes rules, and shares the tests that many of them have in common."""
-
-    def __init__(self) -> None:
-        self._tests: dict[tuple[str, str], Predicate] = {}
-
-    def rule(self, entry: Entry, covered: tuple[int, ...]) -> Rule:
-        """Return the rule of an entry, without the tests that its key proves; patterns are tried last."""
-        left = [matcher for position, matcher in enumerate(entry.matchers) if position not in covered]
-        left.sort(key=lambda matcher: matcher.is_regex)
-        return Rule(entry.order, entry.name, tuple([(matcher.name, self._test(matcher)) for matcher in left]))
-
-    def required_label(self, entry: Entry) -> str:
-        """Return a label without which the entry cannot match, or nothing where there is none."""
-        return next((matcher.name for matcher in entry.matchers if not self._test(matcher)("")), "")
-
-    def _test(self, matcher: Matcher) -> Predicate:
-        key = (matcher.op, matcher.value)
-        if key not in self._tests:
-            self._tests[key] = condition(matcher)
-        return self._tests[key]
+def _rarest(chosen: Place, crowds: Counter[tuple[str, str]]) -> int:
+    return min(
+        range(len(chosen.names)),
+        key=lambda at: max(crowds[chosen.names[at], key[at]] for key in chosen.keys),
+    )
 
 
-def _add(table: Table, key: object, rule: Rule) -> None:
-    table[key] = (*table.get(key, ()), rule)
+def _required_label(entry: Entry, read: Read) -> str:
+    """Return a label without which the entry cannot match, or nothing where none is certain."""
+    for matcher in entry.matchers:
+        if matcher.op == "!=" and not matcher.value:
+            return matcher.name
+        if matcher.op == "=~" and not _may_be_empty(read(matcher.value).shape):
+            return matcher.name
+    return ""
+
+
+def _may_be_empty(shape: Shape) -> bool:
+    if shape.kind == "one of":
+        return "" in shape.texts
+    if shape.kind == "matches":
+        return len(shape.texts) == 1
+    return shape.least == 0
+
+
+class _Packing:
+    """Writes rules into buckets, and shares the conditions that many of them have in common."""
+
+    def __init__(self, read: Read) -> None:
+        self.conditions: list[Conditions] = []
+        self._read = read
+        self._known: dict[tuple[tuple[str, str, str], ...], int] = {}
+
+    def rule(self, number: int, matchers: Iterable[Matcher], covered: tuple[int, ...] = ()) -> tuple[int, ...]:
+        """Return how a bucket lists a rule, with the conditions that its key does not prove; patterns come last."""
+        left = tuple(
+            [(one.name, one.op, one.value) for position, one in enumerate(matchers) if position not in covered]
+        )
+        if not left:
+            return (number,)
+        known = self._known.get(left)
+        if known is None:
+            known = self._known[left] = ~len(self.conditions)
+            ordered = sorted(left, key=lambda one: one[1] in ("=~", "!~"))
+            self.conditions.append(tuple([(name, self._shape(op, value)) for name, op, value in ordered]))
+        return known, number
+
+    def _shape(self, op: str, value: str) -> Shape:
+        if op == "=":
+            return Shape("is", (value,))
+        if op == "!=":
+            return Shape("is not", (value,))
+        shape = self._read(value).shape
+        return refusal(shape) if op == "!~" else shape

@@ -2,28 +2,32 @@
 
 A rule can be found by the exact values that it wants, or by a literal text that one of its patterns needs. Neither is
 always the better one: thousands of rules may want `severity = critical`, and thousands may begin with `ip-10-`. So
-the keys of all rules are counted first, and each rule goes where it has the fewest neighbours.
+the keys of all rules are counted first, and each rule goes where it has the fewest neighbours. Inner texts have many
+keys each, so they are counted only for the rules that would be in a huge crowd everywhere else.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 from typing import Literal, NamedTuple
 
 import msgspec
 
-from runbook_engine.matching.patterns import MAX_CHOICES, beginnings, endings, finite, inner_text, read_branches
+from runbook_engine.matching.patterns import MAX_CHOICES, beginnings, endings, inner_text
+from runbook_engine.matching.shapes import Reading
 from runbook_engine.model.matcher import Matcher
 
 PIVOT = "alertname"
 GRAM = 3  # characters of an inner text that are looked up
 MAX_NAMES = 4  # labels compared by one exact key
 LONGEST = 32  # characters of a beginning or an ending that are looked up
-CROWD = 2  # an exact key with at most so many rules needs no better place
+FEW = 8  # rules that are simply tried: a look-up that tells them apart costs as much, for every alert
+HUGE = 16  # inner texts cost a look-up for each character of a value: worth it from so many rules
 
 Kind = Literal["exact", "beginning", "ending", "inner", "rest"]
+Read = Callable[[str], Reading]
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -43,65 +47,115 @@ class Place(NamedTuple):
     covered: tuple[int, ...] = ()  # matchers that finding the key proves, by position
 
 
+class _Options(NamedTuple):
+    """Where a rule may go, and the labels and readings of its patterns that may have an inner text."""
+
+    places: tuple[Place, ...]
+    patterns: tuple[tuple[str, Reading], ...] = ()
+
+
+class _Choices(NamedTuple):
+    """The values that one label may have for a rule to match, and the matcher that says so."""
+
+    position: int
+    texts: tuple[str, ...]
+
+
 REST = Place("rest", (), ())
 
 
-def place(entries: Sequence[Entry]) -> list[Place]:
-    """Return the place of each entry."""
-    possible = [_possible(entry.matchers) for entry in entries]
-    crowds: Counter[tuple[Kind, tuple[str, ...], tuple[str, ...]]] = Counter(
-        (option.kind, option.names, key) for options in possible for option in options for key in option.keys
-    )
-    return [_best(options, crowds) for options in possible]
+def place(entries: Sequence[Entry], read: Read) -> list[Place]:
+    """Return the place of each entry; `read` reads a pattern."""
+    orders: dict[tuple[str, ...], tuple[str, ...]] = {}
+    options = [_options(entry.matchers, read, orders) for entry in entries]
+    crowds = Counter([(one.kind, one.names, key) for each in options for one in each.places for key in one.keys])
+    chosen: list[Place] = []
+    crowded: dict[int, tuple[int, list[Place]]] = {}
+    for number, each in enumerate(options):
+        best, fewest = each.places[0] if each.places else REST, 0
+        if each.patterns:
+            best, fewest = _best(each.places, crowds)
+            if (best is REST or fewest > HUGE) and (inner := _inner(each.patterns)):
+                crowded[number] = (fewest, inner)
+        chosen.append(best)
+    _go_inside(chosen, crowded)
+    return chosen
 
 
-def _best(options: Sequence[Place], crowds: Counter[tuple[Kind, tuple[str, ...], tuple[str, ...]]]) -> Place:
+def _best(places: Iterable[Place], crowds: Counter[tuple[Kind, tuple[str, ...], tuple[str, ...]]]) -> tuple[Place, int]:
+    """Return the place with the fewest neighbours, and how many those are."""
     best, fewest = REST, 0
-    for option in options:
-        counts = [crowds[option.kind, option.names, key] for key in option.keys]
-        if option.kind == "inner":  # any one of its keys finds it
-            fewest_here = min(counts)
-            option = option._replace(keys=(option.keys[counts.index(fewest_here)],))
-        else:
-            fewest_here = max(counts)
-        if option.kind == "exact" and fewest_here <= CROWD:
-            return option
-        if best is REST or fewest_here < fewest:
-            best, fewest = option, fewest_here
-    return best
+    for one in places:
+        crowd = max([crowds[one.kind, one.names, key] for key in one.keys])
+        if best is REST or crowd < fewest:
+            best, fewest = one, crowd
+        if one.kind == "exact" and crowd <= FEW:
+            break
+    return best, fewest
 
 
-def _possible(matchers: Iterable[Matcher]) -> list[Place]:
-    exact: dict[str, tuple[int, frozenset[str]]] = {}
-    literal: list[Place] = []
+def _go_inside(chosen: list[Place], crowded: dict[int, tuple[int, list[Place]]]) -> None:
+    """Move rules of a huge crowd to the rarest three characters of an inner text, where fewer have those."""
+    crowds = Counter([(one.names, key) for _, inner in crowded.values() for one in inner for key in one.keys])
+    for number, (fewest, inner) in crowded.items():
+        crowd, names, key = min([(crowds[one.names, key], one.names, key) for one in inner for key in one.keys])
+        if chosen[number] is REST or crowd < fewest:
+            chosen[number] = Place("inner", names, (key,))
+
+
+def _options(matchers: Iterable[Matcher], read: Read, orders: dict[tuple[str, ...], tuple[str, ...]]) -> _Options:
+    exact: dict[str, _Choices] = {}
+    patterns: list[tuple[str, Reading]] = []
+    several = False
     for position, matcher in enumerate(matchers):
-        if matcher.op == "=" and matcher.value:
-            exact.setdefault(matcher.name, (position, frozenset([matcher.value])))
+        if matcher.op == "=":
+            if matcher.value:
+                exact.setdefault(matcher.name, _Choices(position, (matcher.value,)))
         elif matcher.op == "=~":
-            branches = read_branches(matcher.value)
-            texts = finite(branches)
-            if texts is None:
-                literal += _literal(matcher.name, beginnings(branches), endings(branches), inner_text(branches))
-            elif "" not in texts:
-                exact.setdefault(matcher.name, (position, texts))
-    return [_exact(exact), *literal] if exact else literal
+            reading = read(matcher.value)
+            if reading.texts is None:
+                patterns.append((matcher.name, reading))
+            elif "" not in reading.texts:
+                several = True
+                exact.setdefault(matcher.name, _Choices(position, reading.shape.texts))
+    if not patterns and not several and 0 < len(exact) <= MAX_NAMES:
+        return _Options((_single(exact, orders),))
+    places = [_exact(exact)] if exact else []
+    for label, reading in patterns:
+        places += _edges(label, reading)
+    return _Options(tuple(places), tuple(patterns))
 
 
-def _exact(wanted: dict[str, tuple[int, frozenset[str]]]) -> Place:
+def _single(wanted: dict[str, _Choices], orders: dict[tuple[str, ...], tuple[str, ...]]) -> Place:
+    """Compare all labels, of which every one has one value; rules that name the same labels share their order."""
+    written = tuple(wanted)
+    if (names := orders.get(written)) is None:
+        names = orders[written] = tuple(sorted(written, key=lambda name: (name != PIVOT, name)))
+    choices = [wanted[name] for name in names]
+    return Place("exact", names, (tuple([each.texts[0] for each in choices]),), tuple([each[0] for each in choices]))
+
+
+def _exact(wanted: dict[str, _Choices]) -> Place:
     """Compare as many labels as one key may hold, those first that accept the fewest values."""
-    if len(wanted) == 1:
-        [(name, (position, texts))] = wanted.items()
-        return Place("exact", (name,), tuple([(text,) for text in sorted(texts)]), (position,))
     by_choices = sorted(wanted, key=lambda name: (name != PIVOT, len(wanted[name][1]), name.startswith("__"), name))
     names = by_choices[:1]
-    choices = len(wanted[names[0]][1])
+    choices = len(wanted[names[0]].texts)
     for name in by_choices[1:MAX_NAMES]:
-        if choices * len(wanted[name][1]) <= MAX_CHOICES:
+        if choices * len(wanted[name].texts) <= MAX_CHOICES:
             names.append(name)
-            choices *= len(wanted[name][1])
+            choices *= len(wanted[name].texts)
     names.sort(key=lambda name: (name != PIVOT, name))
-    keys = tuple(product(*[sorted(wanted[name][1]) for name in names]))
-    return Place("exact", tuple(names), keys, tuple([wanted[name][0] for name in names]))
+    keys = tuple(product(*[wanted[name].texts for name in names]))
+    return Place("exact", tuple(names), keys, tuple([wanted[name].position for name in names]))
+
+
+def _edges(label: str, reading: Reading) -> list[Place]:
+    places = []
+    if first := beginnings(reading.branches):
+        places.append(_edge("beginning", label, first))
+    if last := endings(reading.branches):
+        places.append(_edge("ending", label, last))
+    return places
 
 
 def _edge(kind: Kind, label: str, texts: frozenset[str]) -> Place:
@@ -117,13 +171,10 @@ def _cut(kind: Kind, texts: frozenset[str]) -> set[str]:
     return {text[:length] if kind == "beginning" else text[-length:] for text in texts}
 
 
-def _literal(label: str, first: frozenset[str], last: frozenset[str], inner: str) -> list[Place]:
-    places = []
-    if first:
-        places.append(_edge("beginning", label, first))
-    if last:
-        places.append(_edge("ending", label, last))
-    if len(inner) >= GRAM:
-        grams = {inner[start : start + GRAM] for start in range(len(inner) - GRAM + 1)}
-        places.append(Place("inner", (label,), tuple((gram,) for gram in sorted(grams))))
-    return places
+def _inner(patterns: Iterable[tuple[str, Reading]]) -> list[Place]:
+    """Return a place for every pattern that has an inner text: each three characters of it are a key."""
+    return [
+        Place("inner", (label,), tuple([(text[at : at + GRAM],) for at in range(len(text) - GRAM + 1)]))
+        for label, reading in patterns
+        if len(text := inner_text(reading.branches)) >= GRAM
+    ]

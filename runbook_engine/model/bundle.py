@@ -11,8 +11,9 @@ BUNDLE_VERSION = 1
 
 
 class Bundle(msgspec.Struct, frozen=True):
-    """Compiled runbooks and one installation's configuration, as values."""
+    """Compiled runbooks and one installation's configuration, as values; and the index of the runbooks, if prepared."""
 
     runbooks: tuple[Runbook, ...] = ()
     configuration: Configuration = Configuration()
     schema_version: int = BUNDLE_VERSION
+    index: bytes = b""

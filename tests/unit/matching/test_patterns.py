@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from runbook_engine.matching.conditions import pattern_test
 from runbook_engine.matching.patterns import beginnings, endings, finite, inner_text, read_branches
 from runbook_engine.model.matcher_grammar import MatcherError
+from tests.length import examples
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +55,7 @@ def accepted(pattern: str) -> object:
         return None
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(patterns, st.lists(texts, min_size=5, max_size=20))
 @example("xyza{b|c}", ["c}", "xyzab"])
 @example("abc^*", ["abc"])
@@ -73,7 +74,7 @@ def test_a_condition_agrees_with_re2_when_the_pattern_is_anything(pattern: str, 
     assert [bool(test(text)) for text in asked] == [compiled.fullmatch(text) is not None for text in asked]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(patterns, st.lists(texts, min_size=5, max_size=20))
 @example("xyza{b|c}", ["c}", "xyzab"])
 def test_literals_are_in_every_match_when_the_pattern_is_anything(pattern: str, asked: list[str]) -> None:
