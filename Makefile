@@ -5,7 +5,11 @@ RUNBOOK := $(BIN)/runbook
 PYTEST  := $(BIN)/python -m pytest -q
 STAMP   := $(VENV)/.installed
 CODE    := runbook_engine adapters apps tests tools scripts scripts/tools scripts/lambda_zip $(wildcard benchmarks)
-# These bring eight processes of their own; everything else runs several at once, since it waits more than it computes.
+# In this order several at once end soonest: the longest first.
+SCANS   := infrastructure manifests configuration scripts admission states images workflows yaml charts
+# Tests with real neighbours wait more than they compute: three for each of the gate's two cores.
+PROCESSES ?= 6
+# These bring eight processes of their own.
 ALONE   := tests/contention
 UV      ?= uv
 RUNBOOKS ?= runbooks/aws
@@ -41,8 +45,8 @@ demo: setup  ## a real incident on this machine, remediated before your eyes (un
 	@$(RUNBOOK) demo
 
 test: setup  ## every test, the fast ones first
-	$(PYTEST) -n 2 tests/unit apps
-	$(PYTEST) -n 4 --dist loadgroup tests runbooks --ignore=tests/unit $(addprefix --ignore=,$(ALONE))
+	$(PYTEST) -n 2 tests/unit
+	$(PYTEST) -n $(PROCESSES) --dist loadgroup tests apps --ignore=tests/unit $(addprefix --ignore=,$(ALONE))
 	$(PYTEST) $(ALONE)
 
 test-fast: setup  ## only the fast tests
@@ -53,7 +57,9 @@ test-cluster: setup  ## the cluster contract on a real cluster (RUNBOOK_TEST_KUB
 	RUNBOOK_TEST_KUBECONFIG="$(abspath $(RUNBOOK_TEST_KUBECONFIG))" $(PYTEST) tests/contract/kubernetes --timeout 600
 
 test-long: setup  ## the long form of what `make test` samples: all places, more alerts, more examples
-	RUNBOOK_TESTS=long $(PYTEST) -n 2 --timeout 1800 tests/crash/test_shipped_runbooks.py tests/properties tests/unit/matching tests/hostile
+	RUNBOOK_TESTS=long $(PYTEST) -n 2 --timeout 1800 tests/unit tests/properties tests/hostile tests/contract/journal \
+	  tests/contract/dynamodb tests/crash/test_every_checkpoint.py tests/crash/test_serverless.py \
+	  tests/crash/test_drain.py tests/crash/test_shipped_runbooks.py tests/scenario/test_groups.py
 	RUNBOOK_TRANSCRIPTS=long EXAMPLES_IN_MOTO=100 $(PYTEST) -n 2 --timeout 1800 \
 	  tests/pipeline/test_same_transcript.py tests/contract/journal/test_agreement.py
 	RUNBOOK_TESTS=long $(PYTEST) --timeout 600 tests/contention
@@ -96,8 +102,10 @@ docs-generated: setup  ## write the tables of docs that come from the code anew:
 	$(BIN)/python -m runbook_engine.entrypoints.reference > docs/actions.md
 	$(BIN)/python -m runbook_engine.entrypoints.sender_table docs/senders.md
 
-scan: tools  ## the pinned scanners over charts, images and scripts
-	scripts/scan
+scan: $(addprefix scan-,$(SCANS))  ## the pinned scanners over charts, images and scripts
+
+$(addprefix scan-,$(SCANS)): scan-%: tools
+	@scripts/scan $*
 
 fmt: setup  ## let ruff repair style and format
 	$(BIN)/ruff check --fix $(CODE)
@@ -111,6 +119,9 @@ bench-peers: setup  ## compare matching with other engines, in an environment of
 	$(UV) pip install -q --python .venv-peers/bin/python msgspec google-re2 rule-engine cel-python \
 	  common-expression-language drools-jpy
 	.venv-peers/bin/python -m benchmarks.peers $(BENCH)
+	$(UV) venv -q --allow-existing .venv-peers/robusta
+	$(UV) pip install -q --python .venv-peers/robusta/bin/python msgspec google-re2 'robusta-cli<0.11'
+	.venv-peers/robusta/bin/python -m benchmarks.peers $(BENCH)
 
 lock:  ## pin the newest dependencies that pyproject.toml allows (needs uv)
 	$(UV) pip compile pyproject.toml --quiet --all-extras --group dev --universal --python-version 3.11 --upgrade \

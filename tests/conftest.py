@@ -1,7 +1,15 @@
-"""Few examples for `make test-fast`, which people run at every save; everything else keeps Hypothesis' own number."""
+"""How many examples Hypothesis tries where a test names no number: fewest for `make test-fast`, most by night.
+
+No example has a deadline: it would be one on how busy the machine is, and promises about time have tests of their own.
+"""
 
 from __future__ import annotations
 
 from hypothesis import settings
 
-settings.register_profile("fast", settings.get_profile("default"), max_examples=20, deadline=None)
+from tests.length import LONG, examples
+
+settings.register_profile("fast", max_examples=20, deadline=None)
+settings.register_profile("gate", max_examples=examples(100), deadline=None)
+settings.register_profile("long", max_examples=500, deadline=None)
+settings.load_profile("long" if LONG else "gate")

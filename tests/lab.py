@@ -10,6 +10,7 @@ from pathlib import Path
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints.composition import load_bundle_of
 from runbook_engine.entrypoints.settings import Settings, read_settings
+from runbook_engine.intake.recording import give_way
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.delivery import Request
 from runbook_engine.ports import Effects, Journal
@@ -87,7 +88,12 @@ def webhook(*parts: str, name: str = "Hot", status: str = "firing") -> bytes:
 
 
 def simulated_engine(
-    bundle: Bundle, simulated: SimulatedWorld, *, effects: Effects | None = None, journal: Journal | None = None
+    bundle: Bundle,
+    simulated: SimulatedWorld,
+    *,
+    effects: Effects | None = None,
+    journal: Journal | None = None,
+    give_way: Callable[[int], None] = give_way,
 ) -> Engine:
     """Return an engine in a simulated world, with a journal in memory."""
     return Engine(
@@ -96,6 +102,7 @@ def simulated_engine(
         world=simulated.world,
         effects=effects or simulated.effects,
         registry=Registry(),
+        give_way=give_way,
     )
 
 

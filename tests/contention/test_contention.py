@@ -22,7 +22,7 @@ from tests.length import LONG
 CAP = BudgetRule(changes=5, per="fleet", window=HOUR)
 JUDGED = r"5 of 5 changes per fleet in 1h"
 COMMITTED = r"5 of 5 changes under fleet are used, the next is allowed at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
-PROCESSES, ALERTS = 8, 100 if LONG else 40
+PROCESSES, ALERTS = 8, 100 if LONG else 20
 
 
 def storm_and_drive(folder: Path, number: int) -> None:

@@ -20,7 +20,7 @@ from tests.contention.test_contention import in_threads
 from tests.crash.invariants import assert_sound
 from tests.length import LONG
 
-PROCESSES, ALERTS = 8, 100 if LONG else 40
+PROCESSES, ALERTS = 8, 100 if LONG else 20
 RULE = GroupRule(wait=timedelta(seconds=1), max_targets=2)
 
 

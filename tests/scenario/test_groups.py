@@ -20,7 +20,7 @@ from runbook_engine.ports import Journal
 from runbook_engine.testing.memory_journal import MemoryJournal
 from runbook_engine.testing.simulated_world import SimulatedWorld
 from tests.crash.invariants import assert_sound
-from tests.crash.mortality import Killed, Mortality, MortalJournal
+from tests.crash.mortality import Killed, Mortality, MortalJournal, places_to_die
 from tests.scenario.pods import Pods, deployment, with_pods
 from tests.scenario.rig import MINUTE, SECOND, Rig, runbook
 
@@ -516,7 +516,7 @@ def test_a_group_comes_to_the_same_end_when_a_process_dies_anywhere(targets: int
     names = NAMES[:targets]
     undisturbed = play(names, Mortality())
 
-    for death in range(1, len(undisturbed.mortality.passed) + 1):
+    for death in places_to_die(undisturbed.mortality.passed):
         fleet = play(names, Mortality(death))
 
         place = f"killed at {death}, {fleet.mortality.died_at}"

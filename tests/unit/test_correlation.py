@@ -205,6 +205,18 @@ def test_cycles_are_told_apart_by_the_senders_own_id_when_it_has_one() -> None:
     assert observe_alert(told("firing", received=2), opened, cycle="2").kind == "superseded"
 
 
+def test_every_cycle_is_an_episode_of_its_own_although_all_tell_the_same_start() -> None:
+    """Else the runs of two would have one identity, and nothing of the second could ever be stored."""
+    record, ids = None, []
+    for cycle in ("1", "2", "3", "1", "2"):
+        opened = observe_alert(told("firing", 0), record, cycle=cycle)
+        assert opened.opens
+        record = opened.episode
+        ids.append(record.episode_id if record is not None else "")
+
+    assert 5 == len(set(ids))
+
+
 def test_silence_expires_an_episode_and_does_not_resolve_it() -> None:
     """Nine hours after the last sign, not after the start."""
     *_, last = follow(told("firing", 0), told("firing", 0, received=60))

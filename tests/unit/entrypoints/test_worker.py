@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from runbook_engine.engine import Engine
+from runbook_engine.entrypoints import worker as module
 from runbook_engine.entrypoints.heartbeat import is_fresh, read_heartbeat
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.receiver_breaker import ReceiverBreaker
@@ -124,6 +125,36 @@ def test_everything_due_is_driven_to_its_end(bundle: Bundle) -> None:
 
     assert 20 == len(ids)
     assert 20 == len(simulated.effects_made)
+
+
+def test_nothing_is_driven_while_what_came_in_since_is_undecided(bundle: Bundle) -> None:
+    """A run must not act on an alert whose end waits in the inbox."""
+    simulated, behind = SimulatedWorld(), threading.Event()
+    engine = simulated_engine(bundle, simulated)
+    behind.set()
+    [one] = post(engine, webhook("one"))
+
+    with working(engine, is_behind=behind.is_set):
+        time.sleep(0.5)
+        assert "pending" == status_of(engine, one)
+        post(engine, webhook("one", status="resolved"))
+        behind.clear()
+        wait_until(lambda: status_of(engine, one) not in ("pending", "running"), "it ends")
+
+    assert () == simulated.effects_made
+
+
+def test_what_is_to_be_done_waits_for_nobody_longer_than_a_minute(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs undo too, and tell people; an inbox that does not move must not stop them."""
+    monkeypatch.setattr(module, "LONGEST_HOLD", 0.3)
+    simulated = SimulatedWorld()
+    engine = simulated_engine(bundle, simulated)
+    [one] = post(engine, webhook("one"))
+
+    with working(engine, is_behind=lambda: True):
+        wait_until(lambda: status_of(engine, one) == "succeeded", "it succeeds")
 
 
 def test_one_stuck_adapter_does_not_stop_the_others_and_is_not_entered_twice(bundle: Bundle) -> None:
