@@ -6,7 +6,7 @@ PYTEST  := $(BIN)/python -m pytest -q
 STAMP   := $(VENV)/.installed
 CODE    := runbook_engine adapters apps tests tools scripts scripts/tools scripts/lambda_zip $(wildcard benchmarks)
 # In this order several at once end soonest: the longest first.
-SCANS   := infrastructure manifests configuration scripts admission states images workflows yaml charts
+SCANS   := infrastructure manifests configuration scripts admission states pipeline images workflows yaml charts
 # Tests with real neighbours wait more than they compute: three for each of the gate's two cores.
 PROCESSES ?= 6
 # These bring eight processes of their own.

@@ -159,6 +159,9 @@ def _opened(alert: Alert, known: Episode | None, cycle: str) -> Transition:
     openings = (*earlier, alert.received_at)[-FLAPPING_EPISODES:]
     flapping = len(openings) >= FLAPPING_EPISODES
     opened = _begin(alert, known, start, cycle, openings=openings, flapping=flapping)
+    if known is not None and known.episode_id.startswith(opened.episode_id):  # another cycle that tells the same start
+        apart = hash_parts(str(opened.version), cycle)[:8]
+        opened = msgspec.structs.replace(opened, episode_id=f"{opened.episode_id}-{apart}")
     return Transition(kind="opened", episode=opened, previous=known, flapping=flapping)
 
 

@@ -6,6 +6,8 @@
 #   --account ID          the account that is meant; any other is refused
 #   --image IMAGE         the runner's image, REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:...; without it no runner
 #   --values FILE         values of helm/runbook-engine; may be repeated
+#   --checkout-image IMAGE   the image of the checkout service; without it no checkout
+#   --checkout-values FILE   values of helm/checkout; may be repeated
 #   --runbooks FOLDER     runbooks whose rights the engine gets: those of the zip (default: runbooks)
 #   --config FILE         their engine.yaml (default: engine.yaml in that folder, else runbooks/engine.yaml)
 #   --mode MODE           rights for observe, propose, approve or auto (default: observe, which writes nothing)
@@ -21,10 +23,10 @@ RUNNER_NAMESPACE=runbooks
 TOKENS=runbook-engine-tokens
 RUNBOOK=${RUNBOOK:-.venv/bin/runbook}
 
-account='' image='' runbooks=runbooks config='' mode=observe values=()
+account='' image='' checkout_image='' checkout_values=() runbooks=runbooks config='' mode=observe values=()
 while (($#)); do
     case $1 in
-        --region | --name | --account | --image | --values | --runbooks | --config | --mode | --from)
+        --region | --name | --account | --image | --values | --checkout-image | --checkout-values | --runbooks | --config | --mode | --from)
             take "$@"
             case $1 in
                 --region) REGION=$VALUE ;;
@@ -32,6 +34,8 @@ while (($#)); do
                 --account) account=$VALUE ;;
                 --image) image=$VALUE ;;
                 --values) values+=(--values "$VALUE") ;;
+                --checkout-image) checkout_image=$VALUE ;;
+                --checkout-values) checkout_values+=(--values "$VALUE") ;;
                 --runbooks) runbooks=$VALUE ;;
                 --config) config=$VALUE ;;
                 --mode) mode=$VALUE ;;
@@ -65,8 +69,13 @@ need_account "$account"
 for file in "${values[@]}"; do
     [[ $file == --values || -e $file ]] || want "--values $file: there is no such file"
 done
+for file in "${checkout_values[@]}"; do
+    [[ $file == --values || -e $file ]] || want "--checkout-values $file: there is no such file"
+done
 [[ -z $image || $image == *@sha256:* || ${image##*/} == *:* ]] ||
     want "--image $image has neither a tag nor a digest: what runs must be said exactly"
+[[ -z $checkout_image || $checkout_image == *@sha256:* || ${checkout_image##*/} == *:* ]] ||
+    want "--checkout-image $checkout_image has neither a tag nor a digest: what runs must be said exactly"
 [[ -d $runbooks ]] || want "--runbooks $runbooks: there is no such folder"
 [[ -e $config ]] || want "--config $config: there is no such file"
 ready
@@ -98,17 +107,21 @@ step_rights() {
     kubectl --context "$NAME" apply --filename - <<<"$manifests"
 }
 
+# refer IMAGE: the chart's settings that mean exactly this image, into REFERENCE
+refer() {
+    if [[ $1 == *@* ]]; then
+        REFERENCE=(--set "image.repository=${1%@*}" --set "image.digest=${1#*@}")
+    else
+        REFERENCE=(--set "image.repository=${1%:*}" --set-string "image.tag=${1##*:}")
+    fi
+}
+
 step_runner() {
-    local reference=()
     if [[ -z $image ]]; then
         say 'left out: without --image there is no runner (the functions of stacks/pipeline do the work)'
         return 0
     fi
-    if [[ $image == *@* ]]; then
-        reference=(--set "image.repository=${image%@*}" --set "image.digest=${image#*@}")
-    else
-        reference=(--set "image.repository=${image%:*}" --set "image.tag=${image##*:}")
-    fi
+    refer "$image"
     have_namespace "$RUNNER_NAMESPACE"
     if ! holds kubectl --context "$NAME" --namespace "$RUNNER_NAMESPACE" get secret "$TOKENS"; then
         {
@@ -121,16 +134,17 @@ step_runner() {
         return 2
     fi
     run helm --kube-context "$NAME" upgrade --install runner helm/runbook-engine --namespace "$RUNNER_NAMESPACE" \
-        --atomic --timeout 10m --set serviceAccount.podIdentity=true "${reference[@]}" "${values[@]}"
+        --atomic --timeout 10m --set serviceAccount.podIdentity=true "${REFERENCE[@]}" "${values[@]}"
 }
 
 step_checkout() {
-    if [[ ! -e helm/checkout/Chart.yaml ]]; then
-        say 'left out: there is no chart helm/checkout yet'
+    if [[ -z $checkout_image ]]; then
+        say 'left out: without --checkout-image there is no checkout service'
         return 0
     fi
+    refer "$checkout_image"
     run helm --kube-context "$NAME" upgrade --install checkout helm/checkout --namespace apps --create-namespace \
-        --atomic --timeout 10m
+        --atomic --timeout 10m "${REFERENCE[@]}" "${checkout_values[@]}"
 }
 
 walk

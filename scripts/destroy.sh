@@ -90,6 +90,7 @@ step_load_balancers() {
 
 step_addons() {
     cluster_exists || return 0
+    remove observability monitoring
     remove mon monitoring
     remove external-dns external-dns
     remove cert-manager cert-manager

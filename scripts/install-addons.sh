@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the platform needs in the cluster: load balancers, metrics, certificates, DNS records, Prometheus.
+# What the platform needs in the cluster: load balancers, metrics, certificates, DNS records, Prometheus, our rules.
 # Usage: scripts/install-addons.sh --region REGION [OPTION...]
 #   --region REGION   where the cluster is (default: AWS_REGION)
 #   --name NAME       name of the installation (default: runbook-engine)
@@ -45,7 +45,7 @@ step load-balancers 'AWS Load Balancer Controller'
 step metrics 'metrics-server'
 step certificates 'cert-manager'
 step dns 'external-dns'
-step monitoring 'kube-prometheus-stack: Prometheus, Alertmanager, Grafana'
+step monitoring 'kube-prometheus-stack: Prometheus, Alertmanager, Grafana; then our rules and dashboards'
 check_from
 for addon in $without; do
     [[ " aws-load-balancer-controller metrics-server cert-manager external-dns monitoring " == *" $addon "* ]] ||
@@ -112,14 +112,25 @@ step_dns() {
         --set provider.name=aws --set serviceAccount.name=external-dns --set "txtOwnerId=$NAME" --set policy=upsert-only
 }
 
+# Pods that mount a Secret which is not there would wait for it until Helm gives up.
+have_secret() {
+    if holds kubectl --context "$NAME" --namespace monitoring get secret "$1"; then return 0; fi
+    printf 'install-addons: there is no secret %s in the namespace monitoring; make it first, and the namespace too:\n' "$1" >&2
+    printf '  kubectl --context %s --namespace monitoring create secret generic %s %s\n' "$NAME" "$1" "$2" >&2
+    return 2
+}
+
 step_monitoring() {
     wanted monitoring || return 0
-    local options=() file
-    for file in kube-prometheus-stack-values.yaml alertmanager-values.yaml; do
-        if [[ -e $VALUES/$file ]]; then options+=(--values "$VALUES/$file"); else say "note: there is no $VALUES/$file: the chart's own values are used"; fi
-    done
+    # shellcheck disable=SC2016  # to be typed, not to be done here
+    {
+        have_secret runbook-engine-tokens '--from-literal=alertmanager="$TOKEN"  # as in the namespace of the runner' || return
+        have_secret oncall '--from-literal=pager="$ROUTING_KEY" --from-literal=chat="$WEBHOOK" --from-literal=dead-man="$TOKEN"' || return
+        have_secret grafana-admin '--from-literal=user=admin --from-literal=password="$(openssl rand -hex 24)"' || return
+    }
     chart mon kube-prometheus-stack "$PROMETHEUS_STACK" https://prometheus-community.github.io/helm-charts monitoring \
-        "${options[@]}"
+        --values "$VALUES/kube-prometheus-stack-values.yaml" --values "$VALUES/alertmanager-values.yaml"
+    run helm --kube-context "$NAME" upgrade --install observability "$VALUES" --namespace monitoring --atomic --timeout 10m
 }
 
 walk

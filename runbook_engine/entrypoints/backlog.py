@@ -12,7 +12,7 @@ from runbook_engine.model.execution import ENDED
 from runbook_engine.model.inbox import EMPTY, Fill
 from runbook_engine.ports import Clock
 
-MOST_WAITING = 50_000  # alerts
+MOST_WAITING = 50_000  # alerts, or deliveries without any
 MOST_BYTES = 256 * 1024 * 1024
 
 
@@ -39,9 +39,11 @@ class Backlog:
                 self._counted_at = now
             if self._open >= most:
                 raise Overloaded(f"{self._open} executions are open, the most is {most} (limits.maxOpenExecutions)")
-            if self._fill.alerts >= MOST_WAITING or self._fill.bytes >= MOST_BYTES:
+            waiting = max(self._fill.alerts, self._fill.deliveries)  # there are deliveries without any alert
+            if waiting >= MOST_WAITING or self._fill.bytes >= MOST_BYTES:
+                what = "alerts" if waiting == self._fill.alerts else "deliveries"
                 raise Overloaded(
-                    f"{self._fill.alerts} alerts in {self._fill.bytes >> 20} MiB wait to be decided, "
+                    f"{waiting} {what} in {self._fill.bytes >> 20} MiB wait to be decided, "
                     f"the most is {MOST_WAITING} in {MOST_BYTES >> 20} MiB"
                 )
 

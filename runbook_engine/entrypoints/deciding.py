@@ -11,10 +11,20 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints.logs import EventLog, say_error
-from runbook_engine.errors import Conflict, InvalidAlert, NoAdapter, Permanent, RunbookError
+from runbook_engine.errors import (
+    Conflict,
+    InvalidAlert,
+    NoAdapter,
+    Overloaded,
+    Permanent,
+    Retryable,
+    RunbookError,
+    Unreadable,
+)
 from runbook_engine.intake.receipt import Receipt
 from runbook_engine.model.inbox import SetAside, Waiting
 from runbook_engine.ports import Clock, Inbox
@@ -22,8 +32,10 @@ from runbook_engine.ports import Clock, Inbox
 POLL = 0.02  # seconds: so long a delivery waits at most for somebody who is idle
 LONGEST_BACKOFF = 15.0
 MOST_TRIES = 5  # of a delivery that makes us fail, or the process end
-MOST_TOLD = 100
+MOST_TOLD = 100  # at once
 TELL_PERIOD = 15.0
+BEHIND = timedelta(seconds=10)  # what came in longer ago may be taken back by what came in since
+AWAY = (Unreadable, Overloaded, Retryable)  # the journal, not the delivery: it only has to wait
 
 
 @dataclass(slots=True)
@@ -36,10 +48,15 @@ class Deciding:
     stop: threading.Event
     decided: Callable[[Receipt], None] = lambda receipt: None  # is told of every delivery, once it is durable
     first_backoff: float = 0.5  # seconds; doubled each time
-    _thread: threading.Thread | None = None
-    _problem: str = ""
-    _told: set[int] = field(default_factory=set)
-    _next_telling: float = 0.0
+    _thread: threading.Thread | None = field(default=None, init=False)
+    _backoff: float = field(default=0.0, init=False)
+    _problem: str = field(default="", init=False)
+    _began: bool = field(default=False, init=False)  # this process has taken its first delivery in hand
+    _counted: int = field(default=0, init=False)  # the delivery that this counted as a try of
+    _looked: bool = field(default=False, init=False)
+    _came: datetime | None = field(default=None, init=False)  # when the oldest was received, as far as is known
+    _told: int = field(default=0, init=False)  # the newest that was set aside of which somebody was told
+    _next_telling: float = field(default=0.0, init=False)
 
     def start(self) -> None:
         """Begin; the thread ends with `stop`, and does not keep the process alive."""
@@ -54,31 +71,51 @@ class Deciding:
             self._thread.join(patience)
         return self._thread is None or not self._thread.is_alive()
 
+    def is_alive(self) -> bool:
+        """Return whether somebody decides, where there is anything to decide."""
+        return self._thread is None or self._thread.is_alive()
+
+    def is_behind(self) -> bool:
+        """Return whether what is decided now came in a while ago: nobody knows yet what has been said since."""
+        if self._thread is None or not self._looked:
+            return self._thread is not None
+        came = self._came
+        return came is not None and self.clock.now() - came > BEHIND
+
     def _go_round(self, inbox: Inbox) -> None:
-        backoff, first = self.first_backoff, True
+        self._backoff = self.first_backoff
         while not self.stop.is_set():
             try:
-                self._work_off(inbox, first)
-                self._tell(inbox)
+                self._work_off(inbox)
             except Exception as error:  # noqa: BLE001 - the edge: the journal may be away for a while
                 self._say(error)
-                self.stop.wait(backoff)
-                backoff = min(backoff * 2, LONGEST_BACKOFF)
+                self.stop.wait(self._backoff)
+                self._backoff = min(self._backoff * 2, LONGEST_BACKOFF)
                 continue
-            backoff, first, self._problem = self.first_backoff, False, ""
+            self._is_well()
             self.stop.wait(POLL)
 
-    def _work_off(self, inbox: Inbox, first: bool) -> None:
+    def _work_off(self, inbox: Inbox) -> None:
         """Decide all that waits. The first one may be what ended the process before this one."""
         while not self.stop.is_set():
+            self._tell(inbox)
             waiting = self.engine.oldest_waiting()
+            self._came = waiting.request.received_at if waiting is not None else None
+            self._looked = True
             if waiting is None:
                 return
-            if first and inbox.tried(waiting.number) > MOST_TRIES:
+            if self._was_the_end(inbox, waiting):
                 self._set_aside(inbox, waiting, f"the worker ended {MOST_TRIES} times while it was decided")
-                continue
-            first = False
-            self._decide(inbox, waiting)
+            else:
+                self._decide(inbox, waiting)
+
+    def _was_the_end(self, inbox: Inbox, waiting: Waiting) -> bool:
+        """Return whether a delivery has ended too many processes. Each counts the first one that it finds, once."""
+        if self._began:
+            return False
+        tries = inbox.tried(waiting.number)
+        self._began, self._counted = True, waiting.number
+        return tries > MOST_TRIES
 
     def _decide(self, inbox: Inbox, waiting: Waiting) -> None:
         started = time.monotonic()
@@ -89,14 +126,17 @@ class Deciding:
         except InvalidAlert as error:
             self._set_aside(inbox, waiting, str(error))
             return
-        except RunbookError:
+        except AWAY:
+            self._spare(inbox, waiting)
             raise
         except Exception as error:
+            self._spare(inbox, waiting)
             if inbox.tried(waiting.number) < MOST_TRIES:
                 raise
             self._say(error)
             self._set_aside(inbox, waiting, f"an unexpected {type(error).__name__}, {MOST_TRIES} times (see the log)")
             return
+        self._is_well()
         self.decided(receipt)
         self.log.event(
             "delivery.decided",
@@ -107,6 +147,15 @@ class Deciding:
             waited=round((self.clock.now() - waiting.request.received_at).total_seconds(), 3),
             ms=round((time.monotonic() - started) * 1000, 1),
         )
+
+    def _is_well(self) -> None:
+        self._backoff, self._problem = self.first_backoff, ""
+
+    def _spare(self, inbox: Inbox, waiting: Waiting) -> None:
+        """Take back the try that was counted in case it would end this process: it did not."""
+        if self._counted == waiting.number:
+            inbox.spare(waiting.number)
+            self._counted = 0
 
     def _set_aside(self, inbox: Inbox, waiting: Waiting, reason: str) -> None:
         try:
@@ -121,9 +170,10 @@ class Deciding:
         if time.monotonic() < self._next_telling:
             return
         self._next_telling = time.monotonic() + TELL_PERIOD
-        for aside in inbox.aside(MOST_TOLD):
-            if aside.number not in self._told and self._told_of(aside):
-                self._told.add(aside.number)
+        for aside in inbox.aside(MOST_TOLD, after=self._told):
+            if not self._told_of(aside):
+                return
+            self._told = aside.number
 
     def _told_of(self, aside: SetAside) -> bool:
         """Return whether it need not be tried again."""

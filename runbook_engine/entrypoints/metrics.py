@@ -9,21 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from runbook_engine.model.audit import AuditRecord
+from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.guardrail import Verdict
+from runbook_engine.model.incident import IncidentReport, Times
 from runbook_engine.ports import Committed, Journal
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800)
+INCIDENT_SECONDS = (10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 
 
 class Metrics:
@@ -46,6 +51,21 @@ class Metrics:
             buckets=SECONDS,
             registry=self._registry,
         )
+        self.incident_seconds = Histogram(
+            "runbook_incident_seconds",
+            "How long incidents took, counted once for each as it is resolved.",
+            ("until",),
+            buckets=INCIDENT_SECONDS,
+            registry=self._registry,
+        )
+
+    def begin(self, bundle: Bundle) -> None:
+        """Let what happens seldom begin at 0: of a series that begins at 1, Prometheus sees no increase."""
+        for until in Times.__struct_fields__:
+            self.incident_seconds.labels(until)
+        for action in {step.action for runbook in bundle.runbooks for step in runbook.steps}:
+            for direction, outcome in product(("do", "undo"), ("done", "failed")):
+                self.action_seconds.labels(action, direction, outcome)
 
     def render(self, gauges: Sequence[tuple[str, str, Mapping[str, float]]]) -> bytes:
         """Return everything as Prometheus reads it; gauges are (name, meaning, value by label)."""
@@ -61,6 +81,12 @@ class Metrics:
                 self.verdicts.labels(verdict.guardrail, _outcome(verdict)).inc()
             if record.event in ("applied", "observed"):
                 self._count_effect(execution, record)
+
+    def count_incident(self, report: IncidentReport) -> None:
+        """Count how long an incident took from when it was opened; of what nobody did in it, nothing."""
+        for until, took in msgspec.structs.asdict(report.from_opened).items():
+            if took is not None:
+                self.incident_seconds.labels(until).observe(took / timedelta(seconds=1))
 
     def _count_effect(self, execution: Execution, record: AuditRecord) -> None:
         step = next((step for step in execution.steps if step.name == record.step), None)

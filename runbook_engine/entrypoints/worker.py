@@ -17,7 +17,9 @@ from typing import Protocol
 
 from runbook_engine.engine import EXPIRE_BATCH, Engine
 from runbook_engine.entrypoints.heartbeat import Heartbeat, write_heartbeat
+from runbook_engine.entrypoints.holding import Holding
 from runbook_engine.entrypoints.logs import EventLog, say_error
+from runbook_engine.entrypoints.measuring import CountIncident, Measuring
 from runbook_engine.entrypoints.pause_watch import PauseWatch
 from runbook_engine.machine.notices import MOST_ATTEMPTS
 from runbook_engine.model.directive import Directive, Done, Next
@@ -62,6 +64,8 @@ class Worker:
     pid: int = 0
     beat_file: Path | None = None
     count_error: ErrorCount = lambda error: None
+    count_incident: CountIncident = lambda report: None
+    is_behind: Callable[[], bool] = lambda: False  # whether what was received since then waits to be decided
     first_backoff: float = 1.0  # seconds; doubled each time, up to a minute
     stop: threading.Event = field(default_factory=threading.Event)
     _wake: threading.Event = field(default_factory=threading.Event)
@@ -72,11 +76,15 @@ class Worker:
     _problem: str = ""
     _next_beat: float = 0.0
     _next_expiry: float = 0.0
+    _holding: Holding = field(init=False)
     _pauses: PauseWatch = field(init=False)
+    _measuring: Measuring = field(init=False)
 
     def __post_init__(self) -> None:
-        """Watch the pause too."""
+        """Watch the pause too, and how long incidents take."""
+        self._holding = Holding(lambda: self.is_behind(), self.log)
         self._pauses = PauseWatch(self.engine, self.log)
+        self._measuring = Measuring(self.engine, self.count_incident)
 
     def run(self, alive: Callable[[], bool] = lambda: True, grace: timedelta = timedelta(seconds=10)) -> bool:
         """Drive until told to stop. Returns whether everything in hand came to rest within the grace."""
@@ -100,9 +108,11 @@ class Worker:
         """Start what is due, do what time asks for, and return how many seconds to wait."""
         self._beat()
         try:
-            self._start_due(pool)
+            if not self._holding.holds():
+                self._start_due(pool)
             self._expire()
             self._pauses.look(self.clock.now())
+            self._measuring.look(self.clock.now())
         except Exception as error:  # noqa: BLE001 - the journal may be down for a while; the worker outlives it
             self._say_problem(error)
             return self.first_backoff

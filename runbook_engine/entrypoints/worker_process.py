@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGINT, stop)
     watching.start()
     deciding.start()
-    rested = worker.run(lambda: parent.is_alive(launch.parent), timedelta(seconds=launch.grace))
+    rested = worker.run(lambda: parent.is_alive(launch.parent) and deciding.is_alive(), timedelta(seconds=launch.grace))
     watching.join()
     rested = deciding.join(DECISION_PATIENCE) and rested
     sys.stderr.flush()
@@ -46,6 +46,7 @@ def build_worker(launch: Launch) -> tuple[Worker, Watching, Deciding]:
     """Return the worker of a launch, and what watches and decides beside it until the worker is stopped."""
     metrics = Metrics(launch.metrics_folder)
     bundle = launch.bundle()
+    metrics.begin(bundle)
     runner = build_runner(
         launch.settings(), bundle=bundle, watch=lambda journal: watched(journal, metrics.count_commit)
     )
@@ -59,6 +60,7 @@ def build_worker(launch: Launch) -> tuple[Worker, Watching, Deciding]:
         pid=os.getpid(),
         beat_file=launch.beat_file,
         count_error=lambda error: metrics.drive_errors.labels(error).inc(),
+        count_incident=metrics.count_incident,
     )
     watching = Watching(
         watchers=runner.watchers,
@@ -70,6 +72,7 @@ def build_worker(launch: Launch) -> tuple[Worker, Watching, Deciding]:
     deciding = Deciding(
         engine=runner.engine, clock=worker.clock, log=log, stop=worker.stop, decided=lambda receipt: worker.wake()
     )
+    worker.is_behind = deciding.is_behind
     return worker, watching, deciding
 
 

@@ -51,14 +51,18 @@ class IntakeBuilder:
     match: Callable[[Alert], tuple[Matched, ...]]
     templates: Templates
 
-    def build(self, alerts: tuple[Alert, ...], now: datetime) -> Intake:
-        """Return all that these alerts change."""
+    def build(self, alerts: tuple[Alert, ...], now: datetime, counted_at: datetime | None = None) -> Intake:
+        """Return all that these alerts change, which came `now`. What they open counts towards a storm at `counted_at`.
+
+        That is later for alerts that had to wait: however far apart they came, their runs act together.
+        """
         keys = list(dict.fromkeys([alert.alert_key for alert in alerts]))
         over = list(dict.fromkeys([alert.alert_key for alert in alerts if alert.status == "resolved"]))
         draft = Draft(
             episodes=dict(self.journal.episodes(keys)),
             holders={},
             followers=dict(self.journal.followers(over)) if over else {},
+            counted_at=counted_at,
         )
         openings = [self._opening(alert) if _may_open(alert, draft) else None for alert in alerts]
         self._read_for(list(filter(None, openings)), draft)
@@ -194,7 +198,7 @@ class IntakeBuilder:
         )
         if group is not None and group.refused:
             return self._hold(execution, runbook, group, draft, now)
-        count_opening(execution, draft, self.journal, self.configuration.storm, now)
+        count_opening(execution, draft, self.journal, self.configuration.storm, draft.counted_at or now)
         draft.open(execution, runbook)
         draft.holders[wished.slot] = execution.id
         draft.follow(alert.alert_key, execution.id)

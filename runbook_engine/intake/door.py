@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -60,16 +61,24 @@ class Door:
         number = 0 if known else inbox.keep(request, len(alerts))
         return stored_receipt(read.parsed, read.refused, changes=len(read.changes), delivery=number)
 
-    def decide(self, request: Request, announce: Announce | None = None, *, number: int = 0) -> Receipt:
+    def decide(
+        self,
+        request: Request,
+        announce: Announce | None = None,
+        *,
+        number: int = 0,
+        counted_at: datetime | None = None,
+    ) -> Receipt:
         """Decide what a delivery means, and store that. `number` is what it waited under.
 
+        `counted_at` is when what it opens counts towards a storm; None = when it was received.
         Raises InvalidAlert, Conflict, or whatever `announce` and the journal raise.
         """
         read = self._read(request)
         for target, event in read.changes:
             self.journal.record_change(target, event)
         intake = self.recorder.record(
-            lambda: self._built(read.parsed, request, number),
+            lambda: self._built(read.parsed, request, number, counted_at),
             (lambda intake: announce(taken_in(intake))) if announce is not None else lambda intake: None,
         )
         return receipt_of(intake, read.parsed, read.refused, changes=len(read.changes))
@@ -89,6 +98,6 @@ class Door:
             raise InvalidAlert("not_ours", "no change of the delivery is taken: " + refused[0].reason)
         return _Read(parsed, changes, refused)
 
-    def _built(self, parsed: Parsed, request: Request, number: int) -> Intake:
-        intake = self.builder.build(parsed.alerts, request.received_at)
+    def _built(self, parsed: Parsed, request: Request, number: int, counted_at: datetime | None) -> Intake:
+        intake = self.builder.build(parsed.alerts, request.received_at, counted_at)
         return replace(intake, delivery=number) if number else intake

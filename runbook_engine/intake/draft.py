@@ -102,6 +102,7 @@ class Draft:
     signals: list[tuple[str, Signal]] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
     standings: dict[str, Standing] = field(default_factory=dict)  # by runbook, of those that were about to open
+    counted_at: datetime | None = None  # when what is opened counts towards a storm; None = when the alerts came
     latch: Latch | None = None  # None: nothing opened that could trip it
     latch_moved: bool = False
     page: tuple[str, str, datetime] | None = None  # who hears that the latch was tripped, what, and when

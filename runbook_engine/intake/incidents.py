@@ -66,6 +66,13 @@ def close(incident: Incident, *, by: str, reason: str, now: datetime) -> Intake:
     return Intake(incidents=(closed,))
 
 
+def measure(incident: Incident, *, now: datetime) -> Intake:
+    """Return what it changes that the times of an incident were counted: nothing when they were before."""
+    if incident.measured_at is not None:
+        return Intake()
+    return Intake(incidents=(replace(incident, measured_at=now),))
+
+
 def reopen_in_incident(alert: Alert, episode: Episode, draft: Draft, journal: Journal, now: datetime) -> None:
     """Take an alert in again that had only expired, and fires."""
     _touched(episode.incident_id, draft, journal).fires(alert, now)

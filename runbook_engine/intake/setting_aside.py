@@ -15,7 +15,7 @@ def set_aside_message(aside: SetAside, now: datetime) -> Message:
         event="setAside",
         title="alerts came in that could not be taken",
         text=(
-            f"delivery {aside.number} of scope {aside.request.scope} was stored and answered, and what it means could "
+            f"delivery {aside.number} of scope {aside.scope} was stored and answered, and what it means could "
             f"not be decided: {aside.reason}; no run was opened for its alerts (runbook inbox shows them; "
             f"runbook inbox retry {aside.number} tries again, runbook inbox discard {aside.number} throws them away)"
         ),

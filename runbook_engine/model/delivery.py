@@ -19,7 +19,25 @@ from runbook_engine.model.recent import Recent
 from runbook_engine.model.target import Target
 
 MEBIBYTE = 1024 * 1024
-CREDENTIALS = frozenset(("authorization", "cookie", "proxy-authorization"))  # headers that no source ever sees
+CREDENTIALS = frozenset(("authorization", "cookie", "proxy-authorization"))
+SECRET_WORDS = (  # in the name of a header: what it holds is nothing to store
+    "apikey",
+    "api-key",
+    "access-key",
+    "assertion",
+    "authenticat",
+    "authoriz",
+    "cookie",
+    "credential",
+    "jwt",
+    "oidc",
+    "passw",
+    "principal",
+    "secret",
+    "session",
+    "signature",
+    "token",
+)
 JSON_TYPES = ("application/json", "application/*+json", "")  # "" = none named
 IGNORED = "ignored"  # the code of what is understood, and of which nothing is wanted
 
@@ -47,11 +65,14 @@ class Headers(msgspec.Struct, frozen=True):
         return values[0] if len(values) == 1 else None
 
     def plain(self, without: Collection[str] = ()) -> dict[str, str]:
-        """Return the headers as a source reads them: without credentials, and without those named in lower case."""
+        """Return the headers as a source reads them: without those named in lower case, and without credentials.
+
+        A proxy adds some that no configuration of ours names, and a delivery may be stored with its headers.
+        """
         return {
             name: ", ".join(values)
             for name, values in self.values.items()
-            if name not in CREDENTIALS and name not in without
+            if name not in CREDENTIALS and name not in without and not any(word in name for word in SECRET_WORDS)
         }
 
 

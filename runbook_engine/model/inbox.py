@@ -17,12 +17,25 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SetAside(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery that could not be decided, and why; it stays until a person gives it back or throws it away."""
+    """A delivery that could not be decided, and why; it stays until a person gives it back or throws it away.
+
+    What was in it is not here: people look at hundreds of these at once, and a body may have megabytes.
+    """
 
     number: int
     at: datetime
     reason: str
-    request: Request
+    scope: str
+    received_at: datetime
+    bytes: int  # of its body
+
+    @classmethod
+    def of(cls, number: int, request: Request, *, at: datetime, reason: str) -> SetAside:
+        """Return what is known of a delivery from when it is set aside."""
+        size = len(request.body)
+        return cls(
+            number=number, at=at, reason=reason, scope=request.scope, received_at=request.received_at, bytes=size
+        )
 
 
 class Fill(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +44,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: int = 0
     alerts: int = 0
     bytes: int = 0
-    since: datetime | None = None  # when the oldest was received
+    since: datetime | None = None  # since when the oldest waits
     set_aside: int = 0
 
 

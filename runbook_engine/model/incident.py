@@ -40,6 +40,7 @@ class Incident(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     closed_at: datetime | None = None  # when a person said that it is over
     closed_by: str = ""
     closed_because: str = ""
+    measured_at: datetime | None = None  # when its times were counted for metrics; only the first end of it is
     open_alerts: tuple[str, ...] = ()  # alert keys of open episodes
     expired_alerts: tuple[str, ...] = ()  # alert keys of which nobody has spoken for long
     alert_keys: tuple[str, ...] = ()  # of what joined it ever, the newest, and all of the delivery that it comes from

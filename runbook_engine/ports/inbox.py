@@ -37,16 +37,23 @@ class Inbox(Protocol):
         """Count one more try to decide what waits, and return how many there were; 0 = it no longer waits."""
         ...
 
+    def spare(self, number: int) -> None:
+        """Take one counted try back: what ended it had nothing to do with what waits."""
+        ...
+
     def set_aside(self, number: int, *, reason: str, at: datetime) -> None:
         """Let the others pass a delivery that cannot be decided. Raises Conflict when it no longer waits."""
         ...
 
-    def aside(self, limit: int) -> tuple[SetAside, ...]:
-        """Return what was set aside, oldest first."""
+    def aside(self, limit: int, after: int = 0) -> tuple[SetAside, ...]:
+        """Return what was set aside, oldest first; of all with a number above `after`."""
         ...
 
-    def give_back(self, number: int) -> int:
-        """Put what was set aside behind all that waits, under a new number. Raises Conflict when it is not there."""
+    def give_back(self, number: int, at: datetime) -> int:
+        """Put what was set aside behind all that waits, under a new number; it waits since then.
+
+        Raises Conflict when it is not there.
+        """
         ...
 
     def discard(self, number: int) -> None:

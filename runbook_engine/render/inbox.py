@@ -18,18 +18,19 @@ def render_inbox(fill: Fill, aside: Sequence[SetAside], now: datetime) -> Lines:
     waiting = line(say_waiting(fill, now) if fill.deliveries else "No delivery waits to be decided.")
     if not aside:
         return (waiting,)
-    rows = [
-        [str(each.number), f"received {when(each.request.received_at, now)}", each.request.scope, each.reason]
-        for each in aside
-    ]
+    rows = [[str(each.number), f"received {when(each.received_at, now)}", each.scope, each.reason] for each in aside]
     return (waiting, line(), *render_set_aside(fill), line(), *table([["NUMBER", "", "SCOPE", "REASON"], *rows]))
 
 
 def render_trouble(fill: Fill, now: datetime) -> Lines:
     """Return what needs a person, nothing when all goes its way."""
-    late = fill.since is not None and now - fill.since > OVERDUE
-    overdue = [line(Span("INBOX", "bad"), f"   {say_waiting(fill, now)}: does the worker run?", hang=6)] if late else []
-    return (*overdue, *render_set_aside(fill))
+    overdue = line(Span("INBOX", "bad"), f"   {say_waiting(fill, now)}: does the worker run?", hang=6)
+    return (*((overdue,) if is_late(fill, now) else ()), *render_set_aside(fill))
+
+
+def is_late(fill: Fill, now: datetime) -> bool:
+    """Whether something waits for so long that nobody seems to decide."""
+    return fill.since is not None and now - fill.since > OVERDUE
 
 
 def render_set_aside(fill: Fill) -> Lines:
@@ -56,11 +57,11 @@ def record_inbox(fill: Fill, aside: Sequence[SetAside]) -> dict[str, Any]:
         "set_aside": [
             {
                 "number": each.number,
-                "scope": each.request.scope,
-                "received_at": record_time(each.request.received_at),
+                "scope": each.scope,
+                "received_at": record_time(each.received_at),
                 "set_aside_at": record_time(each.at),
                 "reason": each.reason,
-                "bytes": len(each.request.body),
+                "bytes": each.bytes,
             }
             for each in aside
         ],

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime
+from typing import NamedTuple
 
 from runbook_engine.errors import Conflict
 from runbook_engine.model.delivery import Request
 from runbook_engine.model.inbox import Fill, SetAside, Waiting
+
+
+class _Kept(NamedTuple):
+    """A delivery, of how many alerts, and since when it waits."""
+
+    request: Request
+    alerts: int
+    since: datetime
 
 
 class MemoryInbox:
@@ -15,23 +24,20 @@ class MemoryInbox:
 
     def __init__(self, lock: threading.RLock) -> None:
         self._lock = lock
-        self._waiting: dict[int, tuple[Request, int]] = {}
-        self._aside: dict[int, tuple[SetAside, int]] = {}
+        self._waiting: dict[int, _Kept] = {}
+        self._aside: dict[int, tuple[SetAside, _Kept]] = {}
         self._tries: dict[int, int] = {}
         self._last = 0
 
     def keep(self, request: Request, alerts: int) -> int:
         """Store a delivery of so many alerts, and return its number."""
-        with self._lock:
-            self._last += 1
-            self._waiting[self._last] = (request, alerts)
-            return self._last
+        return self._keep(_Kept(request, alerts, request.received_at))
 
     def oldest(self) -> Waiting | None:
         """Return the delivery that comes next; None when nothing waits."""
         with self._lock:
             number = next(iter(self._waiting), None)
-            return None if number is None else Waiting(number=number, request=self._waiting[number][0])
+            return None if number is None else Waiting(number=number, request=self._waiting[number].request)
 
     def is_empty(self) -> bool:
         """Return whether nothing waits."""
@@ -43,9 +49,9 @@ class MemoryInbox:
             waiting = list(self._waiting.values())
             return Fill(
                 deliveries=len(waiting),
-                alerts=sum(alerts for _, alerts in waiting),
-                bytes=sum(len(request.body) for request, _ in waiting),
-                since=waiting[0][0].received_at if waiting else None,
+                alerts=sum(kept.alerts for kept in waiting),
+                bytes=sum(len(kept.request.body) for kept in waiting),
+                since=waiting[0].since if waiting else None,
                 set_aside=len(self._aside),
             )
 
@@ -57,24 +63,29 @@ class MemoryInbox:
             self._tries[number] = self._tries.get(number, 0) + 1
             return self._tries[number]
 
+    def spare(self, number: int) -> None:
+        """Take one counted try back: what ended it had nothing to do with what waits."""
+        with self._lock:
+            self._tries[number] = max(0, self._tries.get(number, 0) - 1)
+
     def set_aside(self, number: int, *, reason: str, at: datetime) -> None:
         """Let the others pass a delivery that cannot be decided. Raises Conflict when it no longer waits."""
         with self._lock:
             if number not in self._waiting:
                 raise Conflict(f"delivery {number} does not wait any more")
-            request, alerts = self._waiting.pop(number)
-            self._aside[number] = (SetAside(number=number, at=at, reason=reason, request=request), alerts)
+            kept = self._waiting.pop(number)
+            self._aside[number] = (SetAside.of(number, kept.request, at=at, reason=reason), kept)
 
-    def aside(self, limit: int) -> tuple[SetAside, ...]:
-        """Return what was set aside, oldest first."""
+    def aside(self, limit: int, after: int = 0) -> tuple[SetAside, ...]:
+        """Return what was set aside, oldest first; of all with a number above `after`."""
         with self._lock:
-            return tuple(self._aside[number][0] for number in sorted(self._aside)[:limit])
+            numbers = sorted(number for number in self._aside if number > after)
+            return tuple(self._aside[number][0] for number in numbers[:limit])
 
-    def give_back(self, number: int) -> int:
+    def give_back(self, number: int, at: datetime) -> int:
         """Put what was set aside behind all that waits, under a new number. Raises Conflict when it is not there."""
         with self._lock:
-            aside, alerts = self._taken_from_aside(number)
-            return self.keep(aside.request, alerts)
+            return self._keep(self._taken_from_aside(number)._replace(since=at))
 
     def discard(self, number: int) -> None:
         """Throw away what was set aside. Raises Conflict when it is not there."""
@@ -90,7 +101,13 @@ class MemoryInbox:
         """Take a delivery out that `refuse_decided` has let pass."""
         self._waiting.pop(number, None)
 
-    def _taken_from_aside(self, number: int) -> tuple[SetAside, int]:
+    def _keep(self, kept: _Kept) -> int:
+        with self._lock:
+            self._last += 1
+            self._waiting[self._last] = kept
+            return self._last
+
+    def _taken_from_aside(self, number: int) -> _Kept:
         if number not in self._aside:
             raise Conflict(f"no delivery {number} was set aside")
-        return self._aside.pop(number)
+        return self._aside.pop(number)[1]

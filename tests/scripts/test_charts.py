@@ -16,6 +16,7 @@ ADDONS = [
     "helm install cert-manager",
     "helm install external-dns",
     "helm install mon",
+    "helm install observability",
 ]
 
 
@@ -33,7 +34,7 @@ def test_charts_are_pinned_atomic_and_in_a_named_context(rig: Rig) -> None:
 
     for call in (call for call in rig.calls if call.startswith("helm")):
         assert call.startswith("helm --kube-context runbook-engine upgrade --install ")
-        assert re.search(r" --version v?\d+\.\d+\.\d+ --repo https://\S+ ", call)
+        assert re.search(r" --version v?\d+\.\d+\.\d+ --repo https://\S+ | observability helm/observability ", call)
         assert " --atomic --timeout " in call
 
 
@@ -52,7 +53,7 @@ def test_an_add_on_may_be_left_out(rig: Rig) -> None:
     said = rig.run("install-addons.sh", *HERE, "--without", "monitoring", "--without", "cert-manager")
 
     assert said.code == 0, said.err
-    assert not {"helm install mon", "helm install cert-manager"} & set(rig.changes)
+    assert not {"helm install mon", "helm install observability", "helm install cert-manager"} & set(rig.changes)
 
 
 def test_a_release_that_does_not_become_ready_ends_it(rig: Rig) -> None:
@@ -73,27 +74,57 @@ def test_services_are_deployed_with_exactly_the_image_that_was_named(rig: Rig) -
 
     assert (by_tag.code, by_digest.code) == (0, 0), by_tag.err + by_digest.err
     installed = [call for call in rig.calls if " upgrade --install runner " in call]
-    assert "--set image.repository=registry.example:5000/team/runbook-engine --set image.tag=0.1.0" in installed[0]
+    assert (
+        "--set image.repository=registry.example:5000/team/runbook-engine --set-string image.tag=0.1.0" in installed[0]
+    )
     assert (
         f"--set image.repository=registry.example/runbook-engine --set image.digest=sha256:{'0' * 64}" in installed[1]
     )
 
 
-def test_a_chart_that_is_not_there_is_said(rig: Rig) -> None:
-    """Missing is told, not failed over; present is installed."""
+def test_what_has_no_image_is_left_out_and_said(rig: Rig) -> None:
+    """Neither runner nor checkout is installed by an image that nobody named."""
     without = rig.run("deploy.sh", *HERE)
-    (rig.root / "helm" / "checkout").mkdir()
-    (rig.root / "helm" / "checkout" / "Chart.yaml").touch()
     rig.forget()
 
-    with_chart = rig.run("deploy.sh", *HERE)
+    named = rig.run("deploy.sh", *HERE, "--checkout-image", "registry.example/checkout:412")
 
-    assert "left out: there is no chart helm/checkout yet\n" in without.out
+    assert "left out: without --checkout-image there is no checkout service\n" in without.out
     assert (
         "left out: without --image there is no runner (the functions of stacks/pipeline do the work)\n" in without.out
     )
-    assert with_chart.code == 0
+    assert named.code == 0
     assert [change for change in rig.changes if change.startswith("helm")] == ["helm install checkout"]
+    assert any(
+        call.endswith(" --set image.repository=registry.example/checkout --set-string image.tag=412")
+        for call in rig.calls
+    )
+
+
+def test_monitoring_waits_for_its_secrets(rig: Rig) -> None:
+    """An Alertmanager without them would not start, and Helm would take ten minutes to say so."""
+    rig.answer("kubectl * get secret oncall*", "not found", 1)
+
+    said = rig.run("install-addons.sh", *HERE)
+
+    assert said.code == 2
+    assert said.err.startswith(
+        "install-addons: there is no secret oncall in the namespace monitoring; make it first, and the namespace too:\n"
+        "  kubectl --context runbook-engine --namespace monitoring create secret generic oncall "
+        '--from-literal=pager="$ROUTING_KEY" --from-literal=chat="$WEBHOOK" --from-literal=dead-man="$TOKEN"\n'
+    )
+    assert not {"helm install mon", "helm install observability"} & set(rig.changes)
+
+
+def test_monitoring_takes_both_files_of_values(rig: Rig) -> None:
+    """Prometheus without Alertmanager's would alert nobody."""
+    rig.run("install-addons.sh", *HERE)
+
+    (call,) = [call for call in rig.calls if " upgrade --install mon " in call]
+    assert call.endswith(
+        " --values helm/observability/kube-prometheus-stack-values.yaml"
+        " --values helm/observability/alertmanager-values.yaml"
+    )
 
 
 def test_a_missing_secret_is_told_with_the_command_that_makes_it(rig: Rig) -> None:
@@ -166,6 +197,7 @@ def test_everything_is_destroyed_in_reverse(rig: Rig) -> None:
         "helm uninstall runner",
         "kubectl delete ingress",
         "kubectl delete service",
+        "helm uninstall observability",
         "helm uninstall mon",
         "helm uninstall external-dns",
         "helm uninstall cert-manager",

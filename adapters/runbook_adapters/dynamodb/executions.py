@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 
 from runbook_adapters.dynamodb import keys
+from runbook_adapters.dynamodb.captions import digest_of_actions, execution_columns
 from runbook_adapters.dynamodb.items import BODY, DIGEST, PACKED, PIECES, Item, columns, with_body
 from runbook_adapters.dynamodb.keys import Key
 from runbook_adapters.dynamodb.work import Work
@@ -43,6 +44,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     audited: int = 0
     locks: tuple[str, ...] = ()
     part: str = ""  # digest of what its group sees of it; empty = it has no group
+    acted: str = ""  # digest of what its incident's readers see of it; empty = it has done nothing
 
 
 def stored(work: Work, execution_id: str) -> Stored:
@@ -114,9 +116,7 @@ def insert(work: Work, execution: Execution) -> None:
     _write(work, execution.id, None, with_body(columns(new), execution), new)
     if new.holds:
         work.put(slot_key(new.slot), {"execution": execution.id})
-    by_runbook = {"gsi1pk": keys.named("RUNBOOK", execution.runbook), "gsi1sk": found_at}
-    place = keys.execution_of(execution.incident_id, execution.opened_at, execution.id)
-    work.point(place, {"execution": execution.id, **by_runbook})
+    _write_listed(work, execution)
     _write_part(work, execution)
 
 
@@ -137,12 +137,15 @@ def replace(
         audited=old.audited + audited,
         locks=locks,
         part=_part_digest(execution) if old.part else "",
+        acted=digest_of_actions(execution),
     )
     if old.absorbing and (old.slot != new.slot or not new.absorbing):
         new = _moved(work, execution.id, old, new)
     _write(work, execution.id, old, with_body(columns(new), execution), new)
     if new.part != old.part:
         _write_part(work, execution)
+    if new.acted != old.acted:
+        _write_listed(work, execution)
 
 
 def append_records(
@@ -197,6 +200,14 @@ def _write(work: Work, execution_id: str, old: Stored | None, item: Item, new: S
         work.count(keys.counter(execution_id), old.status, -1)
     if new.finished:
         work.count(keys.counter(execution_id), new.status, 1)
+
+
+def _write_listed(work: Work, execution: Execution) -> None:
+    """Store where its incident and its runbook find it, and what it did, for whoever reads the table."""
+    found_at = keys.newest_first(execution.opened_at, execution.id)
+    by_runbook = {"gsi1pk": keys.named("RUNBOOK", execution.runbook), "gsi1sk": found_at}
+    place = keys.execution_of(execution.incident_id, execution.opened_at, execution.id)
+    work.point(place, {"execution": execution.id, **by_runbook, **execution_columns(execution)})
 
 
 def _write_part(work: Work, execution: Execution) -> None:

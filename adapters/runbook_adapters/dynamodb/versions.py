@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from runbook_adapters.dynamodb import keys
+from runbook_adapters.dynamodb.captions import incident_columns
 from runbook_adapters.dynamodb.items import Item, body_of, with_body
 from runbook_adapters.dynamodb.keys import Key
 from runbook_adapters.dynamodb.table import Table
@@ -47,7 +48,7 @@ def write_incident(work: Work, incident: Incident) -> None:
     kept = msgspec.structs.replace(incident, version=incident.version + 1)
     listed = keys.OPEN_INCIDENTS if kept.resolved_at is None else keys.RESOLVED_INCIDENTS
     found = keys.newest_first(kept.opened_at, kept.id)
-    columns: Item = {"version": kept.version, "gsi1pk": listed, "gsi1sk": found}
+    columns: Item = {"version": kept.version, "gsi1pk": listed, "gsi1sk": found, **incident_columns(kept)}
     pointer = keys.newest("KEY", kept.key, kept.opened_at, kept.id)
     _write(work, keys.incident(kept.id), with_body(columns, kept), pointer)
 

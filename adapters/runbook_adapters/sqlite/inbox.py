@@ -61,6 +61,11 @@ class SqliteInbox:
             row = connection.execute(count, (number,)).fetchone()
         return 0 if row is None else int(row[0])
 
+    def spare(self, number: int) -> None:
+        """Take one counted try back: what ended it had nothing to do with what waits."""
+        with self._database.writing() as connection:
+            connection.execute("UPDATE inbox SET tries = max(0, tries - 1) WHERE number = ?", (number,))
+
     def set_aside(self, number: int, *, reason: str, at: datetime) -> None:
         """Let the others pass a delivery that cannot be decided. Raises Conflict when it no longer waits."""
         move = "INSERT INTO aside SELECT number, ?, ?, alerts, body FROM inbox WHERE number = ?"
@@ -69,23 +74,21 @@ class SqliteInbox:
                 raise Conflict(f"delivery {number} does not wait any more")
             connection.execute("DELETE FROM inbox WHERE number = ?", (number,))
 
-    def aside(self, limit: int) -> tuple[SetAside, ...]:
-        """Return what was set aside, oldest first."""
-        query = "SELECT number, at, reason, body FROM aside ORDER BY number LIMIT ?"
+    def aside(self, limit: int, after: int = 0) -> tuple[SetAside, ...]:
+        """Return what was set aside, oldest first; of all with a number above `after`."""
+        query = "SELECT number, at, reason, body FROM aside WHERE number > ? ORDER BY number LIMIT ?"
         with self._database.reading() as connection:
-            rows = connection.execute(query, (limit,)).fetchall()
             return tuple(
-                SetAside(number=number, at=from_micros(at), reason=reason, request=from_msgpack(body, Request))
-                for number, at, reason, body in rows
+                SetAside.of(number, from_msgpack(body, Request), at=from_micros(at), reason=reason)
+                for number, at, reason, body in connection.execute(query, (after, limit))  # one body at a time
             )
 
-    def give_back(self, number: int) -> int:
+    def give_back(self, number: int, at: datetime) -> int:
         """Put what was set aside behind all that waits, under a new number. Raises Conflict when it is not there."""
         with self._database.writing() as connection:
             row = connection.execute("SELECT alerts, body FROM aside WHERE number = ?", (number,)).fetchone()
             _discard(connection, number)
-            request = from_msgpack(row[1], Request)
-            return _number(connection.execute(KEEP, (to_micros(request.received_at), *row)))
+            return _number(connection.execute(KEEP, (to_micros(at), *row)))
 
     def discard(self, number: int) -> None:
         """Throw away what was set aside. Raises Conflict when it is not there."""

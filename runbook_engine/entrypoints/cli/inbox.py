@@ -52,7 +52,7 @@ def _act(inbox: Inbox | None, arguments: Namespace, desk: Desk) -> int:
     if inbox is None:
         raise UsageError("this installation has no inbox, so nothing was ever set aside")
     if arguments.wish == "retry":
-        said = f"delivery {number} waits again, as {inbox.give_back(number)}: the worker decides it"
+        said = f"delivery {number} waits again, as {inbox.give_back(number, desk.now())}: the worker decides it"
     else:
         inbox.discard(number)
         said = f"delivery {number} is thrown away"

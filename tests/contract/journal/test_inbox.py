@@ -10,7 +10,7 @@ import pytest
 from runbook_adapters.sqlite import SqliteJournal
 from runbook_engine.errors import Conflict, StaleVersion
 from runbook_engine.model.delivery import Request
-from runbook_engine.model.inbox import EMPTY, Fill
+from runbook_engine.model.inbox import EMPTY, Fill, SetAside, Waiting
 from runbook_engine.model.incident import Intake
 from runbook_engine.ports import Inbox, Journal
 from tests.contract.journal.opening import open_sqlite
@@ -123,26 +123,38 @@ def test_tries_are_counted_for_each(inbox: Inbox) -> None:
     assert [1, 2, 1, 3] == [inbox.tried(number) for number in (first, first, second, first)]
 
 
-def test_what_is_set_aside_lets_the_others_pass_and_comes_back_behind_them(inbox: Inbox) -> None:
-    """A person gives it back, under a number of its own."""
+def test_a_try_is_taken_back_and_never_more_than_there_were(inbox: Inbox) -> None:
+    """What ended it was none of the delivery's doing."""
+    first, second = kept_in(inbox, "a", "b")
+    inbox.tried(first)
+    inbox.tried(first)
+
+    for number in (first, second, second + 1):
+        inbox.spare(number)
+
+    assert [2, 1] == [inbox.tried(first), inbox.tried(second)]
+
+
+def test_what_is_set_aside_lets_the_others_pass_and_comes_back_behind_them(
+    inbox: Inbox, quick_journal: Journal
+) -> None:
+    """A person gives it back, under a number of its own; what it says is whole, and it waits since then."""
     first, second = kept_in(inbox, "a", "b")
 
     inbox.set_aside(first, reason="nobody can read it", at=after(9))
 
     [aside] = inbox.aside(10)
-    assert (first, after(9), "nobody can read it", request("a")) == (
-        aside.number,
-        aside.at,
-        aside.reason,
-        aside.request,
-    )
+    kept = SetAside(number=first, at=after(9), reason="nobody can read it", scope="main", received_at=after(0), bytes=4)
+    assert kept == aside
     assert second == inbox.oldest().number  # type: ignore[union-attr]  # it is there
-    again = inbox.give_back(first)
+    again = inbox.give_back(first, after(30))
     assert again > second
     assert ((), Fill(deliveries=2, alerts=4, bytes=inbox.fill().bytes, since=after(1))) == (
         inbox.aside(10),
         inbox.fill(),
     )
+    quick_journal.record(Intake(delivery=second))
+    assert (Waiting(number=again, request=request("a")), after(30)) == (inbox.oldest(), inbox.fill().since)
 
 
 def test_what_is_thrown_away_is_gone(inbox: Inbox) -> None:
@@ -155,6 +167,7 @@ def test_what_is_thrown_away_is_gone(inbox: Inbox) -> None:
 
     assert [first, third] == [each.number for each in inbox.aside(10)]
     assert [first] == [each.number for each in inbox.aside(1)]
+    assert [third] == [each.number for each in inbox.aside(10, after=first)]
     assert inbox.is_empty()
 
 
@@ -164,9 +177,9 @@ def test_what_is_not_there_is_a_conflict(inbox: Inbox) -> None:
 
     with pytest.raises(Conflict, match=r"^delivery 77 does not wait any more$"):
         inbox.set_aside(77, reason="?", at=NOON)
-    for act in (inbox.give_back, inbox.discard):
+    for act in (lambda: inbox.give_back(waiting, NOON), lambda: inbox.discard(waiting)):
         with pytest.raises(Conflict, match=f"^no delivery {waiting} was set aside$"):
-            act(waiting)
+            act()
 
 
 def test_eight_who_decide_at_once_take_each_delivery_once_and_in_order(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import io
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,12 +14,13 @@ import pytest
 
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints import deciding as module
-from runbook_engine.entrypoints.deciding import MOST_TRIES, Deciding
+from runbook_engine.entrypoints.deciding import BEHIND, MOST_TOLD, MOST_TRIES, Deciding
 from runbook_engine.entrypoints.logs import EventLog
-from runbook_engine.errors import Retryable, Unreadable
+from runbook_engine.errors import Overloaded, Retryable, StaleVersion, Unreadable
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.delivery import Request
 from runbook_engine.model.incident import Intake
+from runbook_engine.ports import Inbox
 from runbook_engine.testing.memory_journal import MemoryJournal
 from runbook_engine.testing.simulated_world import SimulatedWorld
 from tests.lab import bundle_in, simulated_engine, wait_until, webhook
@@ -49,6 +50,16 @@ class Place:
     log: io.StringIO
     stop: threading.Event
     deciding: Deciding
+
+    @property
+    def inbox(self) -> Inbox:
+        """What waits."""
+        assert self.journal.inbox is not None
+        return self.journal.inbox
+
+    def another(self) -> Deciding:
+        """Return what decides for the next process."""
+        return replace(self.deciding)
 
     def send(self, body: bytes, scope: str = "lab") -> int:
         """Let the front door take something in; return the number under which it waits."""
@@ -83,8 +94,8 @@ def place(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pl
     """A place where nothing is started yet."""
     monkeypatch.setattr(module, "TELL_PERIOD", 0.05)
     simulated, journal, log, stop = SimulatedWorld(), FragileJournal(), io.StringIO(), threading.Event()
-    engine = simulated_engine(bundle, simulated, journal=journal)
-    deciding = Deciding(engine=engine, clock=simulated.clock, log=EventLog(log), stop=stop, first_backoff=0.01)
+    engine = simulated_engine(bundle, simulated, journal=journal, give_way=lambda attempt: None)
+    deciding = Deciding(engine=engine, clock=simulated.clock, log=EventLog(log), stop=stop, first_backoff=0.001)
     return Place(engine, journal, simulated, log, stop, deciding)
 
 
@@ -109,7 +120,7 @@ def test_what_waits_is_decided_in_the_order_in_which_it_came(started: Callable[[
 
     started()
 
-    wait_until(lambda: place.engine.journal.inbox.is_empty(), "all is decided")  # type: ignore[union-attr]  # it has one
+    wait_until(lambda: place.inbox.is_empty(), "all is decided")
     assert ["/lab/a", "/lab/b", "/lab/c"] == place.targets()
     wait_until(lambda: len(place.events("delivery.decided")) == 4, "all are told")
     [first] = [each.id for each in place.journal.executions(limit=9) if str(each.target) == "/lab/a"]
@@ -128,7 +139,7 @@ def test_a_journal_that_is_away_delays_and_loses_nothing(started: Callable[[], P
 
     wait_until(lambda: place.targets() == ["/lab/a", "/lab/b"], "all is decided")
     assert 1 == len(place.events("deciding.failed"))
-    assert () == place.engine.journal.inbox.aside(9)  # type: ignore[union-attr]  # it has one
+    assert () == place.inbox.aside(9)
 
 
 def test_what_makes_us_fail_is_set_aside_after_some_tries_and_somebody_is_paged(
@@ -144,7 +155,7 @@ def test_what_makes_us_fail_is_set_aside_after_some_tries_and_somebody_is_paged(
     wait_until(lambda: place.targets() == ["/lab/fine"], "the other one is decided")
     wait_until(lambda: place.told() != [], "somebody is told")
     reason = f"an unexpected ZeroDivisionError, {MOST_TRIES} times (see the log)"
-    [aside] = place.engine.journal.inbox.aside(9)  # type: ignore[union-attr]  # it has one
+    [aside] = place.inbox.aside(9)
     assert (poison, reason) == (aside.number, aside.reason)
     assert [
         f"delivery {poison} of scope lab was stored and answered, and what it means could not be decided: {reason}; "
@@ -158,25 +169,25 @@ def test_what_ended_the_process_too_often_is_not_tried_again(started: Callable[[
     poison = place.send(webhook("poison"))
     place.send(webhook("fine"))
     for _ in range(MOST_TRIES):
-        place.engine.journal.inbox.tried(poison)  # type: ignore[union-attr]  # it has one
+        place.inbox.tried(poison)
 
     started()
 
     wait_until(lambda: place.targets() == ["/lab/fine"], "the other one is decided")
-    [aside] = place.engine.journal.inbox.aside(9)  # type: ignore[union-attr]  # it has one
+    [aside] = place.inbox.aside(9)
     assert f"the worker ended {MOST_TRIES} times while it was decided" == aside.reason
 
 
 def test_what_is_no_longer_understood_is_set_aside_at_once(started: Callable[[], Place], place: Place) -> None:
     """Runbooks and scopes may change between the answer and the decision."""
-    place.engine.journal.inbox.keep(  # type: ignore[union-attr]  # it has one
+    place.inbox.keep(
         Request(scope="lab", source="alertmanager", headers={}, body=b"[]", received_at=place.simulated.clock.now()), 1
     )
 
     started()
 
-    wait_until(lambda: len(place.engine.journal.inbox.aside(9)) == 1, "it is set aside")  # type: ignore[union-attr]
-    [aside] = place.engine.journal.inbox.aside(9)  # type: ignore[union-attr]  # it has one
+    wait_until(lambda: len(place.inbox.aside(9)) == 1, "it is set aside")
+    [aside] = place.inbox.aside(9)
     assert 'schema: the body is not an Alertmanager webhook: an object with a list "alerts" is expected' == aside.reason
 
 
@@ -204,3 +215,96 @@ def test_no_alert_expires_while_something_waits(place: Place) -> None:
 
     assert 0 == kept
     assert 0 == place.engine.expire(place.simulated.clock.now())
+
+
+def test_what_only_waits_for_the_journal_is_never_set_aside_however_often_it_is_tried(
+    started: Callable[[], Place], place: Place
+) -> None:
+    """A try that the process survives, and that a full disk ended, says nothing against the delivery."""
+    number, refusals = place.send(webhook("a")), iter(range(MOST_TRIES + 3))
+    place.journal.refusal = lambda intake: Overloaded("the disk is full") if next(refusals, None) is not None else None
+
+    started()
+
+    wait_until(lambda: place.targets() == ["/lab/a"], "it is decided")
+    assert (number, ()) == (1, place.inbox.aside(9))
+
+
+def test_restarts_while_the_journal_is_full_are_not_held_against_what_waits(place: Place) -> None:
+    """Every start counts a try, and takes it back when the process lived to see that the journal was the reason."""
+    place.send(webhook("a"))
+    place.journal.refusal = lambda intake: Overloaded("the disk is full")
+
+    for lives in range(1, MOST_TRIES + 3):
+        place.stop.clear()
+        life = place.another()
+        life.start()
+        wait_until(lambda: len(place.events("deciding.failed")) == lives, "it is tried")  # noqa: B023 - at once
+        place.stop.set()
+        assert life.join(5)
+
+    assert (1, ()) == (place.inbox.tried(1), place.inbox.aside(9))
+
+
+def test_what_can_never_be_stored_does_not_hold_the_others_up(started: Callable[[], Place], place: Place) -> None:
+    """It is always somebody else who was faster: after so many tries that is no race, it is a fault."""
+    odd = place.send(webhook("odd"))
+    place.send(webhook("fine"))
+    place.journal.refusal = lambda intake: StaleVersion("it is there already") if intake.delivery == odd else None
+
+    started()
+
+    wait_until(lambda: place.targets() == ["/lab/fine"], "the other one is decided")
+    [aside] = place.inbox.aside(9)
+    assert (odd, f"an unexpected StaleVersion, {MOST_TRIES} times (see the log)") == (aside.number, aside.reason)
+
+
+def test_somebody_is_paged_for_each_however_many_were_set_aside(started: Callable[[], Place], place: Place) -> None:
+    """Those beyond the first hundred too."""
+    for _ in range(MOST_TOLD + 2):
+        place.inbox.set_aside(place.send(webhook("a")), reason="?", at=place.simulated.clock.now())
+
+    started()
+
+    wait_until(lambda: len(place.told()) == MOST_TOLD + 2, "somebody is told of each")
+
+
+def test_somebody_is_paged_while_others_still_wait(started: Callable[[], Place], place: Place) -> None:
+    """The inbox of a bad day is never empty, and that is the day on which the page counts."""
+    place.inbox.set_aside(place.send(webhook("a")), reason="?", at=place.simulated.clock.now())
+    place.send(webhook("b"))
+    place.journal.refusal = lambda intake: Unreadable("the disk is full")
+
+    started()
+
+    wait_until(lambda: len(place.told()) == 1, "somebody is told")
+    assert not place.inbox.is_empty()
+
+
+def test_it_is_behind_until_it_has_come_to_what_is_new(started: Callable[[], Place], place: Place) -> None:
+    """What came in long ago may be taken back by what came in later."""
+    place.send(webhook("a"))
+    place.simulated.clock.push(BEHIND * 2)
+    place.journal.refusal = lambda intake: Unreadable("the disk is full")
+    started()
+    wait_until(lambda: place.events("deciding.failed") != [], "it is tried")
+
+    behind = place.deciding.is_behind()
+    place.journal.refusal = lambda intake: None
+    wait_until(place.inbox.is_empty, "all is decided")
+
+    assert behind
+    wait_until(lambda: not place.deciding.is_behind(), "it is up to date")
+
+
+def test_targets_count_for_a_storm_when_their_runs_are_opened_and_not_when_the_alerts_came(place: Place) -> None:
+    """A worker that was away for an hour would otherwise change at once what came in over that hour."""
+    rule = place.engine.bundle.configuration.storm
+    for number in range(rule.max_targets + 1):
+        place.send(webhook(f"part-{number}"))
+        place.simulated.clock.push(rule.within / 10)
+
+    while (waiting := place.engine.oldest_waiting()) is not None:
+        place.engine.decide(waiting)
+
+    assert place.journal.latch().held_since == place.simulated.clock.now()

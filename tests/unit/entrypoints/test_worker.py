@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from runbook_engine.engine import Engine
-from runbook_engine.entrypoints import worker as module
+from runbook_engine.entrypoints import holding
 from runbook_engine.entrypoints.heartbeat import is_fresh, read_heartbeat
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.receiver_breaker import ReceiverBreaker
@@ -148,7 +148,7 @@ def test_what_is_to_be_done_waits_for_nobody_longer_than_a_minute(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Runs undo too, and tell people; an inbox that does not move must not stop them."""
-    monkeypatch.setattr(module, "LONGEST_HOLD", 0.3)
+    monkeypatch.setattr(holding, "LONGEST", 0.3)
     simulated = SimulatedWorld()
     engine = simulated_engine(bundle, simulated)
     [one] = post(engine, webhook("one"))

@@ -1,0 +1,46 @@
+"""The backlog: nothing new is taken in while too much waits, whatever it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from runbook_engine.entrypoints import backlog as module
+from runbook_engine.entrypoints.backlog import Backlog
+from runbook_engine.errors import Overloaded
+from runbook_engine.model.bundle import Bundle
+from runbook_engine.model.delivery import Request
+from runbook_engine.testing.simulated_world import SimulatedWorld
+from tests.lab import bundle_in, simulated_engine
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The lab's installation."""
+    return bundle_in(tmp_path_factory.mktemp("backlog"))
+
+
+@pytest.mark.parametrize(
+    ("alerts", "deliveries", "sentence"),
+    [
+        pytest.param(2, 2, "4 alerts in 0 MiB wait to be decided, the most is 3 in 256 MiB", id="alerts"),
+        pytest.param(0, 3, "3 deliveries in 0 MiB wait to be decided, the most is 3 in 256 MiB", id="changes alone"),
+    ],
+)
+def test_there_is_no_room_when_too_much_waits(
+    alerts: int, deliveries: int, sentence: str, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A delivery that tells of changes holds no alert, and must be read and counted all the same."""
+    monkeypatch.setattr(module, "MOST_WAITING", 3)
+    simulated = SimulatedWorld()
+    engine = simulated_engine(bundle, simulated)
+    inbox, now = engine.journal.inbox, simulated.clock.now()
+    assert inbox is not None
+    for _ in range(deliveries - 1):
+        inbox.keep(Request("lab", "deployments", {}, b"{}", now), alerts)
+    Backlog(engine, simulated.clock).demand_room()
+    inbox.keep(Request("lab", "deployments", {}, b"{}", now), alerts)
+
+    with pytest.raises(Overloaded) as caught:
+        Backlog(engine, simulated.clock).demand_room()
+
+    assert sentence == str(caught.value)
