@@ -21,7 +21,7 @@ RIGHTS  := $(RUNBOOK) permissions --runbooks runbooks/kubernetes --config $(CHAR
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools cluster lambda demo test test-fast test-cluster test-long crash-long crash-cloud-long check lint types imports schema runbooks state-machine rbac scan fmt bench bench-peers docs-generated lock clean
+.PHONY: help setup tools cluster lambda demo test test-fast test-cluster test-long crash-long crash-cloud-long check lint types imports schema runbooks alerts state-machine rbac scan fmt bench bench-peers docs-generated lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,7 +70,7 @@ crash-long: setup  ## SIGKILL at every place of every case (the short form runs 
 crash-cloud-long: setup  ## the same in the AWS host: every place of every action, in the zip's own processes too
 	RUNBOOK_CRASH=long $(PYTEST) -n 4 --timeout 3600 tests/pipeline/test_every_checkpoint.py tests/pipeline/rie/test_deaths.py
 
-check: lint types imports schema runbooks  ## everything that a review expects, tests excepted
+check: lint types imports schema runbooks alerts  ## everything that a review expects, tests excepted
 
 lint: setup  ## style and format
 	$(BIN)/ruff check $(CODE)
@@ -88,6 +88,9 @@ schema: setup  ## the generated JSON Schema is the committed one
 runbooks: setup  ## the shipped runbooks lint cleanly and pass their tests
 	$(RUNBOOK) lint runbooks --strict
 	$(RUNBOOK) test runbooks
+
+alerts: setup  ## the shipped alert rules start the shipped runbooks, with every label that these need
+	$(PYTEST) tests/rules/test_coverage.py
 
 state-machine: setup  ## write the definition of the driver's state machine anew, for Terraform
 	$(BIN)/python -m runbook_engine.entrypoints.aws_lambda.state_machine > terraform/modules/runbook_engine/driver.asl.json

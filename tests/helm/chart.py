@@ -1,4 +1,4 @@
-"""The chart as helm renders it: manifests to look into, and the sentences with which it refuses."""
+"""Charts as helm renders them: manifests to look into, and the sentences with which it refuses."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,6 @@ import yaml
 from tests.tools import find_tool
 
 ROOT = Path(__file__).parents[2]
-CHART = ROOT / "helm/runbook-engine"
-VALUES = {path.stem: path for path in sorted((ROOT / "tests/helm/values").glob("*.yaml"))}
 NAMESPACE = "runbooks"
 NEWEST = "1.33.0"
 
@@ -51,45 +50,75 @@ class Rendered(tuple[Manifest, ...]):
         found: Manifest = container
         return found
 
-
-def render(values: str | Mapping[str, Any] = "default", *, kubernetes: str = NEWEST) -> Rendered:
-    """Return the manifests of a set of values: the name of a file, or the values themselves."""
-    if isinstance(values, str):
-        return _render(VALUES[values], kubernetes)
-    with _values_file(values) as file:
-        return _render.__wrapped__(file, kubernetes)
-
-
-def refusal(values: Mapping[str, Any], *, kubernetes: str = NEWEST) -> str:
-    """Return with what words helm refuses values."""
-    with _values_file(values) as file:
-        done = _helm("template", "runner", *_release(file), "--kube-version", kubernetes)
-    assert done.returncode != 0, "helm took the values"
-    return done.stderr
+    def container_named(self, name: str) -> Manifest:
+        """Return one container of several, one that only runs before the others included."""
+        spec = self.pod["spec"]
+        (found,) = [one for one in [*spec["containers"], *spec.get("initContainers", ())] if one["name"] == name]
+        wanted: Manifest = found
+        return wanted
 
 
-def notes(values: str | Mapping[str, Any] = "default") -> str:
-    """Return what helm says after an installation."""
-    with _values_file(values) as file:
-        done = _helm("install", "runner", *_release(file), "--dry-run=client")
-    assert done.returncode == 0, done.stderr
-    return done.stdout.partition("\nNOTES:\n")[2]
+@dataclass(frozen=True)
+class Chart:
+    """A chart of this repository, released as it is meant to be."""
+
+    name: str
+    release: str
+    namespace: str
+    sets: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where it stands."""
+        return ROOT / "helm" / self.name
+
+    @property
+    def values(self) -> Mapping[str, Path]:
+        """Its sets of values, by their names."""
+        return {path.stem: path for path in sorted(self.sets.glob("*.yaml"))}
+
+    def render(self, values: str | Mapping[str, Any] = "default", *, kubernetes: str = NEWEST) -> Rendered:
+        """Return the manifests of a set of values: the name of a file, or the values themselves."""
+        if isinstance(values, str):
+            return _render(self, self.values[values], kubernetes)
+        with _values_file(self, values) as file:
+            return _render.__wrapped__(self, file, kubernetes)
+
+    def refusal(self, values: Mapping[str, Any], *, kubernetes: str = NEWEST) -> str:
+        """Return with what words helm refuses values."""
+        with _values_file(self, values) as file:
+            done = _helm("template", *self.released(file), "--kube-version", kubernetes)
+        assert done.returncode != 0, "helm took the values"
+        return done.stderr
+
+    def notes(self, values: str | Mapping[str, Any] = "default", *, namespace: str = "") -> str:
+        """Return what helm says after an installation."""
+        with _values_file(self, values) as file:
+            done = _helm("install", *self.released(file, namespace), "--dry-run=client")
+        assert done.returncode == 0, done.stderr
+        return done.stdout.partition("\nNOTES:\n")[2]
+
+    def lint(self, values: str) -> subprocess.CompletedProcess[str]:
+        """Run helm's own linter."""
+        return _helm("lint", "--strict", str(self.folder), "--values", str(self.values[values]))
+
+    def released(self, file: Path, namespace: str = "") -> Sequence[str]:
+        """Return the arguments by which helm knows release, chart and values."""
+        return self.release, str(self.folder), "--namespace", namespace or self.namespace, "--values", str(file)
 
 
-def lint(values: str) -> subprocess.CompletedProcess[str]:
-    """Run helm's own linter."""
-    return _helm("lint", "--strict", str(CHART), "--values", str(VALUES[values]))
+RUNNER = Chart("runbook-engine", "runner", NAMESPACE, ROOT / "tests/helm/values")
+CHECKOUT = Chart("checkout", "checkout", "apps", ROOT / "tests/helm/values/checkout")
+OBSERVABILITY = Chart("observability", "observability", "monitoring", ROOT / "tests/helm/values/observability")
+render, refusal, notes, lint = RUNNER.render, RUNNER.refusal, RUNNER.notes, RUNNER.lint
+CHART, VALUES = RUNNER.folder, RUNNER.values
 
 
 @cache
-def _render(file: Path, kubernetes: str) -> Rendered:
-    done = _helm("template", "runner", *_release(file), "--kube-version", kubernetes)
+def _render(chart: Chart, file: Path, kubernetes: str) -> Rendered:
+    done = _helm("template", *chart.released(file), "--kube-version", kubernetes)
     assert done.returncode == 0, done.stderr
     return Rendered(document for document in yaml.safe_load_all(done.stdout) if document)
-
-
-def _release(file: Path) -> Sequence[str]:
-    return str(CHART), "--namespace", NAMESPACE, "--values", str(file)
 
 
 def _helm(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -101,9 +130,9 @@ def _helm(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def _values_file(values: str | Mapping[str, Any]) -> Iterator[Path]:
+def _values_file(chart: Chart, values: str | Mapping[str, Any]) -> Iterator[Path]:
     if isinstance(values, str):
-        yield VALUES[values]
+        yield chart.values[values]
         return
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
         yaml.safe_dump(dict(values), file, allow_unicode=True)

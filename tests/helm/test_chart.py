@@ -1,15 +1,12 @@
 """The chart as a whole: it lints, renders, refuses what it does not know, and says what it is."""
 
-import json
-import re
 import tomllib
-from collections.abc import Iterator, Mapping
-from typing import Any
 
 import pytest
 import yaml
 
-from tests.helm.chart import CHART, NAMESPACE, ROOT, VALUES, lint, notes, render
+from tests.helm.chart import CHART, NAMESPACE, ROOT, RUNNER, VALUES, lint, notes, render
+from tests.helm.values_of import given_values, named_values, unexplained_values
 
 SETS = pytest.mark.parametrize("values", VALUES)
 CLUSTER_WIDE = {
@@ -25,24 +22,6 @@ LABELS = {
     "app.kubernetes.io/managed-by",
     "helm.sh/chart",
 }
-FREE = {"config", "affinity"}  # objects whose keys are somebody else's
-
-
-def named_values(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """Yield the path of every value that a schema names."""
-    for name, inner in schema.get("properties", {}).items():
-        yield f"{path}{name}"
-        if inner.get("type") == "object" and name not in FREE:
-            yield from named_values(inner, f"{path}{name}.")
-
-
-def given_values(values: Mapping[str, Any], schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """Yield the path of every value that has a default, as deep as the schema names them."""
-    for name, value in values.items():
-        yield f"{path}{name}"
-        inner = schema.get("properties", {}).get(name, {})
-        if isinstance(value, dict) and inner.get("properties") and name not in FREE:
-            yield from given_values(value, inner, f"{path}{name}.")
 
 
 @SETS
@@ -125,22 +104,14 @@ def test_version_is_the_one_of_the_project() -> None:
 
 def test_schema_names_exactly_the_values() -> None:
     """A value without a schema would be refused, a schema without a value would be a lie."""
-    schema = json.loads((CHART / "values.schema.json").read_text())
-    values = yaml.safe_load((CHART / "values.yaml").read_text())
     required = {"config.apiVersion", "config.kind"}
 
-    assert set(given_values(values, schema)) | {"global"} == set(named_values(schema)) - required
+    assert given_values(RUNNER) | {"global"} == named_values(RUNNER) - required
 
 
 def test_readme_explains_every_value() -> None:
     """Whoever reads the README finds each value by its name."""
-    schema = json.loads((CHART / "values.schema.json").read_text())
-    readme = (CHART / "README.md").read_text()
-    words = set(re.findall(r"[A-Za-z]+", readme))
-
-    unknown = {path for path in named_values(schema) if path != "global" and path.rpartition(".")[2] not in words}
-
-    assert set() == unknown
+    assert set() == unexplained_values(RUNNER)
 
 
 def test_notes_warn_loudly_when_the_state_dies_with_the_pod() -> None:

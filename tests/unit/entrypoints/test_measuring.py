@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
 
 from runbook_engine.entrypoints import measuring
+from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.measuring import Measuring
 from runbook_engine.entrypoints.metrics import Metrics
+from runbook_engine.entrypoints.worker import Worker
 from runbook_engine.errors import StaleVersion
 from runbook_engine.model.incident import IncidentReport
 from tests.scenario.rig import MINUTE, SECOND, Rig
@@ -120,6 +123,24 @@ def test_an_incident_that_others_write_to_waits_for_the_next_look(monkeypatch: p
     assert [] == counted
 
     measuring_now.look(rig.now)
+
+    assert 1 == len(counted)
+
+
+def test_the_worker_looks_while_it_goes_round() -> None:
+    """Nothing else has to be started for it."""
+    rig, counted = healed(), list[IncidentReport]()
+    rig.simulated.push(6 * MINUTE)
+    rounds = iter(range(3))
+    worker = Worker(
+        engine=rig.engine,
+        clock=rig.simulated.clock,
+        log=EventLog(io.StringIO()),
+        owner="w1",
+        count_incident=counted.append,
+    )
+
+    worker.run(alive=lambda: next(rounds, None) is not None)
 
     assert 1 == len(counted)
 
