@@ -31,7 +31,8 @@ from runbook_engine.intake.door import Door
 from runbook_engine.intake.incidents import acknowledge, close, measure
 from runbook_engine.intake.receipt import Receipt, Taken
 from runbook_engine.intake.recording import Recorder, give_way
-from runbook_engine.intake.setting_aside import set_aside_message
+from runbook_engine.intake.room import Room
+from runbook_engine.intake.setting_aside import crowded_message, set_aside_message
 from runbook_engine.intake.storm import find_held, release, wake
 from runbook_engine.intake.wishes import Matched, open_wished
 from runbook_engine.machine.pausing import pause_ended
@@ -138,11 +139,13 @@ class Engine:
             lease=bundle.configuration.limits.lease,
             checkpoint=checkpoint,
         )
+        self.room = Room(journal, bundle.configuration.limits.max_open_executions)
         self._intake = IntakeBuilder(
             configuration=bundle.configuration,
             journal=journal,
             match=self.match,
             templates=self._sight.templates,
+            room=self.room,
         )
         self._recorder = Recorder(journal, give_way)
         self._door = Door(
@@ -280,7 +283,7 @@ class Engine:
         approved = tuple(
             Approved(change_hash=step.change_hash, by=by, at=now)
             for step in plan.steps
-            if step.change_hash and (not step.approval or not self._why_not_answer(step.approval, by))
+            if step.change_hash and (not step.approval or not self.why_not_answer(step.approval, by))
         )
         opened = msgspec.structs.replace(execution, approved=approved)
         try:
@@ -439,6 +442,10 @@ class Engine:
         mode = effective_mode(runbook, self.bundle.configuration, holds)
         return Matched(runbook=runbook, mode=mode)
 
+    def tell_crowded(self, alerts: int, now: datetime) -> None:
+        """Page that alerts open no runs any more. Raises what the receiver raises."""
+        self._page(crowded_message(alerts, self.room.most, now))
+
     def _page(self, message: Message) -> None:
         """Tell who is told what concerns no single run."""
         configuration = self.bundle.configuration
@@ -473,11 +480,11 @@ class Engine:
         return number
 
     def _demand_member(self, team_name: str, person: str) -> None:
-        why_not = self._why_not_answer(team_name, person)
+        why_not = self.why_not_answer(team_name, person)
         if why_not:
             raise Forbidden(why_not)
 
-    def _why_not_answer(self, team_name: str, person: str) -> str:
+    def why_not_answer(self, team_name: str, person: str) -> str:
         """Return why a person may not answer for a team; empty = they may. A team without members is everybody."""
         team = next((team for team in self.bundle.configuration.teams if team.name == team_name), None)
         if team is None:

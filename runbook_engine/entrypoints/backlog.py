@@ -1,4 +1,4 @@
-"""How much is to be done, for every front door: when it is too much, nothing new is taken in."""
+"""How much waits to be decided, for every front door: when it is too much, nothing new is taken in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from runbook_engine.engine import Engine
 from runbook_engine.errors import Overloaded
-from runbook_engine.model.execution import ENDED
 from runbook_engine.model.inbox import EMPTY, Fill
 from runbook_engine.ports import Clock
 
@@ -25,20 +24,15 @@ class Backlog:
     counted_for: timedelta = timedelta(seconds=1)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _counted_at: datetime | None = None
-    _open: int = 0
     _fill: Fill = EMPTY
 
     def demand_room(self) -> None:
         """Raise Overloaded when there is no room for more, or what the journal raises when it cannot count."""
-        most = self.engine.bundle.configuration.limits.max_open_executions
         with self._guard:
             now = self.clock.now()
             if self._counted_at is None or abs(now - self._counted_at) > self.counted_for:
-                self._open = open_executions(self.engine)
                 self._fill = fill(self.engine)
                 self._counted_at = now
-            if self._open >= most:
-                raise Overloaded(f"{self._open} executions are open, the most is {most} (limits.maxOpenExecutions)")
             waiting = max(self._fill.alerts, self._fill.deliveries)  # there are deliveries without any alert
             if waiting >= MOST_WAITING or self._fill.bytes >= MOST_BYTES:
                 what = "alerts" if waiting == self._fill.alerts else "deliveries"
@@ -52,10 +46,3 @@ def fill(engine: Engine) -> Fill:
     """Return how much waits in the inbox."""
     inbox = engine.journal.inbox
     return inbox.fill() if inbox is not None else EMPTY
-
-
-def open_executions(engine: Engine) -> int:
-    """Return how many executions have not ended."""
-    ended = {f"executions.{status}" for status in ENDED}
-    counts = engine.journal.counts()
-    return sum(count for name, count in counts.items() if name.startswith("executions.") and name not in ended)

@@ -34,6 +34,7 @@ LONGEST_BACKOFF = 15.0
 MOST_TRIES = 5  # of a delivery that makes us fail, or the process end
 MOST_TOLD = 100  # at once
 TELL_PERIOD = 15.0
+CROWD_PERIOD = 600.0
 BEHIND = timedelta(seconds=10)  # what came in longer ago may be taken back by what came in since
 AWAY = (Unreadable, Overloaded, Retryable)  # the journal, not the delivery: it only has to wait
 
@@ -57,6 +58,8 @@ class Deciding:
     _came: datetime | None = field(default=None, init=False)  # when the oldest was received, as far as is known
     _told: int = field(default=0, init=False)  # the newest that was set aside of which somebody was told
     _next_telling: float = field(default=0.0, init=False)
+    _crowded: int = 0  # alerts that opened no run for want of room, and of which nobody was told
+    _crowd_told: float = float("-inf")
 
     def start(self) -> None:
         """Begin; the thread ends with `stop`, and does not keep the process alive."""
@@ -137,6 +140,7 @@ class Deciding:
             self._set_aside(inbox, waiting, f"an unexpected {type(error).__name__}, {MOST_TRIES} times (see the log)")
             return
         self._is_well()
+        self._crowded += receipt.crowded
         self.decided(receipt)
         self.log.event(
             "delivery.decided",
@@ -144,6 +148,7 @@ class Deciding:
             delivery=waiting.number,
             accepted=receipt.accepted,
             executions=[*receipt.opened, *receipt.joined],
+            crowded=receipt.crowded,
             waited=round((self.clock.now() - waiting.request.received_at).total_seconds(), 3),
             ms=round((time.monotonic() - started) * 1000, 1),
         )
@@ -170,17 +175,32 @@ class Deciding:
         if time.monotonic() < self._next_telling:
             return
         self._next_telling = time.monotonic() + TELL_PERIOD
+        self._tell_crowded()
         for aside in inbox.aside(MOST_TOLD, after=self._told):
             if not self._told_of(aside):
                 return
             self._told = aside.number
 
+    def _tell_crowded(self) -> None:
+        """Page for the alerts that opened no run for want of room, once in a while with all of them."""
+        if not self._crowded or time.monotonic() < self._crowd_told + CROWD_PERIOD:
+            return
+        alerts, now = self._crowded, self.clock.now()
+        if self._told_to(lambda: self.engine.tell_crowded(alerts, now), "alerts.crowded.untold", alerts=alerts):
+            self._crowded, self._crowd_told = self._crowded - alerts, time.monotonic()
+
     def _told_of(self, aside: SetAside) -> bool:
+        now = self.clock.now()
+        return self._told_to(
+            lambda: self.engine.tell_set_aside(aside, now), "delivery.set_aside.untold", delivery=aside.number
+        )
+
+    def _told_to(self, tell: Callable[[], None], otherwise: str, **about: int) -> bool:
         """Return whether it need not be tried again."""
         try:
-            self.engine.tell_set_aside(aside, self.clock.now())
+            tell()
         except RunbookError as error:
-            self.log.event("delivery.set_aside.untold", "error", delivery=aside.number, **say_error(error))
+            self.log.event(otherwise, "error", **about, **say_error(error))
             return isinstance(error, Permanent | NoAdapter)
         return True
 

@@ -14,6 +14,7 @@ from runbook_engine.correlation import expire, incident_key, is_news, observe_al
 from runbook_engine.intake.draft import Draft
 from runbook_engine.intake.groups import find_group, told_again
 from runbook_engine.intake.incidents import close_in_incident, reopen_in_incident, touch_incident
+from runbook_engine.intake.room import Room
 from runbook_engine.intake.storm import count_opening
 from runbook_engine.intake.wishes import Matched, Wish, open_held, open_refused, open_wished, wish
 from runbook_engine.model.alert import Alert
@@ -50,6 +51,7 @@ class IntakeBuilder:
     journal: Journal
     match: Callable[[Alert], tuple[Matched, ...]]
     templates: Templates
+    room: Room
 
     def build(self, alerts: tuple[Alert, ...], now: datetime, counted_at: datetime | None = None) -> Intake:
         """Return all that these alerts change, which came `now`. What they open counts towards a storm at `counted_at`.
@@ -69,6 +71,7 @@ class IntakeBuilder:
         openings.reverse()
         for alert in alerts:
             self._take(alert, openings.pop(), draft, now)  # what is taken is let go: a storm brings thousands
+        self.room.take(len(draft.opened))
         return draft.intake()
 
     def brings_news(self, alerts: Sequence[Alert]) -> bool:
@@ -191,6 +194,8 @@ class IntakeBuilder:
             draft.join(wished.slot, holder, member)
             draft.follow(alert.alert_key, holder)
             return Decision(runbook=runbook.name, outcome="joined", execution_id=holder)
+        if not self._has_room(draft):
+            return Decision(runbook=runbook.name, outcome="refused", reason=self.room.refusal)
         group = find_group(runbook, draft, self.journal, now)
         wished = self.trusted(wished, draft.standings)
         execution = open_wished(
@@ -205,6 +210,11 @@ class IntakeBuilder:
         demoted = wished.matched.standing.says
         reason = f"mode {execution.mode}{f', {demoted}' if demoted else ''}"
         return Decision(runbook=runbook.name, outcome="opened", execution_id=execution.id, reason=reason)
+
+    def _has_room(self, draft: Draft) -> bool:
+        if draft.room is None:
+            draft.room = self.room.left()
+        return draft.room > len(draft.opened)
 
     def _hold(self, execution: Execution, runbook: Runbook, group: Group, draft: Draft, now: datetime) -> Decision:
         """Record one more that a refused group keeps from acting."""

@@ -74,6 +74,8 @@ class Door:
         `counted_at` is when what it opens counts towards a storm; None = when it was received.
         Raises InvalidAlert, Conflict, or whatever `announce` and the journal raise.
         """
+        if number:
+            self._demand_scope(request)
         read = self._read(request)
         for target, event in read.changes:
             self.journal.record_change(target, event)
@@ -90,6 +92,14 @@ class Door:
     def waits(self) -> bool:
         """Return whether deliveries wait."""
         return self.journal.inbox is not None and not self.journal.inbox.is_empty()
+
+    def _demand_scope(self, request: Request) -> None:
+        """Raise InvalidAlert when engine.yaml was changed since the delivery was stored, and its sender is gone."""
+        if all(scope.name != request.scope for scope in self.configuration.scopes):
+            raise InvalidAlert(
+                "not_ours",
+                f"engine.yaml names no scope {request.scope} any more (name it again, then retry the delivery)",
+            )
 
     def _read(self, request: Request) -> _Read:
         parsed = self.parse(request)

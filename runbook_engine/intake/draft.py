@@ -103,6 +103,7 @@ class Draft:
     arrivals: list[Arrival] = field(default_factory=list)
     standings: dict[str, Standing] = field(default_factory=dict)  # by runbook, of those that were about to open
     counted_at: datetime | None = None  # when what is opened counts towards a storm; None = when the alerts came
+    room: int | None = None  # how many runs may open; None: nobody has asked yet
     latch: Latch | None = None  # None: nothing opened that could trip it
     latch_moved: bool = False
     page: tuple[str, str, datetime] | None = None  # who hears that the latch was tripped, what, and when

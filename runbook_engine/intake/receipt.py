@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from runbook_engine.intake.room import TOO_MANY
 from runbook_engine.model.delivery import Parsed, Rejected
 from runbook_engine.model.incident import Arrival, Intake
 
@@ -31,6 +32,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     changes: int = 0  # that others made, kept for "what changed?"
     alerts: tuple[Taken, ...] = ()  # those that brought news
     due: tuple[str, ...] = ()  # executions that want to be driven now because of it, those that only tell included
+    crowded: int = 0  # alerts for which a runbook stood ready, and no run could open any more
     waiting: int = 0  # the number under which it waits in the inbox; 0 = all of it is decided
 
 
@@ -46,6 +48,7 @@ def receipt_of(intake: Intake, parsed: Parsed, refused: tuple[Rejected, ...], *,
         changes=changes,
         alerts=taken_in(intake),
         due=_wanting(intake),
+        crowded=sum(map(_crowded, intake.arrivals)),
     )
 
 
@@ -80,6 +83,10 @@ def _taken(arrival: Arrival) -> Taken:
         incident_id=arrival.incident_id,
         handled=any(decision.outcome in ("opened", "joined") for decision in arrival.decisions),
     )
+
+
+def _crowded(arrival: Arrival) -> bool:
+    return any(decision.reason.startswith(TOO_MANY) for decision in arrival.decisions)
 
 
 def _wanting(intake: Intake) -> tuple[str, ...]:

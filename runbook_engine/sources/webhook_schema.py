@@ -106,7 +106,7 @@ def read_webhook(text: bytes, memory: Memory | None) -> Webhook | None:
         body = _BODY.decode(text)
         memory = None if body.truncated_alerts else memory  # each alert says that others are missing
         alerts = [_read(bytes(raw), memory, body.external_url) for raw in body.alerts]
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):  # the strict reader says what is wrong
         return None
     optional = (body.route_labels, body.notification_reason)
     keys = _BODY_KEYS - sum([field is msgspec.UNSET for field in optional]) + len(body.route_labels or ())

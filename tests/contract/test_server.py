@@ -22,7 +22,7 @@ from runbook_engine.entrypoints.credentials import load_keyring
 from runbook_engine.entrypoints.heartbeat import Heartbeat, write_heartbeat
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.metrics import Metrics
-from runbook_engine.entrypoints.server import create_app, hooks
+from runbook_engine.entrypoints.server import create_app
 from runbook_engine.entrypoints.settings import Settings
 from runbook_engine.entrypoints.storage import PROBE
 from runbook_engine.entrypoints.worker import run_until_idle
@@ -353,22 +353,27 @@ def test_a_store_that_cannot_keep_it_is_503(refusal: Exception, retry_after: str
     assert type(refusal).__name__ in here.log.getvalue()
 
 
-def test_too_many_open_executions_are_503_until_there_is_room_again(
-    lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing of the refused delivery is kept, and the sender's next try succeeds."""
-    monkeypatch.setattr(hooks, "COUNTED_FOR", timedelta(seconds=-1))
+def test_too_many_open_executions_open_no_more_and_what_alerts_say_is_heard(lab: Callable[..., Lab]) -> None:
+    """A resolve that was refused for want of room would let runs act on what is over."""
     here = lab(max_open_executions=1)
 
     first = here.post("/hooks/lab", webhook("one"), headers=SENDER)
-    refused = here.post("/hooks/lab", webhook("two"), headers=SENDER)
-    kept = len(here.journal.executions(limit=10))
-    here.work()
-    again = here.post("/hooks/lab", webhook("two"), headers=SENDER)
+    crowded = here.post("/hooks/lab", webhook("two"), headers=SENDER)
+    over = here.post("/hooks/lab", webhook("one", status="resolved"), headers=SENDER)
 
-    assert [202, 503, 202] == [answer.status_code for answer in (first, refused, again)]
-    assert "overloaded" == refused.json["error"]["code"]
-    assert 1 == kept
+    assert [202, 202, 202] == [answer.status_code for answer in (first, crowded, over)]
+    assert [1, 0] == [len(answer.json["executions"]) for answer in (first, crowded)]
+    [run] = here.journal.executions(limit=10)
+    assert ["resolved"] == [signal.kind for signal in here.journal.signals(run.id, 0)]
+    [incident] = crowded.json["incidents"]
+    [arrival] = [each for each in here.journal.arrivals(incident) if each.alert.labels["part"] == "two"]
+    assert [
+        (
+            "refused",
+            "as many runs are open as may be, 1 (limits.maxOpenExecutions): none was opened for this alert, look at it "
+            "yourself (it opens one when it fires anew and there is room)",
+        )
+    ] == [(decision.outcome, decision.reason) for decision in arrival.decisions]
 
 
 @pytest.mark.parametrize(

@@ -308,3 +308,36 @@ def test_targets_count_for_a_storm_when_their_runs_are_opened_and_not_when_the_a
         place.engine.decide(waiting)
 
     assert place.journal.latch().held_since == place.simulated.clock.now()
+
+
+def test_alerts_for_which_there_is_no_room_are_told_together(place: Place, started: Callable[[], Place]) -> None:
+    """Once for all of them: a storm is no reason for a thousand messages."""
+    place.engine.room.most = 1
+    place.send(webhook("a", "b", "c"))
+
+    started()
+
+    wait_until(lambda: len(place.simulated.inbox.messages) == 1, "somebody is told")
+    [told] = [each.message for each in place.simulated.inbox.messages]
+    assert ("crowded", "alerts open no runs any more") == (told.event, told.title)
+    assert (
+        "1 runs are open, which is as many as may be (limits.maxOpenExecutions), so 2 alerts opened none: they are "
+        "recorded, and nobody looks after them (runbook shows them as not handled; end runs that wait for nothing, or "
+        "raise the limit)"
+    ) == told.text
+    assert [2] == [event["crowded"] for event in place.events("delivery.decided")]
+
+
+def test_a_delivery_whose_scope_was_renamed_while_it_waited_is_set_aside(
+    started: Callable[[], Place], place: Place
+) -> None:
+    """Its sender was believed when it came; what may be done for it, nobody knows any more."""
+    request = Request("gone", "alertmanager", {}, webhook("a"), place.simulated.clock.now())
+    place.engine.journal.inbox.keep(request, 1)  # type: ignore[union-attr]  # it has one
+
+    started()
+
+    wait_until(lambda: len(place.told()) == 1, "somebody is told")
+    [aside] = place.engine.journal.inbox.aside(9)  # type: ignore[union-attr]  # it has one
+    assert "not_ours: engine.yaml names no scope gone any more (name it again, then retry the delivery)" == aside.reason
+    assert [] == place.targets()
