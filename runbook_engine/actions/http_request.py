@@ -25,6 +25,10 @@ from runbook_engine.ports import ActionSpec, Effects, World
 
 LOOK_AGAIN = timedelta(seconds=5)
 ARGUMENT = "argument:"
+ARGUMENTS = (
+    "Values for its parameters. Locks, cooldowns and budgets count for the request, whatever it is told; where its "
+    "`effect.changes` in engine.yaml names a parameter, for each value of that."
+)
 _PLAIN = re.compile(r"[A-Za-z0-9._:/@+-]+")
 
 
@@ -32,7 +36,7 @@ class HttpParams(ActionParams):
     """Which request, and what it is told."""
 
     request: str = Field(min_length=1, description="Its name, as under requests in engine.yaml.")
-    arguments: Mapping[str, str] = Field({}, description="Values for its parameters.")
+    arguments: Mapping[str, str] = Field({}, description=ARGUMENTS)
 
 
 def prepare(params: HttpParams, target: Target, world: World) -> Change:
@@ -40,7 +44,7 @@ def prepare(params: HttpParams, target: Target, world: World) -> Change:
     template = world.requests.template(params.request)
     _check_arguments(params, template)
     return Change(
-        target=Target("request", "", "", template.name),
+        target=_target(template, params.arguments),
         field="sent",
         before=None,
         after=_shown(template, params.arguments),
@@ -59,7 +63,7 @@ def apply(change: Change, key: str, effects: Effects) -> Outcome:
     """Send it; a repeat goes with the same token."""
     digest = str(change.arguments["digest"])
     try:
-        receipt = effects.requests.send(change.target.name, _arguments(change), digest=digest, token=key)
+        receipt = effects.requests.send(_request(change), _arguments(change), digest=digest, token=key)
     except Conflict as error:
         return Outcome.conflict(str(error))
     return Outcome(status="done", receipt={**receipt, "sent": True})
@@ -67,7 +71,7 @@ def apply(change: Change, key: str, effects: Effects) -> Outcome:
 
 def observe(change: Change, receipt: Mapping[str, Value], world: World) -> Progress:
     """Look what became of it. Without a receipt nobody knows whether it was sent."""
-    name = change.target.name
+    name = _request(change)
     if not receipt.get("sent"):
         if change.arguments["repeat"] == "once":
             return Progress.failed(
@@ -84,6 +88,19 @@ def observe(change: Change, receipt: Mapping[str, Value], world: World) -> Progr
             return Progress.failed(f"request {name} has failed: {state.reason}")
         case "running":
             return Progress.progressing(f"request {name} is under way: {state.reason}", LOOK_AGAIN)
+
+
+def _target(template: RequestTemplate, arguments: Mapping[str, str]) -> Target:
+    """Return what locks and cooldowns are kept under: the request, and what it changes where engine.yaml says that.
+
+    Which of its parameters that is, nobody can guess: two runs that change one thing for two reasons must meet.
+    """
+    changed = f":{arguments[template.changes]}" if template.changes else ""
+    return Target("request", "", "", f"{template.name}{changed}")
+
+
+def _request(change: Change) -> str:
+    return change.target.name.partition(":")[0]
 
 
 def _arguments(change: Change) -> dict[str, str]:

@@ -19,6 +19,7 @@ from runbook_engine.documents.runbook import ModeField
 from runbook_engine.documents.secret import SecretField
 from runbook_engine.documents.sender import AboutPattern, PresentedField, SenderText, TargetText
 from runbook_engine.documents.storm import StormDocument
+from runbook_engine.documents.web import WebDocument
 from runbook_engine.model.alert import Severity
 from runbook_engine.model.configuration import Role
 
@@ -256,6 +257,8 @@ class EngineConfigDocument(Envelope):
     """When every change is held, because too many targets fail at once."""
     links: Mapping[str, Url] = {}
     """Where a person may look."""
+    web: WebDocument = WebDocument()
+    """The web page of the runner."""
     jobs: Mapping[Name, JobDocument] = {}
     """Pinned jobs that runbooks may start with the action kubernetesJob, by name."""
     automations: Mapping[Name, AutomationDocument] = {}

@@ -35,6 +35,9 @@ class RequestEffectDocument(Document):
     repeat: Literal["declarative", "token", "once"]
     """When nobody knows whether it arrived: declarative says that once more does no harm; token that the other side
     does it once for each Idempotency-Key; once that it must not be sent again, so that a person is asked."""
+    changes: ParameterName | None = None
+    """The parameter that names what is changed: locks, cooldowns and budgets count for each of its values. Absent, they
+    count for the request, whatever it is told."""
 
 
 class StatusDocument(Document):

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from runbook_engine.entrypoints.lock import is_held
 from runbook_engine.entrypoints.settings import InvalidSettings, Settings
 from runbook_engine.model.configuration import AdapterChoice, Configuration
 from runbook_engine.ports import AdapterContext, Clock, Port, Served
@@ -53,12 +54,19 @@ class Adapters:
             secret=self.settings.keeping(self.configuration).secret,
             place=choice.place,
             looks_only=self.settings.looks_only,
+            why_keep_layout=self._why_keep_layout,
             shared=self._shared.setdefault(msgspec.json.encode(choice, order="deterministic"), {}),
             common=self.settings.vault.common,
         )
         return spec.build(
             port, convert_settings(choice.settings, spec.settings, f"{where} ({choice.adapter})"), context
         )
+
+    def _why_keep_layout(self) -> str:
+        """Return why a store must stay as it is: who reads its layout and no newer one would be cut off from it."""
+        if self.settings.is_runner or not is_held(self.settings.state):
+            return ""
+        return "the runner that uses it is older than this command (stop it, upgrade it, or use its own release)"
 
 
 def choices_of(port: Port, configuration: Configuration, registry: Registry) -> tuple[AdapterChoice, ...]:

@@ -69,7 +69,7 @@ class ApprovalPages:
             return 200, self._question(execution)
         if visit.method != "POST":
             raise InvalidRequest("a question is shown with GET and answered with POST", 405)
-        return 200, self._answered(_form(visit.read()), invitation, execution)
+        return 200, self._answered(parse_form(visit.read()), invitation, execution)
 
     def _asked(self, invitation: Invitation) -> Execution:
         """Return the execution that still asks exactly this. Raises StalePlan otherwise."""
@@ -118,7 +118,8 @@ class ApprovalPages:
         return team is not None and bool(team.members)
 
 
-def _form(body: bytes) -> dict[str, str]:
+def parse_form(body: bytes) -> dict[str, str]:
+    """Return the fields of a form; one that came twice is none. Raises InvalidRequest."""
     if len(body) > LARGEST_FORM:
         raise InvalidRequest(f"the form is larger than {LARGEST_FORM} bytes", 413)
     try:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
+from runbook_engine.entrypoints.lock import FOLDER
 from runbook_engine.entrypoints.settings import Settings, read_settings
 from runbook_engine.loading.bundle import dump_bundle, load_bundle
 from runbook_engine.model.bundle import Bundle
-
-FOLDER = "serve"
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +26,7 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     web_threads: int
     grace: float  # seconds to finish what is in hand
     read_limit: float  # seconds for a sender to send its body
+    has_page: bool = True  # whether there is a web page
 
     @property
     def folder(self) -> Path:
@@ -54,7 +55,8 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
 
     def settings(self) -> Settings:
         """Return the settings of a child, with its own environment."""
-        return read_settings(runbooks=self.runbooks, config=self.config or None, state=self.state)
+        given = read_settings(runbooks=self.runbooks, config=self.config or None, state=self.state)
+        return replace(given, is_runner=True)
 
     def bundle(self) -> Bundle:
         """Return the runbooks and the configuration. Raises OSError, InvalidBundle."""

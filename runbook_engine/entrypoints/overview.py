@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+import msgspec
+
 from runbook_engine.checks import Subject, judge_check
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints.backlog import fill
@@ -14,10 +16,12 @@ from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.incident import Incident, IncidentReport
 from runbook_engine.model.observation import Pause
+from runbook_engine.model.ration import RATION, Held, hold, let_go_at, say_turn, waits_for_storm
+from runbook_engine.model.storm import Latch, StormRule
 from runbook_engine.planning import Sight, filler
 from runbook_engine.registry import Registry
 from runbook_engine.render.card import NOT_FIXED, Card, Look, needs_person
-from runbook_engine.render.first_screen import MOST_CARDS, Screen, Unhandled, find_unhandled, recent, urgency
+from runbook_engine.render.first_screen import MOST_CARDS, Backlog, Screen, Unhandled, find_unhandled, recent, urgency
 from runbook_engine.render.wording import age, clock
 from runbook_engine.templating import Templates
 
@@ -25,35 +29,72 @@ EVERY = 100_000  # what must never vanish is asked for without a limit that anyb
 LATEST = 1000  # how far back an end that still needs a person is looked for
 MOST_LOOKS = MOST_CARDS  # each asks the signals
 OVERDUE = timedelta(seconds=30)
+MOST_COUNTED = 100
 LOOK_BACK = timedelta(minutes=15)
 LOOK_STEP = timedelta(minutes=1)
 CAUSES_WITHIN = timedelta(hours=2)
 
 
 def look_around(
-    engine: Engine, registry: Registry, now: datetime, *, storage: str = "", problems: tuple[str, ...] = ()
+    engine: Engine,
+    registry: Registry,
+    now: datetime,
+    *,
+    storage: str = "",
+    problems: tuple[str, ...] = (),
+    driven: bool = False,
 ) -> Screen:
     """Return everything that the first screen shows, the signals read just now.
 
-    `storage` is why nothing can be kept, `problems` what else is wrong with the runner. Raises what the journal raises.
+    `storage` is why nothing can be kept, `problems` what else is wrong with the runner, `driven` whether a worker
+    goes round. Raises what the journal raises.
     """
     paused, problem = read_pause(engine, now)
     open_incidents = engine.journal.incidents(limit=EVERY, open_only=True)
+    latch, storm = engine.journal.latch(), engine.bundle.configuration.storm
+    cards = _cards(engine, registry, open_incidents, now)
     return Screen(
         now=now,
-        cards=_cards(engine, registry, open_incidents, now),
+        cards=tuple([_say_turn(card, latch, storm, now) for card in cards]),
         paused=paused,
         pause_problem=problem,
-        overdue=len(engine.due(now - OVERDUE)),
+        backlog=_backlog(engine, now),
+        driven=driven,
         ceiling=say_ceiling(engine.bundle.configuration),
         unmatched=tuple(found for incident in open_incidents for found in _unhandled(engine, incident)),
         storage=storage,
         problems=problems,
-        latch=engine.journal.latch(),
-        storm=engine.bundle.configuration.storm,
+        latch=latch,
+        storm=storm,
+        turns=_turns(engine, [card.execution.execution for card in cards], latch, now),
         inbox=fill(engine),
         expired=tuple(each for each in open_incidents if each.expired_alerts and not each.open_alerts),
     )
+
+
+def _backlog(engine: Engine, now: datetime) -> Backlog:
+    """Return how many runs are overdue, as far as anybody counts, and since when the first one is."""
+    overdue = engine.due(now - OVERDUE, MOST_COUNTED + 1)
+    since = engine.journal.next_due() if overdue else None
+    return Backlog(runs=min(len(overdue), MOST_COUNTED), more=len(overdue) > MOST_COUNTED, since=since)
+
+
+def _say_turn(card: Card, latch: Latch, rule: StormRule, now: datetime) -> Card:
+    """Return the card of a run that a storm held saying what it waits for now, although it has not looked again yet."""
+    execution = say_turn(card.execution.execution, latch, rule, now)
+    if execution is card.execution.execution:
+        return card
+    return msgspec.structs.replace(card, execution=msgspec.structs.replace(card.execution, execution=execution))
+
+
+def _turns(engine: Engine, executions: Sequence[Execution], latch: Latch, now: datetime) -> Held | None:
+    """Return what waits for its turn since a storm was let go; None when nothing does."""
+    rule = engine.bundle.configuration.storm
+    waiting = [each for each in executions if waits_for_storm(each)]
+    if not waiting or let_go_at(latch, rule, now) is None:
+        return None
+    room = rule.ration - engine.journal.changes_within(RATION, now - rule.within, other_than="")
+    return hold(waiting, rule, room=room, now=now)
 
 
 def say_ceiling(configuration: Configuration) -> str:
@@ -82,7 +123,7 @@ def _cards(engine: Engine, registry: Registry, open_incidents: Sequence[Incident
         for each in shown
     ]
     needing = sorted((card for card in cards if needs_person(card)), key=urgency)
-    looked_at = {card.execution.execution.id: _looked_at(card, engine, registry, now) for card in needing[:MOST_LOOKS]}
+    looked_at = {card.execution.execution.id: look_closer(card, engine, registry, now) for card in needing[:MOST_LOOKS]}
     return tuple(looked_at.get(card.execution.execution.id, card) for card in cards)
 
 
@@ -107,7 +148,8 @@ def _stands_open(execution: Execution, open_incidents: Mapping[str, Incident]) -
     return unfixed and execution.incident_id in open_incidents
 
 
-def _looked_at(card: Card, engine: Engine, registry: Registry, now: datetime) -> Card:
+def look_closer(card: Card, engine: Engine, registry: Registry, now: datetime) -> Card:
+    """Return a card with what its signals read now, and what others had changed before its alert."""
     execution = card.execution.execution
     sight = Sight(
         world=engine.world,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
 import signal
 import socket
@@ -14,16 +13,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from importlib.util import find_spec
-from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
 
 from runbook_engine.entrypoints.clock import SystemClock
 from runbook_engine.entrypoints.composition import build_engine, build_pause, load_bundle_of
 from runbook_engine.entrypoints.credentials import demand_credentials, is_loopback, load_keyring
-from runbook_engine.entrypoints.launch import FOLDER, Launch, write_launch
+from runbook_engine.entrypoints.launch import Launch, write_launch
 from runbook_engine.entrypoints.links import links_of
+from runbook_engine.entrypoints.lock import hold_lock
 from runbook_engine.entrypoints.logs import EventLog
+from runbook_engine.entrypoints.pulse import Pulse
+from runbook_engine.entrypoints.session_key import write_session_key
 from runbook_engine.entrypoints.settings import InvalidSettings, Settings, read_settings
 from runbook_engine.entrypoints.supervisor import Child, stop_all, supervise
 from runbook_engine.errors import Overloaded, RunbookError, Unreadable
@@ -35,6 +36,7 @@ HOST, PORT = "127.0.0.1", 8930
 GRACE = 10.0  # seconds
 READ_LIMIT = 10.0  # seconds
 START_LIMIT = 30.0  # seconds until the first answer
+HANG_LIMIT = 60.0  # seconds without a heartbeat until a worker that lives is killed and started again
 OK, WRONG, FAILED = 0, 2, 3
 NEEDS = ("flask", "gunicorn", "prometheus_client")
 
@@ -48,15 +50,16 @@ def serve(
     web_threads: int = 64,  # a connection that says nothing holds one until it is cut
     grace: float = GRACE,
     read_limit: float = READ_LIMIT,
-    started: Callable[[str], None] = lambda address: None,
+    hang_limit: float = HANG_LIMIT,
+    started: Callable[[str, str], None] = lambda address, page: None,
 ) -> int:
-    """Run until SIGTERM or SIGINT; return the exit code. `started` hears the address once it answers.
+    """Run until SIGTERM or SIGINT; return the exit code. `started` hears the address once it answers, and the page's.
 
     Raises what is wrong with runbooks, settings, credentials or the journal before anything is started.
     """
     log = EventLog(process="supervisor", pid=os.getpid())
     bundle = check(settings, host)
-    with _alone(settings.state / FOLDER), _listening(host, port, read_limit) as listening:
+    with hold_lock(settings.state), _listening(host, port, read_limit) as listening:
         launch = Launch(
             runbooks=str(settings.runbooks.absolute()),
             config=str(settings.config.absolute()) if settings.config is not None else "",
@@ -68,12 +71,15 @@ def serve(
             web_threads=web_threads,
             grace=grace,
             read_limit=read_limit,
+            has_page=bundle.configuration.web.enabled,
         )
         write_launch(launch, bundle)
+        write_session_key(launch.folder)
         address = _address(listening)
         if load_keyring(bundle.configuration, settings.keeping(bundle.configuration).secret).is_open:
             log.event("serve.open", "warning", says="no tokens are configured: every process of this machine may act")
-        return _run(launch, settings, address, log, started)
+        children = _children(launch, settings, log, Pulse(launch.beat_file, hang_limit))
+        return _run(launch, children, address, log, started)
 
 
 def check(settings: Settings, host: str) -> Bundle:
@@ -92,14 +98,14 @@ def check(settings: Settings, host: str) -> Bundle:
 
 
 def _demand_tokens_before_strangers(configuration: Configuration) -> None:
-    """Raise InvalidSettings when others are led to the pages of questions, and nobody else is asked who they are."""
-    pages = configuration.approvals
-    if pages is None or configuration.tokens or is_loopback(urlsplit(pages.url).hostname or ""):
-        return
-    raise InvalidSettings(
-        f"refusing to serve {pages.url} without tokens: whoever reaches the pages through a proxy may reach the rest "
-        "of the server too, and without tokens everybody may act (name tokens in engine.yaml)"
-    )
+    """Raise InvalidSettings when others are led to pages of the runner, and nobody is asked who they are."""
+    approvals, page = configuration.approvals, configuration.web.url
+    for url in (approvals.url if approvals is not None else "", page):
+        if url and not configuration.tokens and not is_loopback(urlsplit(url).hostname or ""):
+            raise InvalidSettings(
+                f"refusing to serve {url} without tokens: whoever reaches the pages through a proxy may reach the rest "
+                "of the server too, and without tokens everybody may act (name tokens in engine.yaml)"
+            )
 
 
 def _demand_packages() -> None:
@@ -110,9 +116,10 @@ def _demand_packages() -> None:
         )
 
 
-def _run(launch: Launch, settings: Settings, address: str, log: EventLog, started: Callable[[str], None]) -> int:
-    web, worker = _children(launch, settings, log)
-    children = (web, worker)
+def _run(
+    launch: Launch, children: tuple[Child, Child], address: str, log: EventLog, started: Callable[[str, str], None]
+) -> int:
+    web, worker = children
     with _stop_signals() as stopping:
         try:
             web.start()
@@ -122,8 +129,9 @@ def _run(launch: Launch, settings: Settings, address: str, log: EventLog, starte
                     return OK
                 log.event("serve.failed", "error", says="the web process did not come up; see the lines above")
                 return FAILED
-            log.event("serve.started", address=address)
-            started(address)
+            page = f"{address}/" if launch.has_page else ""
+            log.event("serve.started", address=address, page=page)
+            started(address, page)
             supervise(children, stopping, grace=launch.grace + 2)
             log.event("serve.stopped")
             return OK
@@ -131,7 +139,7 @@ def _run(launch: Launch, settings: Settings, address: str, log: EventLog, starte
             stop_all(children, launch.grace + 2)
 
 
-def _children(launch: Launch, settings: Settings, log: EventLog) -> tuple[Child, Child]:
+def _children(launch: Launch, settings: Settings, log: EventLog, pulse: Pulse) -> tuple[Child, Child]:
     environment = {
         **settings.environment,
         "PROMETHEUS_MULTIPROC_DIR": str(launch.metrics_folder),
@@ -145,7 +153,7 @@ def _children(launch: Launch, settings: Settings, log: EventLog) -> tuple[Child,
     worker = (*python, "runbook_engine.entrypoints.worker_process", file)
     return (
         Child("web", web, environment, (launch.descriptor,), log),
-        Child("worker", worker, environment, (), log),
+        Child("worker", worker, environment, (), log, pulse),
     )
 
 
@@ -187,20 +195,6 @@ def _stop_signals() -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder for one runner. Raises InvalidSettings when another one has it."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (folder / "lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InvalidSettings(
-                f"another runbook serve uses {folder.parent} (stop it, or give this one its own with --state)"
-            ) from error
-        yield
-
-
-@contextmanager
 def _listening(host: str, port: int, patience: float) -> Iterator[socket.socket]:
     """Yield the listening socket: held by the supervisor, so a restart of the web process refuses nobody.
 
@@ -239,10 +233,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--grace", type=float, default=GRACE)
     parser.add_argument("--read-limit", type=float, default=READ_LIMIT)
+    parser.add_argument("--hang-limit", type=float, default=HANG_LIMIT)
     given = parser.parse_args(arguments)
     try:
         settings = read_settings(runbooks=given.runbooks, config=given.config, state=given.state)
-        return serve(settings, host=given.host, port=given.port, grace=given.grace, read_limit=given.read_limit)
+        return serve(
+            settings,
+            host=given.host,
+            port=given.port,
+            grace=given.grace,
+            read_limit=given.read_limit,
+            hang_limit=given.hang_limit,
+        )
     except RunbookError as error:
         sys.stderr.write(f"{error}\n")
         return FAILED if isinstance(error, Overloaded | Unreadable) else WRONG

@@ -34,6 +34,7 @@ class Settings:
     token: str = field(default="", repr=False)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     looks_only: bool = False  # this process plans, and has no hands
+    is_runner: bool = False  # this process belongs to the runner that holds the state folder
     keeper: AdapterChoice = KEEPER  # who is asked for {ssm: /path}
     vault: Vault = field(default_factory=Vault, repr=False, compare=False)
 

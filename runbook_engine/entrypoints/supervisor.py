@@ -1,7 +1,8 @@
 """The supervisor: keeps child processes running, and leaves none behind.
 
-A child that dies is started again, later each time it dies young. Each child leads a session of its own, so a
-stop reaches it by us alone, in order, and a kill reaches everything that it started.
+A child that dies is started again, later each time it dies young; one that lives and hangs is killed first. Each
+child leads a session of its own, so a stop reaches it by us alone, in order, and a kill reaches everything that it
+started.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from runbook_engine.entrypoints.logs import EventLog
+from runbook_engine.entrypoints.pulse import Pulse
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.2, 30.0
 LONG_LIFE = 30.0  # seconds after which a death is no longer held against a child
@@ -29,6 +31,7 @@ class Child:
     environment: Mapping[str, str]
     descriptors: tuple[int, ...] = ()
     log: EventLog = field(default_factory=EventLog)
+    pulse: Pulse | None = None  # of a child that has a heartbeat
     process: subprocess.Popen[bytes] | None = None
     deaths: int = 0
     started_at: float = 0.0
@@ -37,6 +40,8 @@ class Child:
     def start(self) -> None:
         """Start it."""
         self.started_at = time.monotonic()
+        if self.pulse is not None:
+            self.pulse.begin(self.started_at)
         self.process = subprocess.Popen(
             list(self.command),
             env=dict(self.environment),
@@ -47,7 +52,7 @@ class Child:
         self.log.event("child.started", child=self.name, child_pid=self.process.pid)
 
     def tend(self) -> None:
-        """Notice that it died, and start it again when its time has come."""
+        """Notice that it died or hangs, and start it again when its time has come."""
         now = time.monotonic()
         if self.process is None:
             if now >= self.start_again_at:
@@ -55,6 +60,7 @@ class Child:
             return
         code = self.process.poll()
         if code is None:
+            self._kill_when_hung(self.process, now)
             return
         self._kill_group()
         self.deaths = 1 if now - self.started_at > LONG_LIFE else self.deaths + 1
@@ -80,6 +86,13 @@ class Child:
         self._kill_group()
         self.process.wait()
         return went
+
+    def _kill_when_hung(self, process: subprocess.Popen[bytes], now: float) -> None:
+        """Kill it when its pulse is lost: what it had in hand is taken over when its leases expire."""
+        if self.pulse is not None and self.pulse.is_lost(now):
+            self.log.event("child.hung", "error", child=self.name, child_pid=process.pid, silent_for=self.pulse.limit)
+            self._kill_group()
+            self.pulse.begin(now)
 
     def _kill_group(self) -> None:
         if self.process is not None:

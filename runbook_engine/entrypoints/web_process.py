@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Mapping
+from types import FrameType
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
 
 from runbook_engine.entrypoints import parent
 from runbook_engine.entrypoints.clock import SystemClock
@@ -18,6 +21,8 @@ from runbook_engine.entrypoints.links import links_of
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.metrics import Metrics
 from runbook_engine.entrypoints.server import create_app
+from runbook_engine.entrypoints.server.web.routes import WebHost
+from runbook_engine.entrypoints.session_key import read_session_key
 from runbook_engine.registry import Registry
 
 LOGGING: Mapping[str, Any] = {
@@ -33,11 +38,21 @@ LOGGING: Mapping[str, Any] = {
 }
 
 
+class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
+    """A worker that says when it is asked to end: whoever listens to changes is let go at once, and not waited for."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin the graceful stop."""
+        self.app.stopping.set()
+        super().handle_exit(sig, frame)
+
+
 class WebApplication(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     """Gunicorn, configured by a launch alone: no file, no command line."""
 
     def __init__(self, launch: Launch) -> None:
         self._launch = launch
+        self.stopping = threading.Event()
         super().__init__()
 
     def load_config(self) -> None:
@@ -46,7 +61,7 @@ class WebApplication(BaseApplication):  # type: ignore[misc]  # gunicorn ships n
         wanted = {
             "bind": f"fd://{launch.descriptor}",
             "workers": launch.web_workers,
-            "worker_class": "gthread",
+            "worker_class": WebWorker,
             "threads": launch.web_threads,
             "timeout": 30,
             "graceful_timeout": max(1, int(launch.grace)),
@@ -54,6 +69,7 @@ class WebApplication(BaseApplication):  # type: ignore[misc]  # gunicorn ships n
             "limit_request_line": 2048,
             "limit_request_fields": 64,
             "limit_request_field_size": 8190,
+            "header_map": "drop",  # X_Forwarded_User must never pass for X-Forwarded-User
             "control_socket_disable": True,
             "logconfig_dict": dict(LOGGING),
             "proc_name": "runbook-web",
@@ -75,7 +91,13 @@ class WebApplication(BaseApplication):  # type: ignore[misc]  # gunicorn ships n
             beat_file=launch.beat_file,
             read_limit=launch.read_limit,
             links=links_of(bundle.configuration, settings),
+            registry=registry,
+            web=self._web(),
         )
+
+    def _web(self) -> WebHost:
+        most = max(1, self._launch.web_threads // 2)
+        return WebHost(key=read_session_key(self._launch.folder), listeners=most, stopping=self.stopping)
 
 
 def main(arguments: list[str]) -> None:

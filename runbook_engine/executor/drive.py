@@ -15,6 +15,7 @@ from runbook_engine.executor.decisions import Decision, decide
 from runbook_engine.executor.effects import apply_resumed, begin
 from runbook_engine.executor.looks import Look, look
 from runbook_engine.executor.placing import await_group, leave_group, resolve
+from runbook_engine.executor.storms import told_by_storm
 from runbook_engine.executor.telling import tell
 from runbook_engine.executor.tools import Tools
 from runbook_engine.executor.turn import Turn
@@ -47,7 +48,7 @@ def _take(turn: Turn, now: datetime, time_left: timedelta) -> Directive:
         turn.happen(Signalled(signal=signal, at=now))
     move = next_move(turn.execution, turn.runbook, now)
     while isinstance(move, Decision):
-        turn.happen(decide(move, turn.execution, turn.runbook, now))
+        turn.happen(told_by_storm(decide(move, turn.execution, turn.runbook, now), turn))
         move = next_move(turn.execution, turn.runbook, now)
     if isinstance(move, Pause):
         return _rest(turn, move, now)

@@ -15,6 +15,7 @@ from runbook_engine.errors import Conflict, EffectUnknown, Retryable, RunbookErr
 from runbook_engine.executor.decisions import question
 from runbook_engine.executor.looks import observe
 from runbook_engine.executor.rehearsal import rehearse
+from runbook_engine.executor.storms import told_by_storm
 from runbook_engine.executor.tools import Tools
 from runbook_engine.executor.turn import Turn
 from runbook_engine.guardrails import claims_of, judge, judge_undo, refusals, undo_claims, wait_for, wait_for_turn
@@ -50,7 +51,7 @@ def begin(turn: Turn, move: Begin, now: datetime) -> None:
         return
     verdicts, claims = _judged(turn, change, move, now)
     if refusals(verdicts):
-        turn.happen(refusal(turn.execution, move, verdicts, now))
+        turn.happen(told_by_storm(refusal(turn.execution, move, verdicts, now), turn))
         return
     if turn.tools.journal.signals(turn.execution.id, turn.execution.signals_consumed):
         return  # said while we looked: heard first
@@ -71,7 +72,7 @@ def begin(turn: Turn, move: Begin, now: datetime) -> None:
     )
     refused = turn.attempt(intent, claims, now)
     if refused is not None:
-        turn.happen(_claim_refusal(turn.execution, move, refused, now))
+        turn.happen(told_by_storm(_claim_refusal(turn.execution, move, refused, now), turn))
         return
     turn.tools.checkpoint("after-intent")
     turn.happen(_apply(turn.execution, turn.runbook, move.step, turn.tools, resumed=False))

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from runbook_engine.errors import Conflict
 from runbook_engine.intake.draft import Draft
 from runbook_engine.model.duration import say_duration
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.incident import Intake
-from runbook_engine.model.ration import RATION, Held
+from runbook_engine.model.ration import RATION, Held, hold, waits_for_storm
 from runbook_engine.model.signal import Signal
 from runbook_engine.model.storm import Latch, StormRule, add_opening, held_until, released
 from runbook_engine.ports import Journal
@@ -32,12 +34,16 @@ def count_opening(execution: Execution, draft: Draft, journal: Journal, rule: St
     draft.latch = add_opening(before, rule, execution.slot if target.kind == "none" else target.key, now)
     draft.latch_moved = draft.latch_moved or draft.latch is not before
     receiver = rule.receiver or execution.fallback_receiver
-    if draft.latch.held_since in (None, before.held_since) or not receiver:
+    if draft.latch.held_since in (None, before.held_since):
+        return
+    draft.latch = replace(draft.latch, paged=receiver)
+    if not receiver:
         return
     text = (
         f"STORM: runs were opened for {draft.latch.reason}. No run changes anything more, what alerts say is recorded. "
         f"Changes go on after {say_duration(rule.calm)} without another one, "
-        "or when somebody says: runbook release --reason TEXT"
+        "or when somebody says: runbook release --reason TEXT. "
+        "This page is all that is said of the runs that it keeps from changing anything: runbook shows them"
     )
     draft.page = (receiver, text, now)
 
@@ -50,28 +56,15 @@ def release(journal: Journal, rule: StormRule, *, by: str, reason: str, now: dat
 def find_held(journal: Journal, rule: StormRule, most: int, now: datetime) -> Held:
     """Return what the storm latch holds now. Raises Conflict when it holds nothing."""
     _held_latch(journal, rule, now)
-    found = [each for each in journal.executions(limit=most, active_only=True) if held_by_storm(each)]
-    oldest = sorted(found, key=lambda each: (each.opened_at, each.id))
+    found = [each for each in journal.executions(limit=most, active_only=True) if waits_for_storm(each)]
     room = rule.ration - journal.changes_within(RATION, now - rule.within, other_than="")
-    return Held(
-        runs=len(oldest),
-        targets=len({each.slot if each.target.kind == "none" else each.target.key for each in oldest}),
-        first=tuple(oldest[: max(room, 0)]),
-        at_a_time=rule.ration,
-        within=rule.within,
-    )
+    return hold(found, rule, room=room, now=now)
 
 
 def wake(journal: Journal, first: Sequence[Execution], *, by: str, reason: str, now: datetime) -> None:
     """Tell those that go on first that they may; the others look for their turn by themselves, every minute."""
     for execution in first:
         journal.signal(execution.id, Signal(kind="released", at=now, by=by, reason=reason, storm=True))
-
-
-def held_by_storm(execution: Execution) -> bool:
-    """Whether an execution waits for the latch."""
-    waits = execution.resume_at is not None and not execution.ended
-    return waits and any(verdict.guardrail == "storm" and not verdict.ok for verdict in execution.verdicts)
 
 
 def _held_latch(journal: Journal, rule: StormRule, now: datetime) -> Latch:

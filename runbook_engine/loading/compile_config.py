@@ -23,6 +23,7 @@ from runbook_engine.loading.calendar_rules import compile_calendar
 from runbook_engine.loading.compile import compile_mode, given
 from runbook_engine.loading.compile_mapping import compile_mapping
 from runbook_engine.loading.compile_request import compile_request
+from runbook_engine.loading.compile_web import compile_web
 from runbook_engine.loading.findings import Findings
 from runbook_engine.model.configuration import (
     About,
@@ -69,6 +70,7 @@ def compile_config(document: EngineConfigDocument, findings: Findings) -> Config
         correlation=_correlation(document.correlation),
         storm=_storm(document.storm),
         links=dict(document.links),
+        web=compile_web(document.web),
         jobs=tuple(_job(name, job) for name, job in document.jobs.items()),
         automations=tuple(_automation(name, each) for name, each in document.automations.items()),
         requests=tuple(compile_request(name, each) for name, each in document.requests.items()),

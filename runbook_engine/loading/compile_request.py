@@ -19,6 +19,7 @@ def compile_request(name: str, request: RequestDocument) -> RequestTemplate:
         url=request.url,
         says=request.effect.says,
         repeat=request.effect.repeat,
+        changes=request.effect.changes or "",
         parameters=request.parameters,
         headers={header: value for header, value in headers if isinstance(value, str)},
         secret_headers={header: _secret(value) for header, value in headers if isinstance(value, SecretDocument)},

@@ -13,6 +13,7 @@ from runbook_engine.loading.findings import Findings
 from runbook_engine.loading.mapping_rules import check_mappings
 from runbook_engine.loading.rules import Catalogue, as_list, as_map, steps_of
 from runbook_engine.loading.sender_rules import check_senders
+from runbook_engine.loading.web_rules import check_web
 from runbook_engine.loading.yaml_tree import Path, Scalar, walk
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.templating import is_template
@@ -40,6 +41,7 @@ def check_config_rules(findings: Findings, catalogue: Catalogue) -> None:
     scopes = as_map(content.get("scopes"))
     check_senders(findings, catalogue, scopes)
     check_mappings(findings)
+    check_web(findings)
     for name, token in as_map(content.get("tokens")).items():
         for index, scope in enumerate(as_list(as_map(token).get("scopes"))):
             _check_known(findings, ("tokens", name, "scopes", index), "scope", scope, scopes)

@@ -53,6 +53,7 @@ def check_requests(findings: Findings) -> None:
         _check_words(findings, (*path, "status", "failed"), status)
         _check_headers(findings, (*path, "headers"), as_map(request.get("headers")))
         _check_parameters(findings, path, request)
+        _check_changed(findings, path, request)
         _check_time(findings, (*path, "timeLimit"), request.get("timeLimit"))
 
 
@@ -138,6 +139,15 @@ def _check_headers(findings: Findings, path: Path, headers: Mapping[str, Any]) -
         elif isinstance(value, str) and (not value.isascii() or not value.isprintable() or _MENTION.search(value)):
             message = f'the header "{name}" is sent as it is written, so it holds printable ASCII and no parameters'
             findings.error((*path, name), "request-header", message, "hand parameters over in the path or the body")
+
+
+def _check_changed(findings: Findings, path: Path, request: Mapping[str, Any]) -> None:
+    """Report that what is changed is named by a parameter that there is not."""
+    declared = [name for name in as_list(request.get("parameters")) if isinstance(name, str)]
+    changed = as_map(request.get("effect")).get("changes")
+    if isinstance(changed, str) and changed not in declared:
+        hint = did_you_mean(changed, declared) or f"declare it: parameters: [{changed}]"
+        findings.error((*path, "effect", "changes"), "unknown-parameter", f'unknown parameter "{changed}"', hint)
 
 
 def _check_parameters(findings: Findings, path: Path, request: Mapping[str, Any]) -> None:

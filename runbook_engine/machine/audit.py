@@ -138,13 +138,20 @@ def _detail(event: Event) -> dict[str, str]:
         case Observed():
             return {"progress": event.progress.status}
         case Finished():
-            return {"status": event.status, "undo": event.undo}
+            return {"status": event.status, "undo": event.undo, **_told_by(event)}
+        case Blocked():
+            return _told_by(event)
         case Asked():
             return {"plan": event.request.hash, "by": event.request.by}
         case Signalled():
             return {"signal": event.signal.kind}
         case _:
             return {}
+
+
+def _told_by(event: Finished | Blocked) -> dict[str, str]:
+    """Return who tells of an end instead of a message of its own."""
+    return {"told_by": "storm"} if event.by_storm else {}
 
 
 def kind_of(event: object) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from runbook_engine.machine.compensation import active_step, unwinding_step
-from runbook_engine.machine.notices import announce, tell_owner
+from runbook_engine.machine.notices import announce_end, tell_owner
 from runbook_engine.model.execution import Execution, FinalStatus, StepProgress, StepState, Unwind
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.model.standing import end_of, lowered
@@ -17,9 +17,19 @@ UndoScope = Literal["nothing", "failure", "unfinished", "all"]
 
 
 def conclude(
-    execution: Execution, runbook: Runbook, status: FinalStatus, reason: str, at: datetime, undo: UndoScope = "failure"
+    execution: Execution,
+    runbook: Runbook,
+    status: FinalStatus,
+    reason: str,
+    at: datetime,
+    undo: UndoScope = "failure",
+    *,
+    by_storm: bool = False,
 ) -> Execution:
-    """Return the execution on its way to this end: at once, or after what must be undone first."""
+    """Return the execution on its way to this end: at once, or after what must be undone first.
+
+    `by_storm`: a storm kept it from changing anything, and the page of the storm tells of its end.
+    """
     steps = tuple(_not_tried_again(step, reason) for step in execution.steps)
     doubt = [step.name for step in steps if step.progress == "unknown"]
     if doubt and status != "unknown":
@@ -38,7 +48,7 @@ def conclude(
     )
     if active_step(stopped) is not None or unwinding_step(stopped, runbook) is not None:
         return stopped
-    return close(stopped, runbook, at)
+    return close(stopped, runbook, at, silently=by_storm and not stopped.tried)
 
 
 def scope_of(status: FinalStatus, undo: UndoScope) -> Literal["nothing", "failure", "all"]:
@@ -48,8 +58,8 @@ def scope_of(status: FinalStatus, undo: UndoScope) -> Literal["nothing", "failur
     return "nothing" if status in ("succeeded", "unknown") and undo != "all" else undo
 
 
-def close(execution: Execution, runbook: Runbook, at: datetime) -> Execution:
-    """Return the execution at the end that was decided, with everybody told who wants to hear."""
+def close(execution: Execution, runbook: Runbook, at: datetime, *, silently: bool = False) -> Execution:
+    """Return the execution at the end that was decided, with everybody told who wants to hear; or nobody."""
     unwind = execution.unwind
     assert unwind is not None, "an end is decided before it takes effect"
     was_ended = execution.ended
@@ -62,14 +72,10 @@ def close(execution: Execution, runbook: Runbook, at: datetime) -> Execution:
         ended_at=execution.ended_at or at,
         resume_at=None,
     )
-    if was_ended:
+    if was_ended or silently:
         return ended
     text = f"{unwind.status.replace('_', ' ')}: {unwind.reason}{say_demotion(ended)}"
-    if unwind.status == "blocked":
-        ended = announce(ended, runbook, "blocked", at, text)
-    if unwind.status != "succeeded":
-        ended = announce(ended, runbook, "notFixed", at, text)
-    return announce(ended, runbook, "ended", at, text)
+    return announce_end(ended, runbook, at, text)
 
 
 def say_demotion(ended: Execution) -> str:

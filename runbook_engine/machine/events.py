@@ -144,10 +144,11 @@ class PutOff(_Event, frozen=True, kw_only=True):
 
 
 class Blocked(_Event, frozen=True, kw_only=True):
-    """A guardrail said no."""
+    """A guardrail said no. `by_storm`: the page of the storm tells of it."""
 
     step: int
     verdicts: tuple[Verdict, ...]
+    by_storm: bool = False
 
 
 class Intended(_Event, frozen=True, kw_only=True):
@@ -226,11 +227,12 @@ class Undelivered(_Event, frozen=True, kw_only=True):
 
 
 class Finished(_Event, frozen=True, kw_only=True):
-    """The run ends; `undo` says what is undone first."""
+    """The run ends; `undo` says what is undone first. `by_storm`: the page of the storm tells of it."""
 
     status: FinalStatus
     reason: str
     undo: Literal["nothing", "failure", "unfinished", "all"] = "failure"
+    by_storm: bool = False
 
 
 class Closed(_Event, frozen=True, kw_only=True):

@@ -112,7 +112,9 @@ def _react(execution: Execution, event: Event, runbook: Runbook) -> Execution:
         case Undelivered():
             return undelivered(execution, event)
         case Finished():
-            return conclude(execution, runbook, event.status, event.reason, event.at, event.undo)
+            return conclude(
+                execution, runbook, event.status, event.reason, event.at, event.undo, by_storm=event.by_storm
+            )
         case Closed():
             return close(execution, runbook, event.at)
         case GivenBack():
@@ -240,7 +242,8 @@ def _refused(execution: Execution, event: PutOff | Blocked, runbook: Runbook) ->
     step = replace(judged.steps[event.step], reason=said)
     harmed = any(verdict.guardrail == "doNoHarm" and not verdict.ok for verdict in event.verdicts)
     undo: UndoScope = "all" if harmed else "failure"
-    return conclude(effects.with_step(judged, event.step, step), runbook, "blocked", said, event.at, undo)
+    stopped = effects.with_step(judged, event.step, step)
+    return conclude(stopped, runbook, "blocked", said, event.at, undo, by_storm=event.by_storm)
 
 
 def _verified(execution: Execution, event: Verified, runbook: Runbook) -> Execution:

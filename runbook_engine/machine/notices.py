@@ -33,11 +33,21 @@ LONGEST_REST = timedelta(minutes=15)  # whatever a receiver asks for
 
 def announce(execution: Execution, runbook: Runbook, event: EventName, at: datetime, text: str) -> Execution:
     """Return the execution with one notice for every receiver that wants to hear of the event."""
-    receivers = [rule.receiver for rule in runbook.notify if event in rule.events]
-    if not receivers and not _covered(runbook.notify, event) and execution.fallback_receiver:
-        receivers = [execution.fallback_receiver]
-    for receiver in dict.fromkeys(receivers):
+    for receiver in _hearers(execution, runbook, event):
         execution = put(execution, event, receiver, at, text)
+    return execution
+
+
+def announce_end(execution: Execution, runbook: Runbook, at: datetime, text: str) -> Execution:
+    """Return the execution with one notice of its end for every receiver, as the first event that it wants of it."""
+    blocked, unfixed = execution.status == "blocked", execution.status != "succeeded"
+    said: dict[EventName, bool] = {"blocked": blocked, "notFixed": unfixed, "ended": True}
+    told: set[str] = set()
+    for event in (name for name, happened in said.items() if happened):
+        for receiver in _hearers(execution, runbook, event):
+            after = execution if receiver in told else put(execution, event, receiver, at, text)
+            told |= {receiver} if after is not execution else set()
+            execution = after
     return execution
 
 
@@ -137,6 +147,14 @@ def _add(execution: Execution, event: Occasion, receiver: str, at: datetime, tex
 def _notice_id(execution: Execution, number: int) -> str:
     """Return the id of what is announced as the so many-th, counted from 0."""
     return f"{execution.id}-{number + 1}"
+
+
+def _hearers(execution: Execution, runbook: Runbook, event: EventName) -> tuple[str, ...]:
+    """Return who hears of an event, each once; the owner, when nobody else does and silence would be wrong."""
+    receivers = [rule.receiver for rule in runbook.notify if event in rule.events]
+    if not receivers and not _covered(runbook.notify, event) and execution.fallback_receiver:
+        receivers = [execution.fallback_receiver]
+    return tuple(dict.fromkeys(receivers))
 
 
 def _covered(rules: tuple[NotifyRule, ...], event: Occasion) -> bool:

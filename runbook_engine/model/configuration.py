@@ -17,6 +17,7 @@ from runbook_engine.model.sender import Sender
 from runbook_engine.model.serverless import AutomationTemplate
 from runbook_engine.model.storm import StormRule
 from runbook_engine.model.target import Target
+from runbook_engine.model.web import Web
 
 Role = Literal["ingest", "read", "operate"]
 SERVED_BY: Mapping[str, str] = {"function": "functions", "queue": "queues"}  # the port whose adapters give the places
@@ -155,12 +156,15 @@ class RequestTemplate(msgspec.Struct, frozen=True, kw_only=True):
     time_limit: timedelta = timedelta(seconds=10)
     expect: tuple[int, ...] = ()  # statuses that mean it is done; none = any from 200 to 299
     status: StatusRequest | None = None
+    changes: str = ""  # the parameter that names what is changed; empty = the request alone does
 
     @property
     def digest(self) -> str:
         """What an approval binds: the hash of what would be sent, and where."""
         deciding = msgspec.structs.replace(self, says="", approval=True, time_limit=timedelta(0))
-        return hashlib.sha256(msgspec.json.encode(deciding, order="deterministic")).hexdigest()[:12]
+        sent = msgspec.to_builtins(deciding, order="deterministic")
+        del sent["changes"]  # says nothing of what is sent, and what older releases were asked still holds
+        return hashlib.sha256(msgspec.json.encode(sent)).hexdigest()[:12]
 
 
 class SeriesRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,7 +185,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     max_body: int = 6 * 1024 * 1024
     max_inflated: int = 20 * 1024 * 1024
-    max_open_executions: int = 1000  # above: new webhooks answer 503
+    max_open_executions: int = 1000  # above: alerts are recorded, and open no run
     threads: int = 8  # executions driven at once by one worker
     lease: timedelta = timedelta(seconds=60)
 
@@ -226,6 +230,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     correlation: Correlation = Correlation()
     storm: StormRule = StormRule()
     links: Mapping[str, str] = {}
+    web: Web = Web()
 
     def places(self, kind: str) -> tuple[str, ...]:
         """Return where functions or queues are served; the empty place stands for all that is not named."""

@@ -256,6 +256,11 @@ class Execution(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         return any(step.progress == "changed" and not step.message_only for step in self.steps)
 
     @property
+    def tried(self) -> bool:
+        """Whether a change of ours was begun, whatever came of it."""
+        return any(step.effects and not step.message_only for step in self.steps)
+
+    @property
     def all_resolved(self) -> bool:
         """Whether every joined alert is resolved; one that merely expired is not. By hand: never."""
         latest: dict[str, MemberState] = {member.alert_key: member.state for member in self.members}

@@ -28,12 +28,53 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     first: tuple[Execution, ...]  # the oldest, as many as there is room for at once
     at_a_time: int
     within: timedelta
+    late: int = 0  # of the runs; those whose deadline comes before their turn at that pace
 
     @property
     def longest(self) -> timedelta:
         """How long after the release the last of them comes to its turn, if nothing else is changed and all wait."""
         left = self.runs - len(self.first)
         return -(-left // self.at_a_time) * self.within
+
+
+def hold(waiting: Sequence[Execution], rule: StormRule, *, room: int, now: datetime) -> Held:
+    """Return what waits and how it goes on, the oldest first, when there is room for so many changes at once."""
+    oldest = tuple(sorted(waiting, key=lambda each: (each.opened_at, each.id)))
+    first = oldest[: max(room, 0)]
+    return Held(
+        runs=len(oldest),
+        targets=len({each.slot if each.target.kind == "none" else each.target.key for each in oldest}),
+        first=first,
+        at_a_time=rule.ration,
+        within=rule.within,
+        late=_late(oldest[len(first) :], rule, now),
+    )
+
+
+def _late(left: Sequence[Execution], rule: StormRule, now: datetime) -> int:
+    """Return how many come to no turn before their deadline; one that is over leaves its turn to the next."""
+    turn, late = now, 0
+    while left:
+        turn += rule.within
+        in_time = [each for each in left if each.deadline_at > turn]
+        late += len(left) - len(in_time)
+        left = in_time[rule.ration :]
+    return late
+
+
+def waits_for_storm(execution: Execution) -> bool:
+    """Whether an execution waits for the latch, or for its turn after it."""
+    waits = execution.resume_at is not None and not execution.ended
+    return waits and any(verdict.guardrail == "storm" and not verdict.ok for verdict in execution.verdicts)
+
+
+def say_turn(execution: Execution, latch: Latch, rule: StormRule, now: datetime) -> Execution:
+    """Return an execution as it is to be read: one that was held says what it waits for now, before it looks again."""
+    if let_go_at(latch, rule, now) is None or not waits_for_storm(execution):
+        return execution
+    said = [each.says for each in execution.verdicts if not each.ok and each.guardrail != "storm"]
+    turn = f"storm: {say_ration(rule.ration, rule.within)}"
+    return msgspec.structs.replace(execution, waiting_for="; ".join((turn, *said)))
 
 
 def let_go_at(latch: Latch, rule: StormRule, now: datetime) -> datetime | None:

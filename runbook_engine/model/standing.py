@@ -172,8 +172,7 @@ def end_of(execution: Execution) -> End | None:
         return None
     harmed = execution.harmed and execution.changed
     status = execution.decided.status if execution.decided is not None else execution.status
-    tried = any(step.effects and not step.message_only for step in execution.steps)
-    if not (execution.changed or (tried and status in ("failed", "unknown"))):
+    if not (execution.changed or (execution.tried and status in ("failed", "unknown"))):
         return None
     assert execution.ended_at is not None, "an end has a time"
     return End(

@@ -35,6 +35,7 @@ class Latch(msgspec.Struct, frozen=True, kw_only=True):
     held_since: datetime | None = None
     reason: str = ""
     last_at: datetime | None = None  # the newest opening while it holds
+    paged: str = ""  # who was paged for the newest storm; empty = nobody, so that every run tells its own end
     released_by: str = ""  # who let it go last
     released_at: datetime | None = None
     released_because: str = ""

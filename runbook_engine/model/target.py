@@ -19,7 +19,7 @@ class Target(msgspec.Struct, frozen=True, gc=False, order=True):
     """One thing in the world. `place` is a cluster alias, `account/region`, or `local`."""
 
     # deployment, statefulset, daemonset, pod, instance, node, configmap, job, parameter,
-    # function (named NAME or NAME:ALIAS), queue, automation, request, none
+    # function (named NAME or NAME:ALIAS), queue, automation, request (named NAME or NAME:WHAT IT CHANGES), none
     kind: str
     place: str
     namespace: str
@@ -53,8 +53,12 @@ class Target(msgspec.Struct, frozen=True, gc=False, order=True):
 
     @property
     def pattern_form(self) -> str:
-        """The form that allow-list patterns are written in: `deployment=apps/checkout`, `node=ip-10-0-0-1`."""
-        return f"{self.kind}={self.namespace}/{self.name}" if self.namespace else f"{self.kind}={self.name}"
+        """The form that allow-list patterns are written in: `deployment=apps/checkout`, `node=ip-10-0-0-1`.
+
+        A request is allowed by its own name: what it changes is a value that an alert may have brought.
+        """
+        name = self.name.partition(":")[0] if self.kind == "request" else self.name
+        return f"{self.kind}={self.namespace}/{name}" if self.namespace else f"{self.kind}={name}"
 
 
 NO_TARGET = Target("none", "", "", "")

@@ -120,7 +120,10 @@ class Journal(Ledger, Protocol):
         ...
 
     def due(self, now: datetime, limit: int) -> tuple[str, ...]:
-        """Return ids of executions that are due (lease expired included), longest due first."""
+        """Return ids of executions that are due (lease expired included), longest due first.
+
+        Before all others come those without a lease that an unconsumed signal waits for: no word stands behind a crowd.
+        """
         ...
 
     def next_due(self) -> datetime | None:

@@ -119,6 +119,7 @@ class AdapterContext:
     secret: Callable[[SecretReference], str]
     place: str = ""
     looks_only: bool = False  # nothing will be changed by this process
+    why_keep_layout: Callable[[], str] = lambda: ""  # why a store must not be brought up to date now; empty = it may
     shared: dict[str, Any] = field(default_factory=dict)  # what the ports of one choice use together, built once
     common: dict[str, Any] = field(default_factory=dict)  # what all adapters of one vendor use together
 

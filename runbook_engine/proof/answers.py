@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from runbook_engine.executor.decisions import Decision, decide, question
 from runbook_engine.executor.effects import effect_key, refusal
 from runbook_engine.guardrails import refusals
@@ -105,13 +107,20 @@ def _decided(move: Decision, event: Event, execution: Execution, runbook: Runboo
         request = question(execution, runbook, move.step, asked_at, event.request.again_because)
         expected: Event = Asked(request=request, at=asked_at)
     else:
-        expected = decide(move, execution, runbook, asked_at)
+        expected = _as_told(decide(move, execution, runbook, asked_at), event)
     if expected == event:
         return ""
     if type(expected) is not type(event):
         return _say(move, execution)
     place, _, now = point(event, expected)
     return f"{_say(move, execution)}, with {place} {now}"
+
+
+def _as_told(expected: Event, event: Event) -> Event:
+    """Whether the page of a storm told of an end is what the latch said then, and taken as it was recorded."""
+    if isinstance(expected, Finished | Blocked) and isinstance(event, Finished | Blocked):
+        return replace(expected, by_storm=event.by_storm)
+    return expected
 
 
 def _begun(move: Begin, event: Event, execution: Execution, runbook: Runbook) -> str:
@@ -126,7 +135,7 @@ def _begun(move: Begin, event: Event, execution: Execution, runbook: Runbook) ->
     if isinstance(event, Blocked | PutOff):
         if not refusals(event.verdicts):
             return "the change is begun: no verdict says no"
-        expected = refusal(execution, move, event.verdicts, event.at)
+        expected = _as_told(refusal(execution, move, event.verdicts, event.at), event)
         return (
             ""
             if expected == event

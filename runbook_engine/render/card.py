@@ -21,6 +21,7 @@ from runbook_engine.render.wording import age, clock, difference, movement, say_
 
 NOT_FIXED = ("unresolved", "blocked", "failed", "unknown", "handed_over")
 BARS = 12
+NEVER_UNDONE = "never undone"  # as plans say it
 MOST_CHANGES = 3  # the incident shows all of them
 
 
@@ -50,10 +51,10 @@ def needs_person(card: Card) -> bool:
         return True
     if execution.spoken_for:  # forty runs of one group are one question
         return False
-    return execution.status in NOT_FIXED and _fires(card)
+    return execution.status in NOT_FIXED and still_fires(card)
 
 
-def _fires(card: Card) -> bool:
+def still_fires(card: Card) -> bool:
     """Whether an alert of this very run still fires, and its incident, which hears on when the run is over, agrees."""
     execution, fires = card.execution.execution, card.incident.incident.open_alerts
     if not execution.members:
@@ -67,7 +68,7 @@ def render_card(card: Card, now: datetime) -> Lines:
     execution, runbook = card.execution.execution, card.execution.runbook
     run = f"{execution.runbook} on {execution.target}, execution {execution.id[:8]}"
     rows: list[tuple[str, list[Piece]]] = [("Run", [run])]
-    rows += [("Now", _now(look, execution, now)) for look in _readable(card)]
+    rows += [("Now", _now(look, execution, now)) for look in list_figures(card)]
     if card.why:
         rows.append(("Why?", [card.why]))
     rows += [("Prior", [say_change(each, card.incident)]) for each in card.incident.changes[:MOST_CHANGES]]
@@ -92,20 +93,22 @@ def _headline(card: Card, now: datetime) -> Line:
         until = execution.approval.until
         pieces.append(Span(f" by {clock(until)} UTC ({say_duration(max(until - now, timedelta(0)))})", "bad"))
     place = say_where(incident) or str(execution.target)
-    said = f"started by {execution.started_by}" if execution.started_by else _alert_state(card, now)
+    said = f"started by {execution.started_by}" if execution.started_by else say_alert_state(card, now)
     return line(*pieces, "   ", Span(" · ".join((place, execution.alert.name, said)), "strong"), hang=6)
 
 
-def _alert_state(card: Card, now: datetime) -> str:
+def say_alert_state(card: Card, now: datetime) -> str:
+    """Return whether the alert of a run still fires, and since when."""
     execution = card.execution.execution
     if execution.all_resolved:
         return f"resolved at {when(max(member.since for member in execution.members), now)}"
-    if not _fires(card):
+    if not still_fires(card):
         return "not firing"
     return f"firing {age(execution.alert.starts_at or card.incident.incident.opened_at, now)}"
 
 
-def _readable(card: Card) -> list[Look]:
+def list_figures(card: Card) -> list[Look]:
+    """Return what was read that is shown as a figure."""
     return [look for look in card.looks if isinstance(look.check, QueryCheck)]
 
 
@@ -125,24 +128,34 @@ def _now(look: Look, execution: Execution, now: datetime) -> list[Piece]:
 
 
 def _was(look: Look, execution: Execution) -> str:
-    """Return what the check read before our first change, if anybody looked."""
+    before = value_before(look, execution)
+    return "" if before is None else f", was {number(before)}"
+
+
+def value_before(look: Look, execution: Execution) -> float | None:
+    """Return what the check read before our first change; None = nobody looked."""
     for step in execution.steps:
         for before in step.before:
             same = isinstance(look.check, QueryCheck) and before.says.startswith(f"{say_query(look.check.query)} ")
             if same and isinstance(before.value, int | float):
-                return f", was {number(before.value)}"
-    return ""
+                return before.value
+    return None
 
 
 def _did(execution: Execution) -> list[list[Piece]]:
     """Return what was changed, with what it did to the signal; the columns are aligned."""
-    made = [step for step in execution.steps if step.progress in ("changing", "changed", "unknown")]
-    rows = [row for step in made if step.change is not None for row in (_did_row(step),)]
+    rows = list_done(execution)
     widths = [max((len(row[at]) for row in rows), default=0) for at in range(2)]
     return [
         [Span(row[0].ljust(widths[0]), "faint"), "  ", Span(row[1].ljust(widths[1]), "change"), "   ", row[2]]
         for row in rows
     ]
+
+
+def list_done(execution: Execution) -> list[tuple[str, str, str]]:
+    """Return when each change was made, what it was, and what it did to the signal."""
+    made = [step for step in execution.steps if step.progress in ("changing", "changed", "unknown")]
+    return [_did_row(step) for step in made if step.change is not None]
 
 
 def _did_row(step: StepState) -> tuple[str, str, str]:
@@ -164,7 +177,7 @@ def _asks(execution: Execution) -> list[list[Piece]]:
     rows: list[list[Piece]] = []
     for step in asked.steps:
         if step.change is not None and step.change.field != "message":
-            final = step.undo == "never undone"
+            final = step.undo == NEVER_UNDONE
             tail = Span("cannot be undone", "bad") if final else Span(step.undo, "faint")
             moved = Span(f"{subject_of(step.change)} {movement(step.change)}", "change")
             rows.append([f"{step.name}: ", moved, "   ", tail])

@@ -182,7 +182,7 @@ def _head(execution: Execution, now: datetime) -> Lines:
 
 
 def _step_row(number: int, step: StepState, execution: Execution) -> list[Piece]:
-    head: list[Piece] = [f"  {number} {step.name}", step.action, _progress(step, execution)]
+    head: list[Piece] = [f"  {number} {step.name}", step.action, say_progress(step, execution)]
     if step.change is None:
         return [*head, Span(step.reason, "faint")]
     moved = Span(f"{subject_of(step.change)} {movement(step.change)}", "change")
@@ -191,7 +191,8 @@ def _step_row(number: int, step: StepState, execution: Execution) -> list[Piece]
     return [*head, moved, noted]
 
 
-def _progress(step: StepState, execution: Execution) -> Span:
+def say_progress(step: StepState, execution: Execution) -> Span:
+    """Return how far a step has come."""
     effect = step.effect
     if execution.ended and step.progress in ("pending", "prepared"):
         return Span("not needed" if execution.status == "succeeded" else "not reached", "faint")

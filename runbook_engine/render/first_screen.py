@@ -18,13 +18,14 @@ from runbook_engine.model.execution import Execution
 from runbook_engine.model.inbox import EMPTY, Fill
 from runbook_engine.model.incident import Arrival, ExecutionReport, Incident, IncidentReport
 from runbook_engine.model.observation import Pause
+from runbook_engine.model.ration import Held
 from runbook_engine.model.storm import Latch, StormRule, held_until
 from runbook_engine.render.card import Card, needs_person, render_card
 from runbook_engine.render.execution import record_execution, say_outcome
-from runbook_engine.render.inbox import record_fill, render_trouble
+from runbook_engine.render.inbox import record_fill, render_trouble, say_waiting
 from runbook_engine.render.incident import UNSAID, record_incident, say_where
 from runbook_engine.render.lines import Line, Lines, Piece, Span, line, table
-from runbook_engine.render.storm import RELEASE, record_storm, render_storm, say_released
+from runbook_engine.render.storm import RELEASE, record_held, record_storm, render_storm, render_turns, say_released
 from runbook_engine.render.wording import age, movement, record_time, say_status, short, subject_of, until_when, when
 
 RECENT = timedelta(days=1)
@@ -46,14 +47,23 @@ class Unhandled(msgspec.Struct, frozen=True, kw_only=True):
         return self.arrival.alert.starts_at or self.arrival.at
 
 
+class Backlog(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs that are due for a while: what nobody drives, or what a worker has yet to come to."""
+
+    runs: int = 0
+    more: bool = False  # nobody counted further
+    since: datetime | None = None  # since when the first is due
+
+
 class Screen(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything on the first screen. `paused` is the kill switch, `overdue` what nobody drives."""
+    """Everything on the first screen. `paused` is the kill switch."""
 
     now: datetime
     cards: tuple[Card, ...] = ()
     paused: Pause | None = None
     pause_problem: str = ""
-    overdue: int = 0
+    backlog: Backlog = Backlog()
+    driven: bool = False  # whether a worker of this machine goes round
     ceiling: str = ""
     unmatched: tuple[Unhandled, ...] = ()  # alerts that fire and that no run answers
     storage: str = ""  # why nothing can be kept; the runner cannot go round either then
@@ -61,17 +71,20 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     nothing_yet: str = ""  # said while there is no journal
     latch: Latch = Latch()
     storm: StormRule = StormRule()
+    turns: Held | None = None  # what waits for its turn since a storm was let go
     expired: tuple[Incident, ...] = ()  # nobody said that they are over
     inbox: Fill = EMPTY
 
 
 def render_first_screen(screen: Screen) -> Lines:
     """Return the first screen."""
-    wrong = _wrong(screen)
+    wrong = list_wrong(screen)
     lines: list[Line] = [line(Span("OUT OF ORDER", "bad"), f"   {each}", hang=6) for each in wrong]
     lines += [line()] * bool(wrong)
     storm = render_storm(screen.latch, screen.storm, screen.now)
     lines += [*storm, line()] if storm else []
+    turns = render_turns(screen.turns) if screen.turns is not None else ()
+    lines += [*turns, line()] if turns else []
     inbox = render_trouble(screen.inbox, screen.now)
     lines += [*inbox, line()] if inbox else []
     needing = sorted((card for card in screen.cards if needs_person(card)), key=urgency)
@@ -83,8 +96,7 @@ def render_first_screen(screen: Screen) -> Lines:
     lines += _unhandled(screen)
     lines += _expired(screen.expired, screen.now)
     if not needing and not screen.unmatched and not screen.expired:
-        nothing = "Nothing else needs you." if wrong or storm or inbox else "Nothing needs you."
-        lines += [line(Span(nothing, "good"), f" {screen.nothing_yet}" if screen.nothing_yet else ""), line()]
+        lines += [_nothing(screen, other=bool(wrong or storm or inbox)), line()]
     for title, rows in _sections(screen):
         if rows:
             lines += [line(Span(title, "strong")), *_rows(rows), line()]
@@ -99,14 +111,18 @@ def record_first_screen(screen: Screen) -> dict[str, Any]:
         "needs_you": [record_execution(card.execution.execution) for card in screen.cards if needs_person(card)],
         "unmatched": _record_unhandled(screen.unmatched),
         "running": [record_execution(each) for each in executions if not each.ended and each.approval is None],
-        "held": [record_execution(each) for each in executions if _held(each)],
+        "held": [record_execution(each) for each in executions if is_held(each)],
         "recent": [record_execution(each) for each in recent(executions, screen.now)],
         "expired": [{"id": each.id, "title": each.title} for each in screen.expired],
         "storm": record_storm(screen.latch, screen.storm, screen.now),
+        "after_storm": record_held(screen.turns) if screen.turns is not None else None,
         "paused_until": record_time(screen.paused.until) if screen.paused is not None else None,
         "inbox": record_fill(screen.inbox),
-        "overdue": screen.overdue,
-        "problems": _wrong(screen),
+        "overdue": screen.backlog.runs,
+        "overdue_more": screen.backlog.more,
+        "overdue_since": record_time(screen.backlog.since),
+        "driven": screen.driven,
+        "problems": list_wrong(screen),
     }
 
 
@@ -122,21 +138,37 @@ def find_unhandled(report: IncidentReport) -> tuple[Unhandled, ...]:
     )
 
 
-def _wrong(screen: Screen) -> list[str]:
+def list_wrong(screen: Screen) -> list[str]:
     """Return what keeps the engine from doing its work: it is said before anything else, and never with `nothing`."""
     wrong = []
     if screen.pause_problem:
         wrong.append(f"the kill switch cannot be read, so no change is made: {screen.pause_problem}")
     wrong += [screen.storage] if screen.storage else []
     wrong += screen.problems
-    if screen.overdue:
-        wrong.append(_say_overdue(screen))
+    if screen.backlog.runs and not screen.driven:
+        wrong.append(say_backlog(screen))
     return wrong
 
 
-def _say_overdue(screen: Screen) -> str:
-    """Return that nobody drives; on a full disk a runner that is started would not either."""
-    return f"{screen.overdue} due and driven by nobody{'' if screen.storage else ': start runbook serve'}"
+def _nothing(screen: Screen, *, other: bool) -> Line:
+    """Return that nothing needs anybody, as far as that is known: what is undecided may."""
+    if screen.inbox.deliveries and list_wrong(screen):
+        said = f"Nothing else is known to need you: {say_waiting(screen.inbox, screen.now)}."
+        return line(Span(said, "warn"))
+    nothing = "Nothing else needs you." if other else "Nothing needs you."
+    return line(Span(nothing, "good"), f" {screen.nothing_yet}" if screen.nothing_yet else "")
+
+
+def say_backlog(screen: Screen) -> str:
+    """Return what waits for the worker, or that nobody drives: the remedy is said once, with what is wrong."""
+    backlog = screen.backlog
+    number = f"more than {backlog.runs}" if backlog.more else str(backlog.runs)
+    if screen.driven:
+        runs = "run waits" if number == "1" else "runs wait"
+        longest = f", the longest for {age(backlog.since, screen.now)}" if backlog.since is not None else ""
+        return f"{number} {runs} for the worker{longest}"
+    known = screen.storage or screen.problems
+    return f"{number} due and driven by nobody{'' if known else ': start runbook serve'}"
 
 
 def urgency(card: Card) -> tuple[bool, float]:
@@ -183,10 +215,13 @@ def _expired(expired: Sequence[Incident], now: datetime) -> list[Line]:
 def _unmatched(found: Unhandled, now: datetime) -> Line:
     incident, alert = found.report.incident, found.arrival.alert
     firing = f"{say_where(incident) or alert.severity} · {alert.name} · firing {age(found.since, now)}"
-    refused = "; ".join(f"{each.runbook} {each.outcome}: {each.reason}" for each in found.arrival.decisions)
-    return line(
-        Span("NOT HANDLED", "warn"), "   ", Span(firing, "strong"), f"   {refused or 'no runbook answers it'}", hang=6
-    )
+    return line(Span("NOT HANDLED", "warn"), "   ", Span(firing, "strong"), f"   {say_unhandled(found)}", hang=6)
+
+
+def say_unhandled(found: Unhandled) -> str:
+    """Return why no run answers an alert."""
+    refused = [f"{each.runbook} {each.outcome}: {each.reason}" for each in found.arrival.decisions]
+    return "; ".join(refused) or "no runbook answers it"
 
 
 def _record_unhandled(unhandled: Sequence[Unhandled]) -> list[dict[str, Any]]:
@@ -201,8 +236,8 @@ def _record_unhandled(unhandled: Sequence[Unhandled]) -> list[dict[str, Any]]:
 def _sections(screen: Screen) -> list[tuple[str, list[list[Piece]]]]:
     quiet = [card for card in screen.cards if not needs_person(card)]
     executions = [card.execution.execution for card in quiet]
-    held = [card.execution for card in quiet if _held(card.execution.execution)]
-    latest = recent([each for each in executions if not _held(each)], screen.now)
+    held = [card.execution for card in quiet if is_held(card.execution.execution)]
+    latest = recent([each for each in executions if not is_held(each)], screen.now)
     return [
         ("Being done", [_row(each, screen.now, each.opened_at) for each in executions if not each.ended]),
         ("Held, to be undone", [_held_row(report, screen.now) for report in held]),
@@ -225,21 +260,31 @@ def _row(execution: Execution, now: datetime, at: datetime | None) -> list[Piece
 
 def _held_row(report: ExecutionReport, now: datetime) -> list[Piece]:
     execution = report.execution
-    at = undo_time(execution, report.runbook)
     if not execution.members:
         until = f"until you say: runbook cancel {short(execution.id)} --undo (or --keep)"
     elif execution.status == "handed_over":
         until = f"until you say: runbook takeover {short(execution.id)} --undo"
-    elif at is None:
-        until = "until every alert is resolved"
     else:
-        until = f"until {when(at, now)} UTC" if at > now else "due now"
+        until = say_held_until(report, now)
+    return ["  " + short(execution.id), execution.runbook, Span(say_standing(execution), "change"), until]
+
+
+def say_held_until(report: ExecutionReport, now: datetime) -> str:
+    """Return until when what was changed stands, when it is undone by itself."""
+    at = undo_time(report.execution, report.runbook)
+    if at is None:
+        return "until every alert is resolved"
+    return f"until {when(at, now)} UTC" if at > now else "due now"
+
+
+def say_standing(execution: Execution) -> str:
+    """Return the changes that stand."""
     standing = [step.change for step in execution.steps if step.stands and step.change is not None]
-    changes = ", ".join(f"{subject_of(change)} {movement(change)}" for change in standing)
-    return ["  " + short(execution.id), execution.runbook, Span(changes, "change"), until]
+    return ", ".join(f"{subject_of(change)} {movement(change)}" for change in standing)
 
 
-def _held(execution: Execution) -> bool:
+def is_held(execution: Execution) -> bool:
+    """Whether it is over, and what it changed stands until it is undone."""
     return execution.ended and execution.compensation in ("held", "undoing")
 
 
@@ -265,6 +310,7 @@ def _engine(screen: Screen) -> Line:
     elif screen.latch.released_at is not None and screen.now - screen.latch.released_at <= RECENT:
         pieces.append(f", {say_released(screen.latch, screen.now)}")
     pieces.append(f", ceiling {screen.ceiling}" if screen.ceiling else "")
-    if screen.overdue:
-        pieces.append(Span(f", {_say_overdue(screen)}", "bad"))
+    if screen.backlog.runs:
+        said = f", {say_backlog(screen)}"
+        pieces.append(said if screen.driven else Span(said, "bad"))
     return line(*pieces, hang=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -42,7 +43,8 @@ def render_incident(report: IncidentReport, now: datetime) -> Lines:
             hang=4,
         ),
         line(
-            f"  {say_where(incident) or 'no place known'}, opened {day(incident.opened_at)} UTC{_times(report)}", hang=4
+            f"  {say_where(incident) or 'no place known'}, opened {day(incident.opened_at)} UTC{say_times(report)}",
+            hang=4,
         ),
     ]
     lines += _state(report, now)
@@ -175,7 +177,7 @@ def _record_times(times: Times) -> dict[str, float | None]:
 
 def _row(report: IncidentReport, now: datetime) -> list[Piece]:
     incident = report.incident
-    runs: list[str] = [each.execution.status.replace("_", " ") for each in report.executions]
+    runs = [each.execution.status.replace("_", " ") for each in report.executions]
     return [
         Span(short(incident.id), "strong"),
         Span(report.status, STATUSES[report.status]),
@@ -183,11 +185,19 @@ def _row(report: IncidentReport, now: datetime) -> list[Piece]:
         incident.title,
         say_where(incident),
         f"{age(incident.opened_at, now)} ago",
-        ", ".join(runs) or "none",
+        _say_runs(runs),
     ]
 
 
-def _times(report: IncidentReport) -> str:
+def _say_runs(statuses: Sequence[str]) -> str:
+    """Return how many runs are where: `waiting`, `2 waiting, 1 succeeded`."""
+    if len(statuses) == 1:
+        return statuses[0]
+    return ", ".join(f"{number} {status}" for status, number in Counter(statuses).items()) or "none"
+
+
+def say_times(report: IncidentReport) -> str:
+    """Return how long things took, each after a comma."""
     times = report.from_opened
     steps = (
         ("acknowledged", times.acknowledge),
@@ -216,7 +226,7 @@ def _timeline(report: IncidentReport) -> list[tuple[datetime, Line]]:
 
 
 def _arrival(arrival: Arrival) -> Line:
-    decided = "; ".join(_decision(decision) for decision in arrival.decisions)
+    decided = "; ".join(say_decision(decision) for decision in arrival.decisions)
     flapping = ", flapping" if arrival.flapping else ""
     said = f"{arrival.alert.name} {arrival.transition}{flapping}{f': {decided}' if decided else ''}"
     if arrival.transition in ("opened", "superseded") and not arrival.decisions:
@@ -224,6 +234,7 @@ def _arrival(arrival: Arrival) -> Line:
     return line(Span(clock(arrival.at), "faint"), "  ", Span(said, "strong"), hang=10)
 
 
-def _decision(decision: Decision) -> str:
+def say_decision(decision: Decision) -> str:
+    """Return what was decided about one runbook, and why."""
     why = f" ({decision.reason})" if decision.reason else ""
     return f"{decision.runbook} {decision.outcome}{why}"

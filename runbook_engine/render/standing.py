@@ -57,11 +57,12 @@ def _row(stands: Stands) -> list[Piece]:
         written,
         Span(goes, "bad" if stands.standing.ceiling != "auto" else MARKS[goes]),
         str(stands.standing.successes),
-        _why(stands),
+        say_why(stands),
     ]
 
 
-def _why(stands: Stands) -> str:
+def say_why(stands: Stands) -> str:
+    """Return why a runbook stands where it does."""
     standing = stands.standing
     if standing.because is not None:
         reason = f": {standing.because.reason}" if standing.because.reason else ""
@@ -75,7 +76,7 @@ def _proposal(stands: Stands) -> Lines:
     name = stands.runbook.name
     if stands.standing.ceiling != "auto":
         said = f"{name} goes on as {stands.goes} until a commit changes it; after the cause is mended, say who looked:"
-        return (line(), line(said, hang=4), line(Span("  +  reviewed: NAME, DATE: what was mended", "good")))
+        return (line(), line(said, hang=4), line(Span('  +  reviewed: "NAME, DATE: what was mended"', "good")))
     if stands.promotion is None:
         return ()
     record = f"{stands.standing.successes} verified successes in mode {stands.written}, and nothing else since"

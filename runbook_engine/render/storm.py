@@ -23,7 +23,7 @@ def render_storm(latch: Latch, rule: StormRule, now: datetime) -> Lines:
     head = f"runs were opened for {latch.reason}"
     held = f"every change is held for {age(latch.held_since, now)} now; undoing goes on, and so does recording"
     calm = f"at {until_when(until, now)} UTC, if nothing more comes ({say_duration(rule.calm)} of calm)"
-    pace = f"{_pace(rule.ration, rule.within)}, whoever ends it"
+    pace = f"{say_pace(rule.ration, rule.within)}, whoever ends it"
     release = [Span(RELEASE, "link"), Span("asks first", "faint")]
     rows = table([["  It ends", calm], ["  or release", *release], ["  Then", pace]])
     return (line(Span("STORM", "bad"), "   ", Span(head, "strong"), hang=6), line(f"  {held}", hang=4), *rows)
@@ -32,8 +32,9 @@ def render_storm(latch: Latch, rule: StormRule, now: datetime) -> Lines:
 def say_held(held: Held) -> str:
     """Return what waits, and how it goes on once a person lets it, in one sentence."""
     if not held.runs:
-        return f"no run waits; {_pace(held.at_a_time, held.within)}"
-    return f"{_waiting(held)}; {_first(held)} at once, and {_pace(held.at_a_time, held.within)}"
+        return f"no run waits; {say_pace(held.at_a_time, held.within)}"
+    late = f"; {_late(held)}" if held.late else ""
+    return f"{_waiting(held)}; {_first(held)} at once, and {say_pace(held.at_a_time, held.within)}{late}"
 
 
 def render_held(held: Held) -> Lines:
@@ -41,14 +42,29 @@ def render_held(held: Held) -> Lines:
     named = [f"{each.target} ({short(each.id)})" for each in held.first[:MOST_NAMED]]
     beyond = len(held.first) - len(named)
     more = [f"{beyond} more"] if beyond else []
-    last = f"; the last after {say_duration(held.longest)} at the earliest" if held.longest else ""
+    last = f"; the last after {say_duration(held.longest)} at the earliest" if held.longest and not held.late else ""
     rows = table(
         [
             ["  First", f"{_first(held)} at once" + (f", the oldest: {', '.join(named + more)}" if named else "")],
-            ["  Pace", f"{_pace(held.at_a_time, held.within)}, held or new{last}"],
+            ["  Pace", f"{say_pace(held.at_a_time, held.within)}, held or new{last}"],
         ]
     )
-    return (line(Span(_waiting(held), "strong"), hang=2), *rows)
+    late = (line(Span(f"  {_late(held)}", "warn"), hang=4),) if held.late else ()
+    return (line(Span(_waiting(held), "strong"), hang=2), *rows, *late)
+
+
+def render_turns(held: Held) -> Lines:
+    """Return how what a storm held goes on since it was let go; nothing when nothing waits any more."""
+    if not held.runs:
+        return ()
+    last = f", so the last is due in {say_duration(held.longest)}" if held.longest and not held.late else ""
+    rows = [f"  {say_pace(held.at_a_time, held.within)}, held or new{last}"]
+    rows += [f"  {_late(held)}"] if held.late else []
+    head = f"{_waiting(held)} for {'its' if held.runs == 1 else 'their'} turn"
+    return (
+        line(Span("AFTER A STORM", "warn"), "   ", Span(head, "strong"), hang=6),
+        *[line(row, hang=4) for row in rows],
+    )
 
 
 def record_held(held: Held) -> dict[str, Any]:
@@ -60,6 +76,7 @@ def record_held(held: Held) -> dict[str, Any]:
         "at_a_time": held.at_a_time,
         "within_seconds": held.within.total_seconds(),
         "last_after_seconds": held.longest.total_seconds(),
+        "late": held.late,
     }
 
 
@@ -69,12 +86,18 @@ def _waiting(held: Held) -> str:
     return f"{count(held.runs, 'run')} on {count(held.targets, 'target')} wait{'s' if held.runs == 1 else ''}"
 
 
+def _late(held: Held) -> str:
+    end, their = ("ends", "its") if held.late == 1 else ("end", "their")
+    return f"at that pace {held.late} of them {end} blocked by {their} deadline before {their} turn"
+
+
 def _first(held: Held) -> str:
     number = len(held.first)
     return f"{number or 'no'} run{'' if number == 1 else 's'} go{'es' if number == 1 else ''} on"
 
 
-def _pace(at_a_time: int, within: timedelta) -> str:
+def say_pace(at_a_time: int, within: timedelta) -> str:
+    """Return how fast changes go on after a storm."""
     return f"no more than {count(at_a_time, 'change')} within any {say_duration(within)}"
 
 

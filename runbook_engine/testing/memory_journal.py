@@ -52,6 +52,11 @@ class _Entry:
     evidence: list[Evidence] = field(default_factory=list)
     trace: list[bytes] = field(default_factory=list)
 
+    @property
+    def unheard(self) -> bool:
+        """Whether a signal waits that nobody has consumed, nor is about to."""
+        return self.execution.lease is None and len(self.signals) > self.execution.signals_consumed
+
 
 class MemoryJournal:
     """The atomic store of one process, under one lock; see `Journal` for what each method promises."""
@@ -140,10 +145,10 @@ class MemoryJournal:
             return self._append_signal(execution_id, signal)
 
     def due(self, now: datetime, limit: int) -> tuple[str, ...]:
-        """Return ids of executions that are due, longest due first."""
+        """Return ids of executions that are due: those that a signal waits for, then the others, longest due first."""
         with self._lock:
-            waiting = ((entry.due, id) for id, entry in self._entries.items() if entry.due is not None)
-            return tuple(id for due, id in sorted(waiting)[:limit] if due <= now)
+            entries = ((id, entry) for id, entry in self._entries.items() if entry.due is not None and entry.due <= now)
+            return tuple(id for *_, id in sorted((not entry.unheard, entry.due, id) for id, entry in entries)[:limit])
 
     def next_due(self) -> datetime | None:
         """Return when the earliest execution becomes due."""

@@ -77,7 +77,8 @@ def test_a_storm_is_shown_measured_and_released(desk: Desk) -> None:
 
     assert (True, "more than 50 targets within 5m") == (shown["held"], shown["reason"])
     assert "runbook_storm_held 1.0" in metrics
-    nobody = {"runs": 0, "targets": 0, "first": [], "at_a_time": 50, "within_seconds": 300.0, "last_after_seconds": 0.0}
+    nobody: dict[str, object] = {"runs": 0, "targets": 0, "first": [], "at_a_time": 50, "within_seconds": 300.0}
+    nobody |= {"last_after_seconds": 0.0, "late": 0}
     done = {"done": "release storm", "execution": None, "incident": None, "by": "ann", "release": nobody}
     assert (202, done) == released
     after = desk.get("/api/storm")["storm"]

@@ -118,6 +118,7 @@ def test_alertmanager_understands_its_example(folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # a long page has thirty commands, one after the other
 @pytest.mark.parametrize("page", with_commands())
 def test_commands_do_what_the_page_says(page: Path, folder: Path) -> None:
     """The commands of a page, typed in order in one folder, print and return what the page shows."""
@@ -185,7 +186,7 @@ def test_every_action_parameter_and_collector_argument_is_documented() -> None:
 def test_every_command_and_route_is_documented() -> None:
     """The page about the interfaces names every command and every route."""
     text = (ROOT / "docs" / "api.md").read_text()
-    sources = (ROOT / "runbook_engine" / "entrypoints" / "server").glob("*.py")
+    sources = (ROOT / "runbook_engine" / "entrypoints" / "server").rglob("*.py")
     routes = [
         f"{method.upper()} {'/api' if source.stem in ('reading', 'operating') else ''}{path}"
         for source in sources

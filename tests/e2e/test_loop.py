@@ -28,6 +28,7 @@ from runbook_engine.entrypoints.demo.traffic import Traffic
 from runbook_engine.entrypoints.demo.watcher import Watcher
 from runbook_engine.entrypoints.settings import read_settings
 from runbook_engine.model.execution import Execution
+from tests.e2e.lap import Lap
 from tests.lab import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -123,29 +124,6 @@ def test_a_fault_is_remediated_and_undone_when_prometheus_and_alertmanager_watch
     assert "resolved" == report.status
     assert 2 == events.count("intended")  # one change, and its undo
     assert {"graph", "logs", "changes"} == {piece.collector for piece in report.executions[0].evidence}
-
-
-class Lap:
-    """Measured seconds, told as they are measured and kept with the test's result."""
-
-    def __init__(self, record_property: Callable[[str, object], None]) -> None:
-        self._record = record_property
-        self._since = 0.0
-
-    def start(self) -> None:
-        """Measure from here."""
-        self._since = time.monotonic()
-
-    def lap(self, what: str) -> None:
-        """Tell and keep the seconds since the lap before."""
-        now = time.monotonic()
-        self.tell(what, now - self._since)
-        self._since = now
-
-    def tell(self, what: str, seconds: float) -> None:
-        """Tell and keep one figure."""
-        print(f"{what}: {seconds:.1f} s")
-        self._record(what, round(seconds, 1))
 
 
 def resolved(engine: Engine) -> bool:

@@ -337,3 +337,20 @@ def test_a_second_runner_on_the_same_state_is_refused(runner: Runner, folder: Pa
     assert 2 == second.process.wait(20)
     said = f"another runbook serve uses {runner.state} (stop it, or give this one its own with --state)"
     assert said == second.log_file.read_text().strip()
+
+
+def test_a_worker_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None:
+    """It lives, so its death is never noticed; what came in meanwhile is done by the next one."""
+    settings = install(tmp_path, config=CONFIG + LIMITS)
+    runner = Runner(settings, "--hang-limit", "5").wait_for_start()
+    hung = runner.worker_pid()
+    wait_until(lambda: (settings.state / "serve" / "worker.json").exists(), "it goes round")
+
+    os.kill(hung, signal.SIGSTOP)
+    status = runner.ask("POST", "/hooks/lab", webhook("hung"))[0]
+
+    wait_until(lambda: is_shed(tmp_path, "hung"), "the next worker does it", 20)
+    event = runner.events("child.hung")[0]
+    assert (202, "worker", hung, 5.0) == (status, event["child"], event["child_pid"], event["silent_for"])
+    assert hung != runner.worker_pid()
+    assert (0, []) == (runner.stop(), runner.left())

@@ -30,6 +30,8 @@ from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.metrics import Metrics
 from runbook_engine.entrypoints.server import create_app
 from runbook_engine.entrypoints.server.openapi import OPERATIONS, Operation, openapi_document
+from runbook_engine.entrypoints.server.web.answers import NAME as WEB
+from runbook_engine.entrypoints.server.web.routes import WebHost
 from runbook_engine.entrypoints.settings import Settings
 from runbook_engine.testing.memory_journal import MemoryJournal
 from runbook_engine.testing.simulated_world import SimulatedWorld
@@ -57,6 +59,7 @@ def make_app(folder: Path) -> Flask:
         log=EventLog(io.StringIO()),
         beat_file=beat_file,
         links=lambda: LINKS,
+        web=WebHost(key=b"k" * 32),
     )
 
 
@@ -94,13 +97,13 @@ def test_every_answer_is_a_promised_one_when_requests_are_generated(
 
 
 def test_document_names_every_route_when_it_is_compared_with_the_application(tmp_path: Path) -> None:
-    """And no other."""
+    """And no other. Pages for people are no operations: programs have nothing to do there."""
     app = make_app(tmp_path)
     served = {
         (method.lower(), rule.rule.replace("<", "{").replace(">", "}"))
         for rule in app.url_map.iter_rules()
         for method in rule.methods or ()
-        if method not in ("HEAD", "OPTIONS")
+        if method not in ("HEAD", "OPTIONS") and not rule.endpoint.startswith(f"{WEB}.")
     }
 
     described = {(method, path) for path, found in openapi_document()["paths"].items() for method in found}

@@ -65,6 +65,18 @@ def test_wheel_holds_the_templates_of_receivers(wheel: zipfile.ZipFile) -> None:
     assert shipped == {name for name in wheel.namelist() if name.startswith(f"{folder}/")}
 
 
+def test_wheel_holds_what_the_web_page_is_made_of(wheel: zipfile.ZipFile) -> None:
+    """Templates, style, script and icon are read beside the code; nothing else lies there."""
+    folder = "runbook_engine/entrypoints/server/web"
+    patterns = ("templates/*.html", "static/app.css", "static/app.js", "static/icon.svg")
+    parts = {f"{folder}/{path.relative_to(ROOT / folder)}" for each in patterns for path in (ROOT / folder).glob(each)}
+
+    shipped = {name for name in wheel.namelist() if name.startswith(f"{folder}/") and not name.endswith(".py")}
+
+    assert len(parts) >= 16
+    assert parts == shipped
+
+
 def test_wheel_is_typed(wheel: zipfile.ZipFile) -> None:
     """Both packages carry the marker without which type checkers ignore their annotations."""
     assert {"runbook_engine/py.typed", "runbook_adapters/py.typed"} <= set(wheel.namelist())

@@ -15,7 +15,7 @@ from runbook_engine.loading.files import load_valid_files
 from runbook_engine.model.calendar import CalendarEntry
 from runbook_engine.model.configuration import RequestTemplate, StatusRequest
 from runbook_engine.model.runbook import Compensate, Input, Runbook, Step
-from runbook_engine.model.target import TargetTemplate
+from runbook_engine.model.target import Target, TargetTemplate
 from runbook_engine.permissions import sendings_of
 from runbook_engine.registry import Registry
 from runbook_engine.render.lines import plain
@@ -373,3 +373,44 @@ def test_alerts_for_which_another_request_is_sent_have_runs_of_their_own() -> No
     assert [("blue", 1), ("green", 2)] == [(run.inputs["pool"], len(run.members)) for run in runs]
     asked = [run.steps[0].change.after for run in runs if run.steps[0].change is not None]
     assert 2 == len(set(asked))
+
+
+def _second_after(template: RequestTemplate, *pools: str) -> tuple[list[str], str]:
+    """Fire once for each pool, ten minutes apart; return what was sent, and how the last run ended."""
+    rig = rig_with(template)
+    for pool in pools:
+        rig.fire(pool=pool)
+        rig.run(10 * MINUTE, step=MINUTE)
+    last = max(rig.journal.executions(limit=9), key=lambda run: run.opened_at)
+    return [sent.url.split("/")[-2] for sent in rig.simulated.requests.sent], last.reason
+
+
+def test_a_cooldown_counts_for_a_request_when_nobody_says_what_it_changes() -> None:
+    """Whatever it is told: of two values nobody can tell that they are two things."""
+    sent, reason = _second_after(DRAIN, "blue", "green")
+
+    assert ["blue"] == sent
+    assert "last change of request/drain-pool 1" in reason
+
+
+def test_a_cooldown_counts_for_what_a_request_changes_when_engine_yaml_says_that() -> None:
+    """Another pool is another thing, the same pool is not; it is still the request that targets allow."""
+    named = replace(DRAIN, changes="pool")
+
+    others, _ = _second_after(named, "blue", "green")
+    same, reason = _second_after(named, "blue", "blue")
+
+    assert (["blue", "green"], ["blue"]) == (others, same)
+    assert "last change of request/drain-pool:blue 1" in reason
+
+
+def test_an_approval_holds_when_engine_yaml_comes_to_say_what_a_request_changes() -> None:
+    """Nothing else is sent."""
+    assert DRAIN.digest == replace(DRAIN, changes="pool").digest == "518fa39d7441"
+
+
+def test_the_name_of_what_a_request_changes_widens_nothing() -> None:
+    """A label cannot make it another request than the one that is allowed."""
+    allowed = Target("request", "", "", "drain-pool:blue/x=y:z").pattern_form
+
+    assert "request=drain-pool" == allowed

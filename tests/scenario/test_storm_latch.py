@@ -15,6 +15,7 @@ from runbook_engine.model.runbook import Compensate, Input, ModeRule, NotifyRule
 from runbook_engine.model.storm import StormRule
 from runbook_engine.model.target import TargetTemplate
 from runbook_engine.ports import Journal
+from runbook_engine.proof.replay import replay_stored
 from runbook_engine.testing.memory_journal import MemoryJournal
 from tests.contention.crowd import engine_over, open_journal, storm
 from tests.contention.tally import Tally
@@ -25,7 +26,8 @@ SAID = "storm: more than 5 targets within 5m; changes go on after 15m without an
 TURN = "storm: it was let go, and no more than 5 changes go on within 5m; this one waits for its turn"
 PAGE = (
     "STORM: runs were opened for more than 5 targets within 5m. No run changes anything more, what alerts say is "
-    "recorded. Changes go on after 15m without another one, or when somebody says: runbook release --reason TEXT"
+    "recorded. Changes go on after 15m without another one, or when somebody says: runbook release --reason TEXT. "
+    "This page is all that is said of the runs that it keeps from changing anything: runbook shows them"
 )
 
 
@@ -344,3 +346,85 @@ def test_never_more_than_the_first_wave_is_changed_when_eight_threads_take_in_an
     assert 32 == len(journal.executions(limit=100))
     notices = [notice for each in journal.executions(limit=100) for notice in each.announced if "storm:" in notice]
     assert ["storm:chat"] == notices
+
+
+TEN_MINUTES = Guardrails(cooldown=MINUTE, deadline=10 * MINUTE)
+
+
+def words(made: Rig) -> list[tuple[str, str]]:
+    """Return who was told of what, in order."""
+    return [(each.receiver, each.message.event) for each in made.simulated.inbox.messages]
+
+
+def body(made: Rig, number: int, *, status: str = "firing", first: int = 0) -> None:
+    """Let so many targets fail, or be well again, in one delivery."""
+    at = {"firing": "startsAt", "resolved": "endsAt"}[status]
+    alike = {"alertname": "CheckoutHighErrorRate", "severity": "critical"}
+    named = [{**alike, "flag": f"/checkout/{index}"} for index in range(first, first + number)]
+    made.post(*({"status": status, "labels": each, at: made.now.isoformat()} for each in named))
+
+
+@pytest.mark.parametrize("late", [timedelta(0), 11 * MINUTE], ids=["while it is driven", "before anybody drives it"])
+def test_the_page_of_a_storm_is_all_that_is_said_when_what_it_held_ends_without_a_change(late: timedelta) -> None:
+    """Forty runs blocked are one message; each of them says why, and stays on the first screen."""
+    made = rig(40, guardrails=TEN_MINUTES)
+
+    body(made, 40)
+    made.simulated.push(late)
+    made.drive()
+
+    runs = made.journal.executions(limit=100)
+    assert {("blocked", False)} == {(each.status, each.spoken_for) for each in runs}
+    assert [("oncall", "storm")] == [each for each in words(made) if each[1] != "started"]
+    assert all("storm" in [said.detail.get("told_by") for said in made.journal.audit(each.id)] for each in runs)
+    assert {None} == {replay_stored(each, made.journal).difference for each in runs}
+
+
+def test_what_never_had_its_turn_after_a_storm_is_told_by_nobody_else_and_what_was_changed_is() -> None:
+    """It was let go: four have their turn, one is resolved before, and the others end by their deadline."""
+    rule = StormRule(max_targets=5, at_a_time=2, calm=5 * MINUTE, receiver="oncall")
+    made = rig(8, settings=configuration(storm=rule), guardrails=TEN_MINUTES)
+    body(made, 8)
+    made.drive()
+    made.simulated.push(MINUTE)
+    held = made.engine.release_storm(by="ann", now=made.now)
+    made.drive()
+    over = next(each for each in made.journal.executions(limit=10) if each not in held.first and not each.changed)
+    body(made, 1, status="resolved", first=int(over.alert.labels["flag"].rpartition("/")[2]))
+
+    made.run(20 * MINUTE, step=MINUTE)
+
+    runs = made.journal.executions(limit=10)
+    ends = {each.message.execution_id for each in made.simulated.inbox.messages if each.message.event == "ended"}
+    assert {each.id for each in runs if each.changed} == ends
+    assert ["blocked"] * 3 + ["cancelled"] == sorted(each.status for each in runs if not each.changed)
+    assert 4 == held.late  # of whom one had no need of its turn
+
+
+def test_every_run_tells_its_own_end_when_nobody_was_paged_for_the_storm() -> None:
+    """Without a receiver of the storm, nor an owner's, the rules of the runbook are all that there is."""
+    made = rig(
+        6, settings=configuration(storm=StormRule(max_targets=5), teams=(), receivers=()), guardrails=TEN_MINUTES
+    )
+
+    six(made)
+
+    assert "" == made.journal.latch().paged
+    assert 6 == words(made).count(("chat", "ended"))
+
+
+def test_run_that_opened_after_the_release_tells_its_own_end() -> None:
+    """It was no part of the storm, so its page said nothing of it."""
+    rule = StormRule(max_targets=5, at_a_time=1, calm=2 * MINUTE, receiver="oncall")
+    made = rig(7, settings=configuration(storm=rule), guardrails=Guardrails(cooldown=MINUTE, deadline=4 * MINUTE))
+    six(made)
+    made.simulated.push(MINUTE)
+    made.engine.release_storm(by="ann", now=made.now)
+    made.drive()
+    made.simulated.push(timedelta(seconds=1))
+    made.fire(flag="/checkout/6", service="s6")
+    made.run(5 * MINUTE, step=MINUTE)
+
+    newest = made.journal.executions(limit=1)[0]
+    told = [each.message.event for each in made.simulated.inbox.messages if each.message.execution_id == newest.id]
+    assert ("blocked", ["started", "ended"]) == (newest.status, told)

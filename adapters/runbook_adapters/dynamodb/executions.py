@@ -192,7 +192,8 @@ def _write(work: Work, execution_id: str, old: Stored | None, item: Item, new: S
     """Store an execution where every list finds it that it belongs to, and count it when it is finished."""
     places: dict[str, str] = {"gsi1pk": keys.EXECUTIONS, "gsi1sk": new.opened}
     if new.due:
-        places |= {"gsi2pk": keys.shard("DUE", execution_id), "gsi2sk": f"{new.due}#{execution_id}"}
+        first = keys.SAID if new.signals > new.consumed and not new.leased else ""
+        places |= {"gsi2pk": keys.shard(keys.DUE, execution_id), "gsi2sk": f"{first}{new.due}#{execution_id}"}
     if not new.finished or new.signals > new.consumed:
         places |= {"gsi3pk": keys.ACTIVE, "gsi3sk": new.opened}
     work.put(keys.execution(execution_id), {**item, **places})

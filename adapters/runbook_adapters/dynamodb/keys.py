@@ -18,6 +18,8 @@ SHARDS = 4  # of what is found by time: one partition of an index takes 1,000 wr
 COUNTERS = 32  # two commits that end executions rarely meet in one of so many
 META = "META"
 EXECUTIONS, ACTIVE, CHANGES, COUNTS, AUDITED = "EXECUTIONS", "ACTIVE", "CHANGES", "COUNTS", "AUDITED"
+DUE = "DUE"
+SAID = "!"  # sorts before every time: what a signal waits for comes before a crowd that is due longer
 LAST_NAME = "\U0010ffff"  # sorts after every name
 OPEN_INCIDENTS, RESOLVED_INCIDENTS = "INCIDENTS#open", "INCIDENTS#resolved"
 

@@ -45,17 +45,17 @@ def incidents(table: Table, *, limit: int, open_only: bool) -> tuple[Incident, .
 
 
 def due(table: Table, now: datetime, limit: int) -> tuple[str, ...]:
-    """Return ids of executions that are due, longest due first."""
+    """Return ids of executions that are due: those that a signal waits for, then the others, longest due first."""
     until = f"{keys.moment(now)}~"
-    named = _by_time(table, "DUE", until, limit)
+    named = _by_time(table, keys.DUE, until, limit, since=keys.SAID)
     items = table.columns(map(key_of, named), COLUMNS)
     found = {  # an index may show one twice, where it was and where it is
-        (stored.due, str(entry["gsi2sk"]).partition("#")[2])
+        (stored.leased or stored.signals <= stored.consumed, stored.due, str(entry["gsi2sk"]).partition("#")[2])
         for entry in named
         for stored in _stored(items.get(key_of(entry)))
         if stored.due and stored.due <= keys.moment(now)
     }
-    return tuple(execution_id for _, execution_id in sorted(found)[:limit])
+    return tuple(execution_id for *_, execution_id in sorted(found)[:limit])
 
 
 def audited(table: Table, limit: int, after: str) -> tuple[str, ...]:
@@ -66,7 +66,8 @@ def audited(table: Table, limit: int, after: str) -> tuple[str, ...]:
 
 def next_due(table: Table) -> datetime | None:
     """Return when the earliest execution becomes due."""
-    earliest = min((str(entry["gsi2sk"]) for entry in _by_time(table, "DUE", LAST, 1)), default=None)
+    first = (*_by_time(table, keys.DUE, FIRST, 1, since=keys.SAID), *_by_time(table, keys.DUE, LAST, 1))
+    earliest = min((str(entry["gsi2sk"]).removeprefix(keys.SAID) for entry in first), default=None)
     return None if earliest is None else keys.parse_moment(earliest.partition("#")[0])
 
 
@@ -122,10 +123,10 @@ def _read(table: Table, named: Iterator[Key], limit: int) -> Iterator[Item]:
         yield from (found[key] for key in batch if key in found)
 
 
-def _by_time(table: Table, kind: str, until: str, limit: int) -> list[Item]:
+def _by_time(table: Table, kind: str, until: str, limit: int, *, since: str = FIRST) -> list[Item]:
     """Return what comes first in an index that is spread over shards, earliest first."""
     each = (
-        islice(table.keys_in(schema.TIMES, pk, FIRST, until, page=min(limit, MOST_AT_ONCE)), limit)
+        islice(table.keys_in(schema.TIMES, pk, since, until, page=min(limit, MOST_AT_ONCE)), limit)
         for pk in keys.shards(kind)
     )
     return list(islice(heapq.merge(*each, key=lambda entry: str(entry["gsi2sk"])), limit))

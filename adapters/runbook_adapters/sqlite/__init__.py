@@ -26,7 +26,8 @@ class SqliteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 def build(port: Port, settings: SqliteSettings, context: AdapterContext) -> Served:
     """Return the journal; the file is made, or opened, at its first use."""
-    journal = SqliteJournal(Database(context.state / settings.path, timedelta(seconds=settings.busy_timeout)))
+    timeout = timedelta(seconds=settings.busy_timeout)
+    journal = SqliteJournal(Database(context.state / settings.path, timeout, context.why_keep_layout))
     return Served(reader=journal, writer=journal)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -33,9 +34,10 @@ class _Pool:
 class Database:
     """One SQLite file, made when it is first used."""
 
-    def __init__(self, path: Path, busy_timeout: timedelta) -> None:
+    def __init__(self, path: Path, busy_timeout: timedelta, why_keep_layout: Callable[[], str] = lambda: "") -> None:
         self.path = path.absolute()
         self.busy_timeout = busy_timeout
+        self._why_keep_layout = why_keep_layout
         self._name = os.fspath(self.path)
         self._pools: dict[int, _Pool] = {}
         self._opened_file: tuple[int, int] | None = None
@@ -102,7 +104,7 @@ class Database:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA cache_size = -{CACHE}")
             connection.execute("PRAGMA fullfsync = ON")  # macOS: through the drive's own cache
-            check(connection, self.path)
+            check(connection, self.path, self._why_keep_layout)
             self._refuse_other_file()
         except BaseException:
             connection.close()

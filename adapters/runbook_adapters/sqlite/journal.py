@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from heapq import nsmallest
 from itertools import chain
 from typing import Any
 
@@ -108,9 +109,15 @@ class SqliteJournal:
             return executions.append_signals(connection, execution_id, (signal,))
 
     def due(self, now: datetime, limit: int) -> tuple[str, ...]:
-        """Return ids of executions that are due, longest due first."""
+        """Return ids of executions that are due: those that a signal waits for, then the others, longest due first."""
+        query = (
+            "SELECT due, id FROM executions INDEXED BY executions_waiting"
+            " WHERE signals > consumed AND lease_until IS NULL AND due <= ?"
+        )
+        said = [id for _, id in nsmallest(limit, self._rows(query, to_micros(now)))]
         query = "SELECT id FROM executions WHERE due <= ? ORDER BY due, id LIMIT ?"
-        return tuple(id for (id,) in self._rows(query, to_micros(now), limit))
+        rows = self._rows(query, to_micros(now), limit) if len(said) < limit else []
+        return tuple(dict.fromkeys([*said, *(id for (id,) in rows)]))[:limit]
 
     def next_due(self) -> datetime | None:
         """Return when the earliest execution becomes due."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -141,10 +142,10 @@ def create(path: Path) -> None:
         unfinished.unlink()
 
 
-def check(connection: sqlite3.Connection, path: Path) -> None:
+def check(connection: sqlite3.Connection, path: Path, why_keep_layout: Callable[[], str]) -> None:
     """Refuse a file that is no journal, or that a newer release has written; bring an older one up to date.
 
-    Raises Unreadable.
+    That is refused too while somebody says why the layout must stay. Raises Unreadable.
     """
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -156,6 +157,8 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
             "(upgrade runbook-engine, or set another path)"
         )
     if version < SCHEMA_VERSION:
+        if why := why_keep_layout():
+            raise Unreadable(f"journal {path} has layout {version}, and {why}")
         _upgrade(connection)
 
 

@@ -28,6 +28,7 @@ from runbook_engine.entrypoints.settings import Settings
 from runbook_engine.entrypoints.storage import NO_LONGER, Refusal, find_full_disk
 from runbook_engine.errors import RunbookError
 from runbook_engine.loading.files import Loaded, load_files
+from runbook_engine.loading.set_analysis.analysis import analyse
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.check import Check, QueryCheck
 from runbook_engine.model.configuration import AdapterChoice, Configuration
@@ -87,7 +88,7 @@ def run(name: str, arguments: Namespace, desk: Desk) -> int:
 def examine(settings: Settings, clock: Clock) -> Iterator[Finding]:
     """Yield a finding for each thing that must work; one that is broken hides no other."""
     registry = Registry()
-    loaded = load_files([settings.runbooks], registry, settings.config)
+    loaded = load_files([settings.runbooks], registry, settings.config, judge_set=analyse)
     if loaded.errors:
         first = f"{count(len(loaded.errors), 'error')}, the first: {loaded.errors[0].message}"
         yield Finding(name="runbooks", health="broken", says=first, remedy=f"runbook lint {settings.runbooks}")

@@ -10,10 +10,17 @@ import msgspec
 from runbook_engine.entrypoints.cli.arguments import Parser, add_format, add_places
 from runbook_engine.entrypoints.cli.desk import Desk
 from runbook_engine.entrypoints.cli.failure import OK, NothingYet
-from runbook_engine.entrypoints.cli.installation import BEAT_FILE, BUNDLE_FILE, Installation, find_full_disk_of
+from runbook_engine.entrypoints.cli.installation import (
+    BEAT_FILE,
+    BUNDLE_FILE,
+    Installation,
+    find_full_disk_of,
+    is_driven,
+    say_how_to_be_driven,
+)
 from runbook_engine.entrypoints.cli.output import answer, complain_text, say
 from runbook_engine.entrypoints.heartbeat import is_fresh, read_heartbeat
-from runbook_engine.entrypoints.launch import FOLDER
+from runbook_engine.entrypoints.lock import FOLDER
 from runbook_engine.entrypoints.overview import look_around, read_pause
 from runbook_engine.entrypoints.settings import Settings
 from runbook_engine.entrypoints.storage import find_full_disk
@@ -52,7 +59,14 @@ def _looked_around(installation: Installation, now: datetime) -> Screen:
     full = find_full_disk_of(installation.settings, installation.engine.bundle.configuration, installation.registry)
     try:
         problems = say_problems(installation.settings, now) if full is None else ()
-        return look_around(installation.engine, installation.registry, now, storage=str(full or ""), problems=problems)
+        return look_around(
+            installation.engine,
+            installation.registry,
+            now,
+            storage=str(full or ""),
+            problems=problems,
+            driven=is_driven(installation.settings, now),
+        )
     except RunbookError as error:
         if full is None:
             raise
@@ -65,9 +79,9 @@ def say_problems(settings: Settings, now: datetime) -> tuple[str, ...]:
         return ()
     beat = read_heartbeat(settings.state / FOLDER / BEAT_FILE)
     if beat is None:
-        return ("the runner was started, and its worker does not go round: start runbook serve",)
+        return (f"the runner was started, and its worker does not go round: {say_how_to_be_driven(settings)}",)
     if not is_fresh(beat, now):
-        return (f"the runner has not gone round for {age(beat.at, now)}: start runbook serve",)
+        return (f"the runner has not gone round for {age(beat.at, now)}: {say_how_to_be_driven(settings)}",)
     return (f"the runner cannot see its work: {beat.problem}",) if beat.problem else ()
 
 

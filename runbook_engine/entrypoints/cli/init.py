@@ -16,9 +16,10 @@ from runbook_engine.entrypoints.cli.arguments import Parser, add_format
 from runbook_engine.entrypoints.cli.coverage import add_rules, read_valid_rules
 from runbook_engine.entrypoints.cli.desk import Desk
 from runbook_engine.entrypoints.cli.failure import OK, CannotWrite, UsageError
+from runbook_engine.entrypoints.cli.installation import read_configuration
 from runbook_engine.entrypoints.cli.output import answer, say
 from runbook_engine.entrypoints.cli.places import refuse_special
-from runbook_engine.entrypoints.settings import CONFIG_NAME
+from runbook_engine.entrypoints.settings import CONFIG_NAME, read_settings
 from runbook_engine.errors import InvalidRunbook
 from runbook_engine.loading.files import Loaded, load_files
 from runbook_engine.model.configuration import Configuration
@@ -36,7 +37,8 @@ def add_arguments(name: str, parser: Parser) -> None:
     parser.add_argument(
         "--output", metavar="DIR", default="runbooks", help="where they are written (default: runbooks)"
     )
-    parser.add_argument("--owner", metavar="TEAM", help=f"the team that answers for them (default: {OWNER})")
+    answers = f"the team that answers for them (default: that of engine.yaml, else {OWNER})"
+    parser.add_argument("--owner", metavar="TEAM", help=answers)
     parser.add_argument("--per", choices=("alert", "group"), default="alert", help="one file for each (default: alert)")
     parser.add_argument("--skip-existing", action="store_true", help="leave alone what is there, and write the rest")
     add_format(parser)
@@ -52,6 +54,8 @@ def run(name: str, arguments: Namespace, desk: Desk) -> int:
     config = _config_of(folder)
     root = config.parent if config is not None else folder
     there = load_files([root] if root.is_dir() else [], Registry())
+    if config is None and owner is None:
+        owner = _first_team(desk)
     pairs = _texts(arguments, _place(there, owner, config))
     skipped = _existing(folder, pairs, there)
     if skipped and not arguments.skip_existing:
@@ -92,6 +96,12 @@ def _config_of(folder: Path) -> Path | None:
     if found is None:
         return None
     return (found.relative_to(here) if here in (found, *found.parents) else found) / CONFIG_NAME
+
+
+def _first_team(desk: Desk) -> str:
+    """Return the first team of the installation that commands find from here, for drafts that go elsewhere."""
+    teams = read_configuration(read_settings(environment=desk.environment), Registry()).teams
+    return teams[0].name if teams else OWNER
 
 
 def _place(there: Loaded, owner: str | None, config: Path | None) -> Installed:

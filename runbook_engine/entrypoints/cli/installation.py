@@ -13,7 +13,7 @@ from runbook_engine.entrypoints.adapters import convert_settings
 from runbook_engine.entrypoints.cli.failure import NothingYet, NotInstalled
 from runbook_engine.entrypoints.composition import JOURNAL, build_engine, build_pause, load_bundle_of
 from runbook_engine.entrypoints.heartbeat import is_fresh, read_heartbeat
-from runbook_engine.entrypoints.launch import FOLDER
+from runbook_engine.entrypoints.lock import FOLDER, is_held
 from runbook_engine.entrypoints.settings import CONFIG_NAME, Settings
 from runbook_engine.entrypoints.storage import Refusal, find_full_disk
 from runbook_engine.errors import InvalidRunbook
@@ -26,6 +26,7 @@ from runbook_engine.registry import Registry
 KEPT_PORTS = ("journal", "pause")
 BEAT_FILE = "worker.json"
 BUNDLE_FILE = "bundle.msgpack"
+RESTARTED = "its worker is restarted within a minute; otherwise restart runbook serve"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +135,11 @@ def _of_runner(settings: Settings) -> Configuration | None:
 def is_driven(settings: Settings, now: datetime) -> bool:
     """Whether a local runner drives executions on this machine now."""
     return is_fresh(read_heartbeat(settings.state / FOLDER / BEAT_FILE), now)
+
+
+def say_how_to_be_driven(settings: Settings) -> str:
+    """Return what a person does when nobody drives: a second runner would be refused while one is there."""
+    return RESTARTED if is_held(settings.state) else "start runbook serve"
 
 
 def _opened(settings: Settings, clock: Clock, registry: Registry, bundle: Bundle) -> Installation:

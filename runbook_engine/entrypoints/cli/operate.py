@@ -14,7 +14,7 @@ from runbook_engine.entrypoints.cli.arguments import Parser, add_format, add_pla
 from runbook_engine.entrypoints.cli.desk import Desk, operator_of
 from runbook_engine.entrypoints.cli.failure import OK, Refused
 from runbook_engine.entrypoints.cli.identity import find_execution
-from runbook_engine.entrypoints.cli.installation import Installation, is_driven
+from runbook_engine.entrypoints.cli.installation import Installation, is_driven, say_how_to_be_driven
 from runbook_engine.entrypoints.cli.output import answer, complain, say
 from runbook_engine.machine.compensation import active_step
 from runbook_engine.machine.custody import KEPT_FOR, LONGEST_CUSTODY
@@ -164,7 +164,7 @@ def _told(installation: Installation, execution: Execution, arguments: Namespace
         subject = f"  {execution.runbook} on {execution.target}"
         say(desk, [line(Span(short(execution.id), "strong"), subject, f"  {said}", hang=4)])
     if not is_driven(installation.settings, desk.now()):
-        warning = "recorded, but nobody drives executions now: start runbook serve"
+        warning = f"recorded, but nobody drives executions now: {say_how_to_be_driven(installation.settings)}"
         complain(desk, [line(Span("warning", "warn"), f": {warning}")])
     return OK
 

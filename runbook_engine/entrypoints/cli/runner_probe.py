@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from runbook_engine.entrypoints.cli.installation import is_driven
+from runbook_engine.entrypoints.cli.installation import RESTARTED, is_driven
+from runbook_engine.entrypoints.lock import is_held
 from runbook_engine.entrypoints.settings import Settings
 from runbook_engine.model.configuration import Configuration, Token
 from runbook_engine.ports import Clock
@@ -35,7 +36,8 @@ def examine_runner(
         says = "not known: its heartbeat cannot be written"
         yield Finding(name="worker", health="warning", says=says, remedy="mend the disk first: see state")
     else:
-        yield Finding(name="worker", health="broken", says="nobody drives executions", remedy="runbook serve")
+        remedy = RESTARTED if is_held(settings.state) else "runbook serve"
+        yield Finding(name="worker", health="broken", says="nobody drives executions", remedy=remedy)
     try:
         status = _ask(settings, "GET", "/healthz")[0]
     except (OSError, HTTPException) as error:

@@ -30,11 +30,12 @@ def run(name: str, arguments: Namespace, desk: Desk) -> int:
     if missing:
         raise NoAdapter(f"serving needs {', '.join(missing)}", hint="install runbook-engine[server]")
 
-    def started(address: str) -> None:
+    def started(address: str, page: str) -> None:
         hook = f"{address}/hooks/<scope>"
-        complain(desk, [line(Span("serving", "good"), f" {address}, alerts go to {hook}; Ctrl-C stops it")])
+        where = f"{page}, the page for people" if page else address
+        complain(desk, [line(Span("serving", "good"), f" {where}; alerts go to {hook}; Ctrl-C stops it")])
 
-    told = started if desk.stderr.isatty() else lambda address: None
+    told = started if desk.stderr.isatty() else lambda address, page: None
     return serve(
         desk.settings(arguments), host=arguments.host, port=arguments.port, grace=arguments.grace, started=told
     )

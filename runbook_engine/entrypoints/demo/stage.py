@@ -108,7 +108,7 @@ class Stage:
 
 def set_stage(folder: Path, shipped: Path, port: int, *, with_prometheus: bool) -> Stage:
     """Return the demo's stage, all files written. Raises DemoFailed when the shipped runbook is not as known."""
-    shop, engine, prometheus, alertmanager = _free_ports(4)
+    shop, engine, prometheus, alertmanager = free_ports(4)
     stage = Stage(
         folder=folder,
         shop_port=shop,
@@ -147,7 +147,8 @@ def installed(*names: str) -> bool:
     return all(shutil.which(name) for name in names)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Return so many ports of this machine's loopback that nobody listens on."""
     held = [socket.socket() for _ in range(count)]
     try:
         for each in held:

@@ -14,17 +14,25 @@ from runbook_engine.entrypoints.credentials import Keyring, is_loopback
 from runbook_engine.entrypoints.links import ApprovalLinks
 from runbook_engine.entrypoints.logs import EventLog, Level, say_error
 from runbook_engine.entrypoints.metrics import Metrics
-from runbook_engine.entrypoints.server.answers import answer_error, answer_http_error
+from runbook_engine.entrypoints.refusals import Refusal, refusal_of
+from runbook_engine.entrypoints.server.answers import answer_refusal, refusal_of_http
 from runbook_engine.entrypoints.server.approvals import NAME as APPROVALS
 from runbook_engine.entrypoints.server.approvals import approval_routes
 from runbook_engine.entrypoints.server.bodies import READ_LIMIT
+from runbook_engine.entrypoints.server.deeds import Deeds
 from runbook_engine.entrypoints.server.health import Health, health_routes
 from runbook_engine.entrypoints.server.hooks import hook_routes
 from runbook_engine.entrypoints.server.openapi import openapi_routes
 from runbook_engine.entrypoints.server.operating import operating_routes
 from runbook_engine.entrypoints.server.reading import reading_routes
+from runbook_engine.entrypoints.server.web.answers import NAME as WEB
+from runbook_engine.entrypoints.server.web.answers import answer_visitor
+from runbook_engine.entrypoints.server.web.desk import WebDesk
+from runbook_engine.entrypoints.server.web.pages import Pages
+from runbook_engine.entrypoints.server.web.routes import WebHost, web_routes
 from runbook_engine.errors import Forbidden, RunbookError
 from runbook_engine.ports import Clock, PauseReader, PauseWriter
+from runbook_engine.registry import Registry
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -45,10 +53,12 @@ def create_app(
     beat_file: Path,
     read_limit: float = 10.0,
     links: Callable[[], ApprovalLinks] | None = None,
+    registry: Registry | None = None,
+    web: WebHost | None = None,
 ) -> Flask:
     """Return the application: nothing of it is global, so a test may have as many as it likes.
 
-    Without `links` there are no pages to approve on.
+    Without `links` there are no pages to approve on, without `web` there is no web page.
     """
     app = Flask("runbook_engine", static_folder=None)
     app.url_map.strict_slashes = False  # a redirect would turn a sender's POST into a GET
@@ -60,41 +70,64 @@ def create_app(
         app.before_request(_refuse_browsers)
     app.register_blueprint(hook_routes(engine, keyring, clock, metrics, log))
     app.register_blueprint(reading_routes(engine, keyring, pause[0], clock))
-    app.register_blueprint(operating_routes(engine, keyring, pause, clock, log))
-    app.register_blueprint(health_routes(Health(engine, clock, beat_file), metrics))
+    deeds, health = Deeds(engine=engine, pauses=pause[1], clock=clock, log=log), Health(engine, clock, beat_file)
+    app.register_blueprint(operating_routes(deeds, keyring))
+    app.register_blueprint(health_routes(health, metrics))
     app.register_blueprint(openapi_routes())
     if links is not None:
-        pages = ApprovalPages(engine=engine, links=links, keys=lambda: keyring, clock=clock, log=log)
-        app.register_blueprint(approval_routes(pages))
-    _answer_errors(app, log)
+        approvals = ApprovalPages(engine=engine, links=links, keys=lambda: keyring, clock=clock, log=log)
+        app.register_blueprint(approval_routes(approvals))
+    pages: Pages | None = None
+    if web is not None and engine.bundle.configuration.web.enabled:
+        known = registry or Registry()
+        desk = WebDesk(
+            engine=engine,
+            registry=known,
+            clock=clock,
+            pause=pause,
+            log=log,
+            problems=health.problems,
+            goes_round=health.goes_round,
+        )
+        pages = Pages(desk)
+        app.register_blueprint(web_routes(desk, keyring, deeds, pages, web))
+    _answer_errors(app, log, pages)
     app.after_request(_harden)
     return app
 
 
-def _answer_errors(app: Flask, log: EventLog) -> None:
+def _answer_errors(app: Flask, log: EventLog, pages: Pages | None) -> None:
+    def told(refusal: Refusal) -> Response:
+        page = answer_visitor(pages, refusal) if pages is not None else None
+        return page if page is not None else answer_refusal(refusal)
+
     @app.errorhandler(RunbookError)
     def on_runbook_error(error: RunbookError) -> Response:
-        answer = answer_error(error)
-        level: Level = "warning" if answer.status_code >= 500 else "info"
-        log.event("refused", level, code=answer.status_code, method=request.method, path=_path(request), **_said(error))
-        return answer
+        refusal = refusal_of(error)
+        level: Level = "warning" if refusal.status >= 500 else "info"
+        log.event("refused", level, code=refusal.status, method=request.method, path=_path(request), **_said(error))
+        return told(refusal)
 
     @app.errorhandler(HTTPException)
     def on_http_error(error: HTTPException) -> Response:
-        return answer_http_error(error)
+        response = told(refusal_of_http(error))
+        if allowed := getattr(error, "valid_methods", None):
+            response.headers["Allow"] = ", ".join(sorted(allowed))
+        return response
 
     @app.errorhandler(Exception)
     def on_surprise(error: Exception) -> Response:
         log.event("server.error", "error", method=request.method, path=_path(request), **say_error(error))
-        return answer_error(error)
+        return told(refusal_of(error))
 
 
 def _refuse_browsers() -> None:
     """Without tokens only this machine may ask, and no page that somebody's browser has open here.
 
-    The page of a question is for browsers: its link is a credential that no other page knows.
+    The page of a question is for browsers: its link is a credential that no other page knows. The web page looks
+    for itself which page sent somebody there.
     """
-    if request.blueprint == APPROVALS:
+    if request.blueprint in (APPROVALS, WEB):
         return
     host = request.host.rpartition(":")[0] if ":" in request.host.rpartition("]")[2] else request.host
     if "Origin" in request.headers or not is_loopback(host):

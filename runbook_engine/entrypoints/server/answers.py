@@ -8,7 +8,7 @@ import msgspec
 from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
-from runbook_engine.entrypoints.refusals import InvalidRequest, Refusal, refusal_of
+from runbook_engine.entrypoints.refusals import InvalidRequest, Refusal
 from runbook_engine.entrypoints.server.bodies import read_body
 from runbook_engine.model.decoding import from_json
 
@@ -22,19 +22,16 @@ def answer(content: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(content), status, content_type="application/json")
 
 
-def answer_error(error: Exception) -> Response:
-    """Return what an error is to a caller."""
-    return _refused(refusal_of(error))
+def answer_refusal(refusal: Refusal) -> Response:
+    """Return what a program is told instead of what it asked for."""
+    return Response(refusal.body, refusal.status, refusal.headers, content_type="application/json")
 
 
-def answer_http_error(error: HTTPException) -> Response:
+def refusal_of_http(error: HTTPException) -> Refusal:
     """Return what HTTP itself refuses."""
     status = error.code if error.code is not None and error.code >= 400 else 404
     code = {413: "too_large", 415: "unsupported_media_type", 404: "not_found"}.get(status, "invalid_request")
-    response = _refused(Refusal(status, code, error.name))
-    if allowed := getattr(error, "valid_methods", None):
-        response.headers["Allow"] = ", ".join(sorted(allowed))
-    return response
+    return Refusal(status, code, error.name)
 
 
 def read_wish(kind: type[Wish]) -> Wish:
@@ -50,7 +47,3 @@ def read_wish(kind: type[Wish]) -> Wish:
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         wanted = ", ".join(field.encode_name for field in msgspec.structs.fields(kind))  # type: ignore[arg-type]  # structs
         raise InvalidRequest(f"the body is not an object with the keys {wanted}") from error
-
-
-def _refused(refusal: Refusal) -> Response:
-    return Response(refusal.body, refusal.status, refusal.headers, content_type="application/json")

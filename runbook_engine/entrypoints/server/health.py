@@ -51,6 +51,10 @@ class Health:
             found.append("no runbook is loaded")
         return found + ([] if problem else self._undecided())
 
+    def goes_round(self) -> bool:
+        """Whether the worker still goes round."""
+        return is_fresh(read_heartbeat(self.beat_file), self.clock.now())
+
     def gauges(self) -> Gauges:
         """Return what is asked of the journal at every scrape. Raises what the journal raises."""
         counts = self.engine.journal.counts()

@@ -16,7 +16,7 @@ from flask import Blueprint, Response
 from runbook_engine.entrypoints.approvals import LONGEST_REASON
 from runbook_engine.entrypoints.links import FIELDS as LINK_FIELDS
 from runbook_engine.entrypoints.server.answers import answer
-from runbook_engine.entrypoints.server.operating import (
+from runbook_engine.entrypoints.server.deeds import (
     ApproveWish,
     DenyWish,
     EndWish,
@@ -68,7 +68,7 @@ DONE: Schema = {
 }
 RELEASE: Schema = {
     "type": "object",
-    "required": ["runs", "targets", "first", "at_a_time", "within_seconds", "last_after_seconds"],
+    "required": ["runs", "targets", "first", "at_a_time", "within_seconds", "last_after_seconds", "late"],
     "properties": {
         "runs": {"type": "integer", "minimum": 0},
         "targets": {"type": "integer", "minimum": 0},
@@ -76,6 +76,7 @@ RELEASE: Schema = {
         "at_a_time": {"type": "integer", "minimum": 1},
         "within_seconds": {"type": "number"},
         "last_after_seconds": {"type": "number"},
+        "late": {"type": "integer", "minimum": 0},
     },
 }
 RELEASED: Schema = {

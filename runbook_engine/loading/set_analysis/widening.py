@@ -43,18 +43,25 @@ def report_widening(subject: Subject, conjunction: Conjunction) -> None:
     }
     for path, text in _naming_fields(subject):
         field = str(path[-1])
+        hint = _hint(field, text)
         for variable in variables_of(text):
             if variable[0] == "alert" and variable not in listed:
-                _report(subject, path, field, f"{'.'.join(variable)} is taken from the alert as it comes")
+                _report(subject, path, f"{'.'.join(variable)} is taken from the alert as it comes", hint)
             elif variable[0] == "inputs" and variable[-1] in free:
-                _report(subject, path, field, f'the input "{variable[-1]}" is of type string, which is any text')
+                _report(subject, path, f'the input "{variable[-1]}" is of type string, which is any text', hint)
 
 
-def _report(subject: Subject, path: Path, field: str, why: str) -> None:
-    typed = TYPES.get(field)
-    message = f'an alert may name anything in "{field}": {why}'
-    hint = f"declare an input of type {typed}, which refuses what is no such name" if typed else "write the name out"
+def _report(subject: Subject, path: Path, why: str, hint: str) -> None:
+    message = f'an alert may name anything in "{path[-1]}": {why}'
     subject.warn(path, "widening-template", message, hint)
+
+
+def _hint(field: str, text: str) -> str:
+    """Return which type keeps a value to a name; within a parameter's path no value of type parameter fits."""
+    typed = TYPES.get(field)
+    if typed == "parameter" and not text.startswith("{{"):
+        return "declare an input of type namespace, which is one name of a-z, 0-9 and -, or list its values in matchers"
+    return f"declare an input of type {typed}, which refuses what is no such name" if typed else "write the name out"
 
 
 def _naming_fields(subject: Subject) -> Iterator[tuple[Path, str]]:

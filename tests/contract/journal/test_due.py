@@ -20,6 +20,27 @@ def test_due_returns_the_longest_due_first_when_several_are(journal: Journal) ->
     assert after(1) == journal.next_due()
 
 
+def test_due_returns_what_a_signal_waits_for_first_when_a_crowd_is_due(journal: Journal) -> None:
+    """The longest due first; once heard, it is one of the others; while it is driven, it is not due."""
+    for name, minute in (("crowd", 1), ("more", 2), ("held", 30)):
+        opened(journal, name, due_at=after(minute))
+    quiet, other = opened(journal, "quiet", due_at=None), opened(journal, "other", due_at=None)
+    journal.commit(msgspec.structs.replace(other, lease=lease("w1", until=9)), expected_version=0, now=NOON)
+    for name, minute in (("held", 5), ("quiet", 4), ("other", 4)):
+        journal.signal(name, signal(at=minute))
+
+    waiting = journal.due(after(6), 10)
+    journal.commit(
+        msgspec.structs.replace(quiet, due_at=after(3), signals_consumed=1), expected_version=0, now=after(6)
+    )
+
+    assert ("quiet", "held", "crowd", "more") == waiting
+    assert ("held", "crowd", "more", "quiet") == journal.due(after(6), 10)
+    assert ("held", "crowd") == journal.due(after(6), 2)
+    assert ("held", "crowd", "more", "quiet", "other") == journal.due(after(9), 9)
+    assert after(1) == journal.next_due()
+
+
 def test_next_due_is_none_when_only_signals_wake(journal: Journal) -> None:
     """A host may then sleep until it is told."""
     opened(journal, "a", due_at=None)

@@ -130,6 +130,25 @@ def test_what_lowered_a_runbook_is_still_known_when_the_journal_is_of_the_third_
     again.close()
 
 
+def test_journal_of_an_older_release_is_left_as_it_is_while_somebody_says_why(tmp_path: Path) -> None:
+    """Whoever reads the old layout would be cut off; once nobody does, it is brought up to date."""
+    file = tmp_path / "journal.sqlite3"
+    first_layout(file)
+    reasons = ["an older process uses it (stop it)", ""]
+    database = Database(file, timedelta(seconds=1), lambda: reasons.pop(0))
+    journal = SqliteJournal(database)
+
+    with pytest.raises(Unreadable) as raised:
+        journal.load("a")
+    with closing(sqlite3.connect(file)) as connection:
+        kept = connection.execute("PRAGMA user_version").fetchone()
+    found = journal.load("a")
+
+    assert f"journal {file} has layout 1, and an older process uses it (stop it)" == str(raised.value)
+    assert ((1,), "a") == (kept, found.id)
+    journal.close()
+
+
 def test_records_are_listed_though_their_execution_was_removed(tmp_path: Path) -> None:
     """Somebody wrote to the file."""
     journal = open_sqlite(tmp_path)

@@ -103,9 +103,11 @@ def _examine(folder: Path, *argv: str, **environment: str) -> Result:
     return Result(main(["doctor", *places, *argv], desk), out.getvalue(), err.getvalue())
 
 
-def _install(folder: Path, *, metrics: str, receiver: str = "console", approvals: str = "") -> None:
+def _install(
+    folder: Path, *, metrics: str, receiver: str = "console", approvals: str = "", runbook: str = RUNBOOK
+) -> None:
     (folder / "engine.yaml").write_text(CONFIG.format(metrics=metrics, receiver=receiver) + approvals)
-    (folder / "degrade.yaml").write_text(RUNBOOK)
+    (folder / "degrade.yaml").write_text(runbook)
 
 
 def test_doctor_finds_everything_in_order(tmp_path: Path, server: str) -> None:
@@ -201,6 +203,26 @@ def test_doctor_of_a_runbook_with_errors_goes_on(tmp_path: Path, server: str) ->
     assert 1 == result.code
     assert f"-> runbook lint {tmp_path}\n" in result.out
     assert "ok    journal" in result.out
+
+
+def test_doctor_counts_the_warnings_that_lint_gives(tmp_path: Path) -> None:
+    """Those of a single file, and those of the set; the remedy would be another number otherwise."""
+    wide = RUNBOOK.replace("target:", "inputs: {name: {type: string, from: alert.labels.name}}\ntarget:").replace(
+        'parameter: /checkout/degraded_mode, value: "true"', 'parameter: "/checkout/{{ inputs.name }}", value: "true"'
+    )
+    _install(tmp_path, metrics="http://127.0.0.1:9/metrics", runbook=wide)
+
+    out = Stream()
+    main(
+        ["lint", str(tmp_path), "--format", "json"],
+        Desk(stdin=Stream(), stdout=out, stderr=Stream(), environment={"RUNBOOK_DEBUG": "1"}),
+    )
+    result = _examine(tmp_path, "--server", "http://127.0.0.1:9", "--format", "json", HOOK_SECRET=SECRET)
+
+    (found,) = [check for check in result.record["checks"] if check["name"] == "runbooks"]
+    warnings = len(json.loads(out.getvalue())["warnings"])
+    assert warnings > 0
+    assert found["says"].endswith(f", {warnings} warning{'' if warnings == 1 else 's'}")
 
 
 def test_doctor_asks_the_runner_what_keeps_it(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:

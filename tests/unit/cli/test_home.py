@@ -12,6 +12,7 @@ import pytest
 from runbook_engine.entrypoints.cli.desk import Desk
 from runbook_engine.entrypoints.cli.program import main
 from runbook_engine.entrypoints.heartbeat import Heartbeat, write_heartbeat
+from runbook_engine.entrypoints.lock import hold_lock
 from runbook_engine.entrypoints.storage import PROBE
 from runbook_engine.errors import Unreadable
 from runbook_engine.model.incident import Intake
@@ -65,6 +66,20 @@ def test_the_first_screen_says_that_nobody_drives(tmp_path: Path) -> None:
     sitting.rig.simulated.push(MINUTE)
 
     assert sitting.run().out.endswith("1 due and driven by nobody: start runbook serve\n")
+
+
+def test_a_backlog_is_no_fault_while_a_worker_goes_round(tmp_path: Path) -> None:
+    """It is slow, and nobody is missing."""
+    sitting = Sitting(tmp_path)
+    sitting.rig.fire()
+    sitting.rig.simulated.push(MINUTE)
+    (tmp_path / "state" / "serve").mkdir()
+    write_heartbeat(tmp_path / "state" / "serve" / "worker.json", Heartbeat(at=sitting.rig.now, pid=1, owner="w"))
+
+    shown, record = sitting.run().out, sitting.run("--format", "json").record
+
+    assert shown.endswith("ceiling auto, 1 run waits for the worker, the longest for 1m\n")
+    assert ([], 1, False, True) == tuple(record[key] for key in ("problems", "overdue", "overdue_more", "driven"))
 
 
 def _typed(*argv: str) -> Result:
@@ -268,6 +283,22 @@ def test_a_runner_that_does_not_go_round_is_the_first_thing_said(
     shown = sitting.run().out
 
     assert shown.startswith(f"OUT OF ORDER   {said}\n\nNothing else" if said else "Nothing needs you.\n")
+
+
+def test_a_worker_that_hangs_is_said_to_be_restarted_when_its_runner_is_there(tmp_path: Path) -> None:
+    """A second runner is refused, so nobody is told to start one."""
+    sitting = Sitting(tmp_path)
+    with hold_lock(tmp_path / "state"):
+        (tmp_path / "state" / "serve" / "bundle.msgpack").write_bytes(b"")
+        beat = Heartbeat(at=sitting.rig.now - MINUTE, pid=1, owner="w")
+        write_heartbeat(tmp_path / "state" / "serve" / "worker.json", beat)
+
+        shown = " ".join(sitting.run().out.split())
+
+    said = (
+        "the runner has not gone round for 1m: its worker is restarted within a minute; otherwise restart runbook serve"
+    )
+    assert shown.startswith(f"OUT OF ORDER {said} Nothing else needs you.")
 
 
 NEEDS_FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")

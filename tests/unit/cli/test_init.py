@@ -216,6 +216,19 @@ def test_init_writes_no_second_installation_when_there_is_one_above(folder: Path
     _assert_sound()
 
 
+def test_init_names_the_first_team_of_the_installation_when_it_writes_elsewhere(folder: Path) -> None:
+    """Whoever answers here answers for the drafts; a team that nobody knows would not."""
+    (folder / "runbooks").mkdir()
+    (folder / "runbooks" / "engine.yaml").write_text(ENGINE)
+
+    result = _run("init", "--from-rules", str(RULES / "shop.yaml"), "--output", "drafts")
+
+    assert (0, "") == (result.code, result.err)
+    written = [yaml.safe_load(file.read_text()) for file in (folder / "drafts").glob("*.yaml")]
+    assert {"team-shop"} == {each["metadata"]["owner"] for each in written if each["kind"] == "Runbook"}
+    assert "team-oncall" not in (folder / "drafts" / "engine.yaml").read_text()
+
+
 def test_init_leaves_a_runbook_alone_when_it_stands_in_another_file(folder: Path) -> None:
     """Two of one name would be refused by lint."""
     _run("init", "--from-rules", str(RULES / "cluster.yaml"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,9 +13,10 @@ import pytest
 from runbook_engine.entrypoints.cli.failure import NothingYet, NotInstalled
 from runbook_engine.entrypoints.cli.installation import open_records, open_switch
 from runbook_engine.entrypoints.clock import SystemClock
-from runbook_engine.entrypoints.composition import load_bundle_of
+from runbook_engine.entrypoints.composition import build_engine, load_bundle_of
+from runbook_engine.entrypoints.lock import hold_lock, is_held
 from runbook_engine.entrypoints.settings import Settings, read_settings
-from runbook_engine.errors import InvalidRunbook
+from runbook_engine.errors import InvalidRunbook, Unreadable
 from runbook_engine.loading.bundle import dump_bundle
 from runbook_engine.model.observation import Pause
 from runbook_engine.registry import Registry
@@ -115,3 +119,70 @@ def test_an_engine_yaml_that_is_away_leaves_what_the_runner_was_started_with(
     _pause(read_settings(runbooks=tmp_path, state=tmp_path / "state", environment={}))
 
     assert "ann" in (tmp_path / "our-pause.json").read_text()
+
+
+THIRD_LAYOUT = """
+DROP TABLE inbox; DROP TABLE aside; DROP INDEX ends_lowering; ALTER TABLE ends DROP COLUMN lowers_to;
+PRAGMA user_version = 3;
+"""
+
+
+def _layout(journal: Path) -> int:
+    with closing(sqlite3.connect(journal)) as connection:
+        found: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        return found
+
+
+@pytest.fixture
+def old_journal(settings: Settings) -> Path:
+    """The journal of the installation, as an older release laid it out."""
+    bare = replace(settings, config=None)
+    journal = settings.state / "journal.sqlite3"
+    build_engine(bare, bundle=load_bundle_of(bare, Registry())).journal.counts()
+    with closing(sqlite3.connect(journal, isolation_level=None)) as connection:
+        connection.executescript(THIRD_LAYOUT)
+    return journal
+
+
+def test_looking_leaves_a_journal_to_the_older_runner_that_uses_it(settings: Settings, old_journal: Path) -> None:
+    """Its worker could not read a newer layout, and would never go round again; stopping everything still works."""
+    with hold_lock(settings.state):
+        with pytest.raises(Unreadable) as raised:
+            open_records(settings, SystemClock()).engine.journal.counts()
+        kept = _layout(old_journal)
+        _pause(settings)
+
+    assert (
+        f"journal {old_journal} has layout 3, and the runner that uses it is older than this command "
+        "(stop it, upgrade it, or use its own release)"
+    ) == str(raised.value)
+    assert 3 == kept
+
+
+def test_a_journal_is_brought_up_to_date_when_the_runner_is_stopped(settings: Settings, old_journal: Path) -> None:
+    """Nobody is cut off."""
+    with hold_lock(settings.state):
+        pass
+
+    open_records(settings, SystemClock()).engine.journal.counts()
+
+    assert 4 == _layout(old_journal)
+
+
+def test_a_journal_is_brought_up_to_date_by_the_runner_itself(settings: Settings, old_journal: Path) -> None:
+    """Its children find the lock held, by the one that started them."""
+    with hold_lock(settings.state):
+        open_records(replace(settings, is_runner=True), SystemClock()).engine.journal.counts()
+
+    assert 4 == _layout(old_journal)
+
+
+def test_a_look_at_the_lock_makes_nothing_and_keeps_nobody_out(tmp_path: Path) -> None:
+    """A state folder without a runner stays as it is."""
+    before = is_held(tmp_path)
+    made = list(tmp_path.iterdir())
+
+    with hold_lock(tmp_path):
+        during = is_held(tmp_path)
+
+    assert ([False, True, False], []) == ([before, during, is_held(tmp_path)], made)

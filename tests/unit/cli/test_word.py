@@ -8,13 +8,30 @@ from pathlib import Path
 import pytest
 
 from runbook_engine.errors import Permanent
+from runbook_engine.loading.files import load_files
+from runbook_engine.loading.set_analysis.analysis import analyse
 from runbook_engine.model.runbook import ModeRule, Runbook
 from runbook_engine.model.storm import StormRule
 from runbook_engine.model.target import TargetTemplate
+from runbook_engine.registry import Registry
 from tests.scenario.rig import FLAG, MINUTE, configuration, runbook
 from tests.unit.cli.desks import Sitting
 
 HOUR = timedelta(hours=1)
+
+
+WRITTEN = """\
+apiVersion: runbook-engine/v1
+kind: Runbook
+metadata:
+  name: checkout-high-error-rate
+  owner: team-checkout
+matchers: [alertname = CheckoutHighErrorRate]
+target: {namespace: apps, deployment: checkout}
+guardrails: {cooldown: 30m, deadline: 40m}
+steps:
+  - {name: restart, action: restart}
+"""
 
 
 @pytest.fixture
@@ -187,6 +204,7 @@ def test_release_of_a_storm_says_the_same_to_scripts(tmp_path: Path) -> None:
         "at_a_time": 1,
         "within_seconds": 300.0,
         "last_after_seconds": 300.0,
+        "late": 0,
     } == record["release"]
 
 
@@ -221,10 +239,28 @@ def test_standing_shows_what_demoted_a_runbook(sitting: Sitting) -> None:
         "\n"
         "checkout-high-error-rate goes on as approve until a commit changes it; after the cause is mended, say who "
         "looked:\n"
-        "  +  reviewed: NAME, DATE: what was mended\n"
+        '  +  reviewed: "NAME, DATE: what was mended"\n'
     )
     assert ("auto", "approve", True, "failed") == tuple(record[key] for key in ("mode", "goes", "demoted", "fault"))
     assert sitting.rig.execution().id == record["because"]["execution"]
+
+
+def test_the_line_that_standing_prints_is_a_line_of_a_runbook_when_it_is_filled_in(
+    sitting: Sitting, tmp_path: Path
+) -> None:
+    """Whoever copies it has a file that loads, and whose text is what was written."""
+    sitting.rig.simulated.fail_next("flags.write", Permanent("denied"))
+    sitting.rig.fire()
+    sitting.rig.run(MINUTE)
+    printed = sitting.run("standing").out.splitlines()[-1]
+    filled = printed.removeprefix("  +").replace("NAME", "ann").replace("DATE", "2026-11-22")
+    file = tmp_path / "book.yaml"
+    file.write_text(WRITTEN.replace("metadata:\n", f"metadata:\n{filled}\n"))
+
+    loaded = load_files([file], Registry(), judge_set=analyse)
+
+    assert () == tuple(loaded.diagnostics)
+    assert ["ann, 2026-11-22: what was mended"] == [each.reviewed for each in loaded.bundle.runbooks]
 
 
 def test_standing_proposes_the_commit_after_five_verified_successes(tmp_path: Path) -> None:

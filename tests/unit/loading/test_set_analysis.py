@@ -18,6 +18,8 @@ from runbook_engine.matching.regexes import compile_pattern
 from runbook_engine.model.matcher import Matcher
 from runbook_engine.model.matcher_grammar import MatcherError
 from runbook_engine.registry import Registry
+from runbook_engine.resolution import VALIDATORS
+from runbook_engine.templating import Templates
 from tests.length import examples
 from tests.unit.loading.clean_runbooks import write_clean_runbooks
 
@@ -186,3 +188,29 @@ def _accepted(matchers: tuple[Matcher, ...]) -> set[tuple[str, str]]:
 def _holds(matcher: Matcher, value: str) -> bool:
     same = value == matcher.value if matcher.op in ("=", "!=") else re2.fullmatch(matcher.value, value) is not None
     return same is not matcher.is_negative
+
+
+@pytest.mark.parametrize(
+    ("parameter", "typed", "tenant", "changes"),
+    [
+        pytest.param("/shop/{{ inputs.feature }}", "namespace", "acme", "/shop/acme", id="a part of the path"),
+        pytest.param("{{ inputs.feature }}", "parameter", "/shop/acme", "/shop/acme", id="the whole path"),
+        pytest.param("{{ inputs.feature }}/limit", "parameter", "/shop", "/shop/limit", id="its beginning"),
+    ],
+)
+def test_the_type_that_is_advised_takes_what_is_meant(
+    parameter: str, typed: str, tenant: str, changes: str, tmp_path: Path, registry: Registry
+) -> None:
+    """Whoever does as the hint says is not warned again, and the run finds the name."""
+    written = (DEFECTS / "parameter-of-any-text.yaml").read_text().replace("/shop/{{ inputs.feature }}", parameter)
+    file = tmp_path / "shop.yaml"
+    file.write_text(written)
+    [warning] = load_files([tmp_path], registry, judge_set=analyse).diagnostics
+    file.write_text(written.replace("type: string", f"type: {typed}"))
+
+    mended = load_files([tmp_path], registry, judge_set=analyse)
+
+    assert warning.hint.startswith(f"declare an input of type {typed}, ")
+    assert () == tuple(mended.diagnostics)
+    assert VALIDATORS[mended.bundle.runbooks[0].inputs[0].type][0].fullmatch(tenant)
+    assert changes == Templates().render(parameter, {"inputs": {"feature": tenant}})

@@ -344,3 +344,40 @@ def test_execution_of_a_release_without_references_is_read() -> None:
     del stored["told"]
 
     assert opened() == msgspec.convert(stored, Execution)
+
+
+@pytest.mark.parametrize(
+    ("rules", "status", "heard"),
+    [
+        pytest.param((), "blocked", [("owner", "blocked")], id="the owner, of a blocked run that no rule covers"),
+        pytest.param((), "unresolved", [("owner", "notFixed")], id="the owner, of one that did not fix it"),
+        pytest.param(
+            (NotifyRule(receiver="chat", events=("blocked", "notFixed", "ended")),),
+            "blocked",
+            [("chat", "blocked")],
+            id="who wants every word of it",
+        ),
+        pytest.param(
+            (CHAT, NotifyRule(receiver="oncall", events=("notFixed", "ended"))),
+            "unresolved",
+            [("oncall", "notFixed"), ("chat", "ended")],
+            id="each receiver as the first that it wants",
+        ),
+    ],
+)
+def test_an_end_is_one_message_to(
+    rules: tuple[NotifyRule, ...], status: FinalStatus, heard: list[tuple[str, str]]
+) -> None:
+    """One run, one end: the same text is never told twice to the same receiver."""
+    execution = after(opened(), runbook(notify=rules), Finished(status=status, reason="so it was", at=START))
+
+    assert heard == told(execution)
+
+
+def test_an_end_is_still_told_to_who_was_paged_before_it() -> None:
+    """The early page said that it goes on; that it is over is news."""
+    book = runbook(notify=(replace(ONCALL, events=("notFixed", "ended")),))
+
+    execution = after(opened(), book, Paged(rule=0, at=START), Finished(status="unresolved", reason="so", at=START))
+
+    assert [("oncall", "notFixed"), ("oncall", "ended")] == told(execution)

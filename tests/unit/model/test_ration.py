@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
-from runbook_engine.model.guardrail import Budget
-from runbook_engine.model.ration import RATION, let_go_at, ration_of, say_ration
+from runbook_engine.model.execution import Execution
+from runbook_engine.model.guardrail import Budget, Verdict
+from runbook_engine.model.ration import RATION, hold, let_go_at, ration_of, say_ration, say_turn
 from runbook_engine.model.storm import CALM, Latch, StormRule, add_opening, released
+from tests.unit.machine.story import opened
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -65,3 +68,53 @@ def test_why_a_change_waits_is_said_in_words_that_stay_the_same() -> None:
     """Else every look would be news."""
     said = "it was let go, and no more than 1 change goes on within 5m; this one waits for its turn"
     assert said == say_ration(1, 5 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "room", "late"),
+    [
+        pytest.param(9001, 50, 8801, id="nearly all of nine thousand with a deadline of twenty minutes"),
+        pytest.param(200, 50, 0, id="none when the last turn comes in time"),
+        pytest.param(201, 50, 1, id="one when one is too many"),
+        pytest.param(150, 0, 0, id="none when there is no room at first, and enough later"),
+        pytest.param(0, 50, 0, id="none of none"),
+    ],
+)
+def test_those_are_late_whose_deadline_comes_before_their_turn(waiting: int, room: int, late: int) -> None:
+    """Fifty within five minutes: at once, after five, ten and fifteen."""
+    run = replace(opened(), opened_at=NOON, deadline_at=NOON + 20 * MINUTE)
+
+    held = hold([run] * waiting, StormRule(), room=room, now=NOON)
+
+    assert (waiting, min(room, waiting), late) == (held.runs, len(held.first), late)
+    assert late == held.late
+
+
+def test_a_run_that_is_late_leaves_its_turn_to_the_next() -> None:
+    """Those of an hour have their turn when those of a minute are over."""
+    short = [replace(opened(), opened_at=NOON, deadline_at=NOON + MINUTE)] * 100
+    long = [replace(opened(), opened_at=NOON + MINUTE, deadline_at=NOON + 60 * MINUTE)] * 5
+
+    assert 100 == hold([*short, *long], RULE, room=0, now=NOON).late
+
+
+@pytest.mark.parametrize(
+    ("latch", "said"),
+    [
+        pytest.param(HELD, "storm: held", id="as it was said while the storm is held"),
+        pytest.param(
+            FREE,
+            "storm: it was let go, and no more than 5 changes go on within 5m; this one waits for its turn; too soon",
+            id="that it waits for its turn once it was let go, although it has not looked again",
+        ),
+    ],
+)
+def test_a_run_that_a_storm_held_says(latch: Latch, said: str) -> None:
+    """What else it waits for stays."""
+    storm = Verdict(guardrail="storm", ok=False, says="storm: held")
+    soon = Verdict(guardrail="cooldown", ok=False, says="too soon")
+    reason = "storm: held" if latch is HELD else "storm: held; too soon"
+    verdicts = (storm,) if latch is HELD else (storm, soon)
+    run: Execution = replace(opened(), resume_at=NOON, verdicts=verdicts, waiting_for=reason)
+
+    assert said == say_turn(run, latch, RULE, NOON + 11 * MINUTE).waiting_for

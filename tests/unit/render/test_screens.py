@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
 
 from runbook_engine.model.check import Reading
 from runbook_engine.model.execution import Execution
+from runbook_engine.model.inbox import Fill
 from runbook_engine.model.incident import Evidence, ExecutionReport
 from runbook_engine.model.observation import Pause
+from runbook_engine.model.ration import Held
 from runbook_engine.model.runbook import Approval, Step
 from runbook_engine.render.card import Card, Look, needs_person, render_card, say_default
 from runbook_engine.render.execution import record_report, render_execution, render_executions, telling
-from runbook_engine.render.first_screen import Screen, find_unhandled, record_first_screen, render_first_screen
+from runbook_engine.render.first_screen import Backlog, Screen, find_unhandled, record_first_screen, render_first_screen
 from runbook_engine.render.incident import record_incident_report, render_incident, render_incidents
 from runbook_engine.render.lines import plain
+from runbook_engine.render.storm import render_held, say_held
 from tests.scenario.rig import DEGRADE, FLAG, MINUTE, SCALE, VERIFY, Rig, runbook
 
 ASKS = msgspec.structs.replace(SCALE, approval=Approval(by="team-checkout", timeout=timedelta(minutes=10)))
@@ -273,7 +277,7 @@ def test_the_first_screen_says_loudly_what_stops_the_engine() -> None:
     rig = Rig()
     pause = Pause(until=rig.now + 30 * MINUTE, by="ann", reason="deploy")
 
-    paused = plain(render_first_screen(Screen(now=rig.now, paused=pause, overdue=2)))
+    paused = plain(render_first_screen(Screen(now=rig.now, paused=pause, backlog=Backlog(runs=2))))
     unreadable = plain(render_first_screen(Screen(now=rig.now, pause_problem="the pause file is corrupt")))
 
     assert paused.endswith(
@@ -281,6 +285,51 @@ def test_the_first_screen_says_loudly_what_stops_the_engine() -> None:
         "2 due and driven by nobody: start runbook serve\n"
     )
     assert unreadable.endswith("Engine: counts as paused, the pause file is corrupt\n")
+
+
+@pytest.mark.parametrize(
+    ("backlog", "says"),
+    [
+        pytest.param({"runs": 1}, "1 run waits for the worker, the longest for 4m", id="one"),
+        pytest.param({"runs": 100}, "100 runs wait for the worker, the longest for 4m", id="as many as are counted"),
+        pytest.param(
+            {"runs": 100, "more": True}, "more than 100 runs wait for the worker, the longest for 4m", id="more"
+        ),
+    ],
+)
+def test_a_backlog_that_a_worker_comes_to_is_no_fault(backlog: dict[str, Any], says: str) -> None:
+    """Starting another runner would not help, and is refused."""
+    rig = Rig()
+    waits = Backlog(since=rig.now - 4 * MINUTE, **backlog)
+
+    shown = plain(render_first_screen(Screen(now=rig.now, backlog=waits, driven=True)))
+
+    assert f"Nothing needs you.\n\nEngine: not paused, {says}\n" == shown
+
+
+def test_a_remedy_is_said_once_when_it_is_known_that_the_runner_is_out_of_order() -> None:
+    """A second one would contradict it."""
+    rig = Rig()
+    screen = Screen(now=rig.now, backlog=Backlog(runs=100, more=True), problems=("the runner has gone: mend it",))
+
+    shown = plain(render_first_screen(screen))
+
+    assert shown.startswith(
+        "OUT OF ORDER   the runner has gone: mend it\nOUT OF ORDER   more than 100 due and driven by nobody\n"
+    )
+
+
+def test_what_is_undecided_may_need_somebody_when_the_engine_is_out_of_order() -> None:
+    """Nobody knows what is in a delivery that was only stored."""
+    rig = Rig()
+    stored = Fill(deliveries=3, alerts=7, since=rig.now - timedelta(seconds=9))
+
+    shown = plain(render_first_screen(Screen(now=rig.now, storage="the disk is full (free space)", inbox=stored)))
+
+    assert shown.startswith(
+        "OUT OF ORDER   the disk is full (free space)\n\nNothing else is known to need you: 3 deliveries with 7 alerts "
+        "wait to be decided, the oldest for 9s.\n"
+    )
 
 
 def test_an_alert_without_a_runbook_is_on_the_first_screen() -> None:
@@ -405,11 +454,11 @@ def test_the_first_screen_as_a_record() -> None:
     """The same sections, for scripts."""
     rig = _asking()
 
-    record = record_first_screen(Screen(now=rig.now, cards=(_card(rig),), overdue=1))
+    record = record_first_screen(Screen(now=rig.now, cards=(_card(rig),), backlog=Backlog(runs=1)))
 
     assert [rig.execution().id] == [each["id"] for each in record["needs_you"]]
     keys = {"needs_you", "unmatched", "running", "held", "recent", "paused_until", "overdue", "problems"}
-    keys |= {"expired", "storm", "inbox"}
+    keys |= {"expired", "storm", "inbox", "overdue_more", "overdue_since", "driven", "after_storm"}
     assert keys == set(record)
 
 
@@ -438,3 +487,43 @@ def test_a_timeline_names_a_person_once() -> None:
     assert f"  09:03:00  ann approved plan {asked.hash[:8]} (looked)\n" in shown
     assert "  09:03:00  ann took over, keeping what was changed; handed over: " in shown
     assert "ann: " not in shown
+
+
+def test_a_list_counts_the_runs_of_an_incident() -> None:
+    """Nine thousand are a number, not as many words."""
+    report = _card(_asking()).incident
+    run = report.executions[0]
+    ended = msgspec.structs.replace(run, execution=msgspec.structs.replace(run.execution, status="handed_over"))
+    waiting = msgspec.structs.replace(run, execution=msgspec.structs.replace(run.execution, status="waiting"))
+
+    many = msgspec.structs.replace(report, executions=(*[waiting] * 9000, ended))
+    one = msgspec.structs.replace(report, executions=(waiting,))
+
+    now = report.incident.opened_at
+    assert plain(render_incidents((many,), now)).endswith("  9000 waiting, 1 handed over\n")
+    assert plain(render_incidents((one,), now)).endswith("  waiting\n")
+
+
+def test_the_first_screen_says_how_what_a_storm_held_goes_on() -> None:
+    """How many wait, how fast it goes, and for how many that is too late."""
+    rig = _asking()
+    held = Held(runs=9001, targets=9001, first=(), at_a_time=50, within=timedelta(minutes=5), late=8801)
+
+    shown = plain(render_first_screen(Screen(now=rig.now, turns=held)))
+    fine = plain(render_first_screen(Screen(now=rig.now, turns=msgspec.structs.replace(held, runs=60, late=0))))
+
+    assert shown.startswith(
+        "AFTER A STORM   9001 runs on 9001 targets wait for their turn\n"
+        "  no more than 50 changes within any 5m, held or new\n"
+        "  at that pace 8801 of them end blocked by their deadline before their turn\n\n"
+    )
+    assert "  no more than 50 changes within any 5m, held or new, so the last is due in 10m\n\n" in fine
+
+
+def test_a_release_says_how_many_come_too_late() -> None:
+    """Fifteen hours for what has twenty minutes is no prospect, so it is not offered."""
+    held = Held(runs=9001, targets=9001, first=(), at_a_time=50, within=timedelta(minutes=5), late=1)
+    late = "at that pace 1 of them ends blocked by its deadline before its turn"
+
+    assert f"no runs go on at once, and no more than 50 changes within any 5m; {late}" in say_held(held)
+    assert plain(render_held(held)).endswith(f"within any 5m, held or new\n  {late}\n")

@@ -21,3 +21,4 @@ class WebDesk:
     pause: tuple[PauseReader, PauseWriter]
     log: EventLog
     problems: Callable[[], list[str]]  # why work cannot be done now, as /readyz says it
+    goes_round: Callable[[], bool] = lambda: False  # whether the worker does
