@@ -7,7 +7,8 @@
 #   --tag TAG             of the image, once and for all: a commit, never a name that moves
 #   --context CONTEXT     of kubectl, for the rollout (default: runbook-engine)
 #   --namespace NAME      of the release (default: apps for checkout, runbooks for the runner)
-#   --values FILE         values of the chart; may be repeated
+#   --values FILE         values of the installation; may be repeated. Without any, those of the release are kept, and
+#                         there must be one: the chart's defaults would take away what the installation has
 #   --cause TEXT          why, as people read it later: build 412, commit 3f2a9c1
 #   --from STEP           begin with this step: build, scan, push, rollout
 #   --to STEP             end with this one (default: rollout)
@@ -106,6 +107,14 @@ step_rollout() {
     major=$(ask 4 helm version --template '{{.Version}}')
     local rolls_back=--rollback-on-failure
     [[ $major != v3.* ]] || rolls_back=--atomic
+    if ((!${#values[@]})); then
+        if ! holds helm --kube-context "$context" status "$service" --namespace "$namespace"; then
+            printf 'release: there is no release %s in %s yet, so its values must be named (--values FILE)\n' \
+                "$service" "$namespace" >&2
+            return 1
+        fi
+        values=(--reset-then-reuse-values)
+    fi
     local settings=(--set "image.repository=$registry/$repository" --set "image.digest=$digest" --set-string "image.tag=$tag")
     if [[ $service == checkout && -n $cause ]]; then settings+=(--set-literal "release.cause=$cause"); fi
     run helm --kube-context "$context" upgrade --install "$service" "$chart" --namespace "$namespace" --create-namespace \

@@ -88,6 +88,7 @@ class Stage:
         """Return one run; without an id the only one."""
         if execution_id:
             return self.journal.load(execution_id)
+        wait_until(lambda: bool(self.journal.executions(limit=1)), "what was posted is decided")
         (found,) = self.journal.executions(limit=2)
         return found
 

@@ -398,5 +398,5 @@ def test_a_page_is_delivered_once_its_receiver_is_back() -> None:
     assert 1 < tries <= 5
     assert 6 == made.replicas()
     assert "unresolved" == made.execution().status
-    assert ["ended", "notFixed", "started"] == sorted(made.told("oncall"))
+    assert ["notFixed", "started"] == sorted(made.told("oncall"))
     assert () == made.execution().outbox

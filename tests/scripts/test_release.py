@@ -32,10 +32,30 @@ def test_a_release_is_built_scanned_pushed_and_rolled_out_by_its_digest(release:
     wanted = ["docker build", "trivy image", "docker push", "aws ecr", "helm version", "helm --kube-context"]
     assert wanted == [call for call in order if call in wanted and call != "aws ecr"][:3] + wanted[3:]
     rollout = release.calls[-1]
-    assert "upgrade --install checkout helm/checkout --namespace apps --create-namespace --set " in rollout
+    assert "upgrade --install checkout helm/checkout --namespace apps --create-namespace " in rollout
     assert f" --set image.repository={REGISTRY}/checkout --set image.digest={DIGEST} " in rollout
     assert "release.cause=build 412, commit 3f2a9c1d" in rollout
     assert rollout.endswith("--rollback-on-failure --wait --timeout 10m")
+    assert " --create-namespace --reset-then-reuse-values --set " in rollout
+
+
+def test_values_that_are_named_are_all_that_counts(release: Rig) -> None:
+    """What is written in the repository is what runs."""
+    release.run("release.sh", *CHECKOUT, "--from", "rollout", "--values", "prod.yaml")
+
+    assert " --create-namespace --values prod.yaml --set " in release.calls[-1]
+    assert "reuse-values" not in release.calls[-1]
+
+
+def test_a_first_release_without_values_is_refused(release: Rig) -> None:
+    """The chart's defaults would take away the volume, the configuration and the alerts of an installation."""
+    release.answer("helm --kube-context runbook-engine status*", "Error: release: not found", 1)
+
+    said = release.run("release.sh", *CHECKOUT, "--from", "rollout")
+
+    sentence = "release: there is no release checkout in apps yet, so its values must be named (--values FILE)\n"
+    assert (1, True) == (said.code, sentence in said.err)
+    assert [call for call in release.calls if "upgrade" in call] == []
 
 
 def test_helm_3_rolls_back_by_its_own_name(release: Rig) -> None:

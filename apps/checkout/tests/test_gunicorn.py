@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,16 @@ class Service:
             except OSError:
                 time.sleep(0.05)
         raise AssertionError(f"the service did not become ready:\n{self.log.read_text()}")
+
+    def wait_for_starts(self, number: int) -> None:
+        """Wait until so many workers have been started in all."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            with suppress(OSError):
+                if self.scrape()["checkout_worker_starts_total"] >= number:
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"no worker was started anew:\n{self.log.read_text()}")
 
     def workers(self) -> set[int]:
         """The process ids of the workers, from the log of the master."""
@@ -126,7 +137,7 @@ def test_service_counts_what_its_clients_counted(bench: Bench, service: Service)
     noticing = service.load(40)  # while one thread reads the flag anew, others of its worker still use the old value
     degraded = service.load(100)
     os.kill(min(service.workers()), signal.SIGKILL)
-    time.sleep(0.3)
+    service.wait_for_starts(3)
     after_kill = service.load(50)
     after = service.scrape()
 
