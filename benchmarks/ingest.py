@@ -145,6 +145,8 @@ def _decide(engine: Engine) -> None:
     """Decide what waits."""
     while (waiting := engine.oldest_waiting()) is not None:
         engine.decide(waiting)
+    assert engine.journal.inbox is not None
+    engine.journal.inbox.tidy()
 
 
 def _measured(takes: Sequence[Take], bodies: Sequence[bytes], size: int) -> tuple[Cost, ...]:

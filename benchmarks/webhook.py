@@ -88,7 +88,7 @@ def _cost(pid: int, address: str, bodies: Sequence[bytes], rest: Callable[[], No
 
 def _under_pressure(journal: Path, entries: Sequence[Entry]) -> str:
     """Post new alerts while nobody decides, until the server takes no more; then count what it stored."""
-    told = deliveries.half_new(entries, SIZE, MOST_WAITING // SIZE + 60)
+    told = deliveries.half_new(entries, SIZE, MOST_WAITING // SIZE + 500)  # the count is believed for a second
     pool = urllib3.PoolManager(maxsize=1, retries=False)
     paces: list[float] = []
     with _engine(journal, UNLIMITED) as (_, address):

@@ -102,6 +102,7 @@ class Deciding:
         """Decide all that waits. The first one may be what ended the process before this one."""
         while not self.stop.is_set():
             self._tell(inbox)
+            inbox.tidy()
             waiting = self.engine.oldest_waiting()
             self._came = waiting.request.received_at if waiting is not None else None
             self._looked = True

@@ -41,6 +41,10 @@ class Inbox(Protocol):
         """Take one counted try back: what ended it had nothing to do with what waits."""
         ...
 
+    def tidy(self) -> None:
+        """Do what a store has to do now and then, so that no front door waits for it."""
+        ...
+
     def set_aside(self, number: int, *, reason: str, at: datetime) -> None:
         """Let the others pass a delivery that cannot be decided. Raises Conflict when it no longer waits."""
         ...

@@ -68,6 +68,9 @@ class MemoryInbox:
         with self._lock:
             self._tries[number] = max(0, self._tries.get(number, 0) - 1)
 
+    def tidy(self) -> None:
+        """There is nothing to do."""
+
     def set_aside(self, number: int, *, reason: str, at: datetime) -> None:
         """Let the others pass a delivery that cannot be decided. Raises Conflict when it no longer waits."""
         with self._lock:

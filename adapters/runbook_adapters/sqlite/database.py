@@ -20,6 +20,8 @@ from runbook_adapters.sqlite.problems import explain, explain_folder
 from runbook_adapters.sqlite.schema import check, create
 from runbook_engine.errors import RunbookError, Unreadable
 
+CHECKPOINT = 16_384  # pages, 64 MiB: beyond it whoever commits moves the log into the file, as SQLite does at 1000
+TIDY = 4 * 1024 * 1024  # bytes of the log that are worth being moved by somebody who has time
 CACHE = 8 * 1024  # KiB: a storm touches more pages than SQLite's two megabytes, and would read them again
 
 
@@ -80,6 +82,16 @@ class Database:
             )
         return None
 
+    def tidy(self) -> None:
+        """Move the log into the file, when it has grown, so that no delivery has to wait for that."""
+        try:
+            size = os.stat(f"{self._name}-wal").st_size  # noqa: PTH116  # as above
+        except FileNotFoundError:
+            return
+        if size > TIDY:
+            with self.reading() as connection:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
     def close(self) -> None:
         """Close this process's idle connections; a later call opens new ones."""
         pool = self._pool()
@@ -103,6 +115,7 @@ class Database:
         try:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA cache_size = -{CACHE}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
             connection.execute("PRAGMA fullfsync = ON")  # macOS: through the drive's own cache
             check(connection, self.path, self._why_keep_layout)
             self._refuse_other_file()

@@ -66,6 +66,10 @@ class SqliteInbox:
         with self._database.writing() as connection:
             connection.execute("UPDATE inbox SET tries = max(0, tries - 1) WHERE number = ?", (number,))
 
+    def tidy(self) -> None:
+        """Move the file's log into it, when it has grown."""
+        self._database.tidy()
+
     def set_aside(self, number: int, *, reason: str, at: datetime) -> None:
         """Let the others pass a delivery that cannot be decided. Raises Conflict when it no longer waits."""
         move = "INSERT INTO aside SELECT number, ?, ?, alerts, body FROM inbox WHERE number = ?"

@@ -19,6 +19,7 @@ from runbook_adapters.sqlite.database import Database
 from runbook_adapters.sqlite.problems import explain
 from runbook_engine.errors import Overloaded, StaleVersion, Unreadable
 from runbook_engine.model.configuration import Configuration
+from runbook_engine.model.delivery import Request
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.group import Group
 from runbook_engine.model.incident import Intake
@@ -439,3 +440,23 @@ def test_a_journal_that_is_moved_while_a_connection_is_opened_is_not_made_anew(t
             database._open()
 
     assert not path.exists()
+
+
+def test_the_log_is_moved_into_the_file_by_whoever_has_time(tmp_path: Path) -> None:
+    """A front door never waits for it, and the log does not grow for ever."""
+    journal = open_sqlite(tmp_path)
+    request = Request("main", "alertmanager", {}, b"x" * 1024 * 1024, NOON)
+    for _ in range(6):
+        journal.inbox.keep(request, 1)
+    [log] = tmp_path.glob("*-wal")
+    grown, file = log.stat().st_size, log.with_name(log.name.removesuffix("-wal"))
+    before = file.stat().st_size
+
+    journal.inbox.tidy()
+    for _ in range(6):
+        journal.inbox.keep(request, 1)
+
+    assert grown > 6 * 1024 * 1024
+    assert file.stat().st_size >= before + 6 * 1024 * 1024
+    assert log.stat().st_size <= grown + 8192  # it is written from its beginning again
+    journal.close()
