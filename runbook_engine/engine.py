@@ -24,7 +24,7 @@ from runbook_engine.errors import (
 )
 from runbook_engine.executor import Tools, drive
 from runbook_engine.executor.shield import ShieldedRegistry, shielded_effects, shielded_world
-from runbook_engine.guardrails import ceiling_of, effective_mode
+from runbook_engine.guardrails import ceiling_of, effective_mode, highest_ceiling
 from runbook_engine.intake.builder import IntakeBuilder
 from runbook_engine.intake.by_hand import intake_by_hand, open_by_hand
 from runbook_engine.intake.door import Door
@@ -411,7 +411,11 @@ class Engine:
     def standings(self) -> tuple[Stands, ...]:
         """Return how far each runbook is trusted, as it is written now, after what its runs did."""
         ends = {each.name: self.journal.ends(each.name, each.digest, MOST_ENDS) for each in self.bundle.runbooks}
-        return tuple(Stands(runbook=each, standing=standing_of(ends[each.name])) for each in self.bundle.runbooks)
+        allowed = highest_ceiling(self.bundle.configuration)
+        return tuple(
+            Stands(runbook=each, standing=standing_of(ends[each.name]), allowed=allowed)
+            for each in self.bundle.runbooks
+        )
 
     # --- reports ------------------------------------------------------------------------------------------
 

@@ -125,7 +125,7 @@ step_monitoring() {
     # shellcheck disable=SC2016  # to be typed, not to be done here
     {
         have_secret runbook-engine-tokens '--from-literal=alertmanager="$TOKEN"  # as in the namespace of the runner' || return
-        have_secret oncall '--from-literal=pager="$ROUTING_KEY" --from-literal=chat="$WEBHOOK" --from-literal=dead-man="$TOKEN"' || return
+        have_secret oncall '--from-literal=pager="$ROUTING_KEY" --from-literal=chat="$WEBHOOK"' || return
         have_secret grafana-admin '--from-literal=user=admin --from-literal=password="$(openssl rand -hex 24)"' || return
     }
     chart mon kube-prometheus-stack "$PROMETHEUS_STACK" https://prometheus-community.github.io/helm-charts monitoring \

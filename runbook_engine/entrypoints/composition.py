@@ -128,14 +128,16 @@ def build_runner(
     clock: Clock | None = None,
     bundle: Bundle | None = None,
     watch: Callable[[Journal], Journal] = lambda journal: journal,
+    tell: Callable[[Notifier], Notifier] = lambda notifier: notifier,
     checkpoint: Callable[[str], None] = lambda name: None,
 ) -> Runner:
-    """Return the engine of an installation with the watchers that share its adapters."""
+    """Return the engine of an installation with the watchers that share its adapters. `tell` may count what is told."""
     registry = registry or Registry()
     bundle = bundle or load_bundle_of(settings, registry)
     adapters = _adapters(bundle.configuration, settings, registry, clock or SystemClock())
+    linking = _linking(bundle.configuration, settings)
     engine = engine_of(
-        adapters, bundle, watch=watch, tell=_linking(bundle.configuration, settings), checkpoint=checkpoint
+        adapters, bundle, watch=watch, tell=lambda notifier: tell(linking(notifier)), checkpoint=checkpoint
     )
     return Runner(engine, _watchers(adapters))
 

@@ -43,6 +43,9 @@ class Metrics:
             "runbook_guardrail_verdicts", "What guardrails answered before a change.", "guardrail", "outcome"
         )
         self.drive_errors = self._counter("runbook_drive_errors", "Drives that ended in an unexpected error.", "error")
+        self.notices = self._counter(
+            "runbook_notices", "Attempts to tell a receiver, by what became of them.", "receiver", "outcome"
+        )
         self.changes_seen = self._counter("runbook_changes_seen", "Changes that watchers told of, by kind.", "kind")
         self.action_seconds = Histogram(
             "runbook_action_seconds",
@@ -63,6 +66,8 @@ class Metrics:
         """Let what happens seldom begin at 0: of a series that begins at 1, Prometheus sees no increase."""
         for until in Times.__struct_fields__:
             self.incident_seconds.labels(until)
+        for receiver, told in product(bundle.configuration.receivers, ("told", "failed")):
+            self.notices.labels(receiver.name, told)
         for action in {step.action for runbook in bundle.runbooks for step in runbook.steps}:
             for direction, outcome in product(("do", "undo"), ("done", "failed")):
                 self.action_seconds.labels(action, direction, outcome)

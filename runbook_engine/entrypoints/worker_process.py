@@ -12,6 +12,7 @@ from types import FrameType
 from runbook_engine.entrypoints import parent
 from runbook_engine.entrypoints.clock import SystemClock
 from runbook_engine.entrypoints.composition import build_runner
+from runbook_engine.entrypoints.counted_notices import CountedNotices
 from runbook_engine.entrypoints.deciding import Deciding
 from runbook_engine.entrypoints.launch import Launch, read_launch
 from runbook_engine.entrypoints.logs import EventLog
@@ -48,7 +49,10 @@ def build_worker(launch: Launch) -> tuple[Worker, Watching, Deciding]:
     bundle = launch.bundle()
     metrics.begin(bundle)
     runner = build_runner(
-        launch.settings(), bundle=bundle, watch=lambda journal: watched(journal, metrics.count_commit)
+        launch.settings(),
+        bundle=bundle,
+        watch=lambda journal: watched(journal, metrics.count_commit),
+        tell=lambda notifier: CountedNotices(notifier, metrics.notices),
     )
     log = EventLog(process="worker", pid=os.getpid())
     worker = Worker(

@@ -10,7 +10,14 @@ from runbook_engine.guardrails.bounds import bounds, target_allow_list
 from runbook_engine.guardrails.calendar import freeze, window
 from runbook_engine.guardrails.case import LOOK_AGAIN, Case, Guardrail, untold
 from runbook_engine.guardrails.claiming import budget, budget_key, claims_of, cooldown, one_execution, undo_claims
-from runbook_engine.guardrails.consent import PAUSE_UNREADABLE_FOR, ceiling_of, effective_mode, kill_switch, mode
+from runbook_engine.guardrails.consent import (
+    PAUSE_UNREADABLE_FOR,
+    ceiling_of,
+    effective_mode,
+    highest_ceiling,
+    kill_switch,
+    mode,
+)
 from runbook_engine.guardrails.gitops import gitops
 from runbook_engine.guardrails.harm import do_no_harm
 from runbook_engine.guardrails.judging import GUARDRAILS, judge, judge_undo, refusals, wait_for
@@ -36,6 +43,7 @@ __all__ = [
     "effective_mode",
     "freeze",
     "gitops",
+    "highest_ceiling",
     "judge",
     "judge_undo",
     "kill_switch",

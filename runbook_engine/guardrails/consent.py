@@ -53,6 +53,14 @@ def ceiling_of(configuration: Configuration, holds: Callable[[ModeRule], bool]) 
     return _first(configuration.mode_ceiling, holds, otherwise="propose")
 
 
+def highest_ceiling(configuration: Configuration) -> Mode:
+    """Return how far the installation lets some alert take a runbook; rules after one that always holds never count."""
+    rules = configuration.mode_ceiling
+    always = next((at for at, rule in enumerate(rules) if not rule.matchers), None)
+    modes = [rule.mode for rule in rules[: always + 1]] if always is not None else [*(r.mode for r in rules), "propose"]
+    return max(modes, key=MODES.index)
+
+
 def _standing(case: Case) -> Standing:
     """Return how far the runbook is trusted now; what others of its own group did is for the group to judge."""
     ends = case.ledger.ends(case.runbook.name, case.runbook.digest, MOST_ENDS)

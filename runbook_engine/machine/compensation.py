@@ -70,6 +70,24 @@ def held_steps(execution: Execution, runbook: Runbook) -> tuple[int, ...]:
     )
 
 
+def undoable_steps(execution: Execution, runbook: Runbook) -> tuple[StepState, ...]:
+    """Return the steps whose change stands, and which a person may have undone."""
+    return tuple(step for step in _standing(execution) if step.name not in _never_undone(runbook))
+
+
+def final_steps(execution: Execution, runbook: Runbook) -> tuple[StepState, ...]:
+    """Return the steps whose change stands, and which nobody can have undone."""
+    return tuple(step for step in _standing(execution) if step.name in _never_undone(runbook))
+
+
+def _standing(execution: Execution) -> tuple[StepState, ...]:
+    return tuple(step for step in execution.steps if step.stands)
+
+
+def _never_undone(runbook: Runbook) -> frozenset[str]:
+    return frozenset(step.name for step in runbook.steps if step.compensate.when == "never")
+
+
 def compensation_of(execution: Execution, runbook: Runbook) -> Compensation:
     """Return the one word for how the undoing stands."""
     undos = [effect for step in execution.steps for effect in step.effects if effect.direction == "undo"]

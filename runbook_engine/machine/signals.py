@@ -27,6 +27,7 @@ from runbook_engine.model.runbook import Runbook
 from runbook_engine.model.signal import Signal
 
 NO_SUCCESS: frozenset[FinalStatus] = frozenset(("failed", "unknown", "unresolved", "blocked"))
+UNDOING, KEEPING = "undoing what was changed", "keeping what was changed"
 
 
 def receive(execution: Execution, signal: Signal, runbook: Runbook, at: datetime) -> Execution:
@@ -124,7 +125,7 @@ def _approved(execution: Execution, signal: Signal, at: datetime) -> Execution:
 
 def _stopped(execution: Execution, signal: Signal, runbook: Runbook, status: FinalStatus, at: datetime) -> Execution:
     verb = "cancelled" if status == "cancelled" else "taken over"
-    reason = f"{verb} by {signal.by}{_because(signal)}, {'undoing' if signal.undo else 'keeping'} what was changed"
+    reason = f"{verb} by {signal.by}{_because(signal)}, {UNDOING if signal.undo else KEEPING}"
     unwinding = execution.stage == "unwinding"
     open_to_word = execution.absorbing or unwinding or execution.compensation == "failed"
     if not open_to_word and not (signal.undo and _anything_left(execution, runbook)):

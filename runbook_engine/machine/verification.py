@@ -23,7 +23,9 @@ def begin(
 ) -> Verification:
     """Return a verification whose time starts when the change has settled."""
     start = at + settle
-    return Verification(purpose=purpose, started_at=start, not_before=start, passing_since=(None,) * len(checks))
+    until = max((start + check.timeout for check in checks), default=None)
+    since: tuple[datetime | None, ...] = (None,) * len(checks)
+    return Verification(purpose=purpose, started_at=start, not_before=start, passing_since=since, until=until)
 
 
 def checks_of(execution: Execution, runbook: Runbook) -> tuple[Check, ...]:

@@ -123,6 +123,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     passing_since: tuple[datetime | None, ...]
     readings: tuple[Reading, ...] = ()
     probes: int = 0
+    until: datetime | None = None  # what does not pass by then is not fixed
 
 
 class ApprovalRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -100,6 +100,7 @@ class Stands(msgspec.Struct, frozen=True, kw_only=True):
 
     runbook: Runbook
     standing: Standing
+    allowed: Mode = "auto"  # by the ceiling of the installation, where it is highest
 
     @property
     def written(self) -> Mode | None:
@@ -113,9 +114,14 @@ class Stands(msgspec.Struct, frozen=True, kw_only=True):
         return max((rule.mode for rule in self.runbook.mode), key=MODES.index, default="observe")
 
     @property
-    def goes(self) -> Mode:
-        """How far it goes now, as far as itself is concerned; the installation's ceiling is another matter."""
+    def trusted(self) -> Mode:
+        """How far it would go by itself: as it is written, after what its runs did."""
         return self.standing.within(self.highest)
+
+    @property
+    def goes(self) -> Mode:
+        """How far it goes now: as far as it is written, trusted and allowed here."""
+        return min(self.trusted, self.allowed, key=MODES.index)
 
     @property
     def promotion(self) -> Mode | None:

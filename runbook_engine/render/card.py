@@ -8,6 +8,7 @@ import msgspec
 
 from runbook_engine.checks import number
 from runbook_engine.diagnostics.sparkline import sparkline
+from runbook_engine.machine.compensation import final_steps, undoable_steps
 from runbook_engine.model.check import Check, QueryCheck, Reading
 from runbook_engine.model.duration import say_duration
 from runbook_engine.model.execution import Execution, StepState
@@ -17,7 +18,17 @@ from runbook_engine.model.runbook import Runbook
 from runbook_engine.render.execution import say_outcome
 from runbook_engine.render.incident import say_change, say_where
 from runbook_engine.render.lines import Line, Lines, Piece, Span, line, table
-from runbook_engine.render.wording import age, clock, difference, movement, say_status, short, subject_of, when
+from runbook_engine.render.wording import (
+    age,
+    clock,
+    difference,
+    movement,
+    say_changes,
+    say_status,
+    short,
+    subject_of,
+    when,
+)
 
 NOT_FIXED = ("unresolved", "blocked", "failed", "unknown", "handed_over")
 BARS = 12
@@ -216,8 +227,11 @@ def _commands(card: Card) -> Lines:
     if execution.approval is not None:
         rows.append(_command("approve", f"runbook approve {identity} --plan {short(execution.approval.hash)}"))
         rows.append(_command("deny", f"runbook deny {identity}"))
-    if any(step.stands for step in execution.steps) or not execution.ended:
-        rows.append(_command("take over", f"runbook takeover {identity} --keep", "or --undo"))
+    undoable = undoable_steps(execution, card.execution.runbook)
+    if undoable or execution.absorbing:
+        stays = say_changes(final_steps(execution, card.execution.runbook))
+        note = f"or --undo; {stays} stays: cannot be undone" if stays else "or --undo"
+        rows.append(_command("take over", f"runbook takeover {identity} --keep", note))
     rows.append(_command("pause all", "runbook pause --for 30m"))
     rows.append(_command("look", f"runbook incidents {short(card.incident.incident.id)}", _evidence(card)))
     return table(rows)

@@ -99,9 +99,19 @@ def render_executions(executions: Sequence[Execution], now: datetime) -> Lines:
 
 def say_outcome(execution: Execution) -> str:
     """Return in a few words why the execution is where it is, and what became of its changes."""
-    why = execution.reason if execution.ended else execution.waits_for
+    why = execution.reason if execution.ended else execution.waits_for or say_verification(execution)
     kept = say_custody(execution)
     return "; ".join(part for part in (why, say_compensation_state(execution).text, kept) if part)
+
+
+def say_verification(execution: Execution) -> str:
+    """Return what is verified now, and until when at most; empty = nothing is."""
+    checking = execution.verification
+    if checking is None:
+        return ""
+    names = {"final": "the whole run", "undo": "what was undone"}
+    name = names.get(checking.purpose) or execution.steps[execution.step].name
+    return f"verifying {name}" + (f" until {clock(checking.until)} UTC" if checking.until is not None else "")
 
 
 def record_execution(execution: Execution) -> dict[str, Any]:
@@ -174,6 +184,8 @@ def _head(execution: Execution, now: datetime) -> Lines:
     why = execution.reason if execution.ended else execution.waits_for
     if why:
         lines.append(line("  ", Span("because", "strong"), f" {why}", hang=4))
+    elif verifying := say_verification(execution):
+        lines.append(line("  ", Span("now", "strong"), f" {verifying}", hang=4))
     if execution.approval is not None:
         asked = execution.approval
         until = f"{asked.by} by {clock(asked.until)}: runbook approve {short(execution.id)} --plan {short(asked.hash)}"

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from runbook_engine.intake.builder import NEVER_REMEDIATED
-from runbook_engine.machine.compensation import undo_time
+from runbook_engine.machine.compensation import undo_time, undoable_steps
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.inbox import EMPTY, Fill
 from runbook_engine.model.incident import Arrival, ExecutionReport, Incident, IncidentReport
@@ -26,7 +26,7 @@ from runbook_engine.render.inbox import record_fill, render_trouble, say_waiting
 from runbook_engine.render.incident import UNSAID, record_incident, say_where
 from runbook_engine.render.lines import Line, Lines, Piece, Span, line, table
 from runbook_engine.render.storm import RELEASE, record_held, record_storm, render_storm, render_turns, say_released
-from runbook_engine.render.wording import age, movement, record_time, say_status, short, subject_of, until_when, when
+from runbook_engine.render.wording import age, record_time, say_changes, say_status, short, until_when, when
 
 RECENT = timedelta(days=1)
 MOST_RECENT = 5
@@ -266,7 +266,7 @@ def _held_row(report: ExecutionReport, now: datetime) -> list[Piece]:
         until = f"until you say: runbook takeover {short(execution.id)} --undo"
     else:
         until = say_held_until(report, now)
-    return ["  " + short(execution.id), execution.runbook, Span(say_standing(execution), "change"), until]
+    return ["  " + short(execution.id), execution.runbook, Span(say_undoable(report), "change"), until]
 
 
 def say_held_until(report: ExecutionReport, now: datetime) -> str:
@@ -277,10 +277,9 @@ def say_held_until(report: ExecutionReport, now: datetime) -> str:
     return f"until {when(at, now)} UTC" if at > now else "due now"
 
 
-def say_standing(execution: Execution) -> str:
-    """Return the changes that stand."""
-    standing = [step.change for step in execution.steps if step.stands and step.change is not None]
-    return ", ".join(f"{subject_of(change)} {movement(change)}" for change in standing)
+def say_undoable(report: ExecutionReport) -> str:
+    """Return the changes that stand until they are undone."""
+    return say_changes(undoable_steps(report.execution, report.runbook))
 
 
 def is_held(execution: Execution) -> bool:

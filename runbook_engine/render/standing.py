@@ -57,8 +57,23 @@ def _row(stands: Stands) -> list[Piece]:
         written,
         Span(goes, "bad" if stands.standing.ceiling != "auto" else MARKS[goes]),
         str(stands.standing.successes),
-        say_why(stands),
+        say_reasons(stands),
     ]
+
+
+def say_hold(stands: Stands) -> str:
+    """Return what holds a runbook below the mode that is written; empty = nothing does."""
+    if stands.goes == stands.highest:
+        return ""
+    said = ["its own runs"] if stands.trusted == stands.goes else []
+    return " and ".join([*said, "the ceiling of the installation"] if stands.allowed == stands.goes else said)
+
+
+def say_reasons(stands: Stands) -> str:
+    """Return why a runbook goes no further than it does: what the installation allows, and what its runs did."""
+    hold = say_hold(stands)
+    held = f"held down to {stands.goes} by {hold}" if stands.allowed == stands.goes and hold else ""
+    return "; ".join(part for part in (held, say_why(stands)) if part)
 
 
 def say_why(stands: Stands) -> str:
@@ -75,7 +90,9 @@ def say_why(stands: Stands) -> str:
 def _proposal(stands: Stands) -> Lines:
     name = stands.runbook.name
     if stands.standing.ceiling != "auto":
-        said = f"{name} goes on as {stands.goes} until a commit changes it; after the cause is mended, say who looked:"
+        said = (
+            f"{name} goes on as {stands.trusted} until a commit changes it; after the cause is mended, say who looked:"
+        )
         return (line(), line(said, hang=4), line(Span('  +  reviewed: "NAME, DATE: what was mended"', "good")))
     if stands.promotion is None:
         return ()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from runbook_engine.machine.audit import ENGINE
 from runbook_engine.machine.narration import show
+from runbook_engine.machine.signals import UNDOING
 from runbook_engine.model.audit import AuditRecord
 from runbook_engine.model.duration import say_duration
 from runbook_engine.model.execution import Compensation, Execution, Status, StepState
@@ -90,7 +91,23 @@ def say_compensation_state(execution: Execution) -> Span:
     """Return what became of our changes, nothing when there were none."""
     state = execution.compensation
     mark: Mark = "bad" if state == "failed" else "warn" if state in ("undoing", "superseded") else "faint"
+    if state == "held" and not execution.ended:  # it acts still: what it changed is kept when it is over
+        return Span("", mark)
+    if left := _left(execution):
+        return Span(", ".join(part for part in (COMPENSATIONS[state], left) if part), "warn")
     return Span(COMPENSATIONS[state], mark)
+
+
+def _left(execution: Execution) -> str:
+    """Return what an end that undid changes left in place: nobody let go of it, so it was not to be undone."""
+    names = [step.name for step in execution.steps if step.stands and not step.released]
+    told = execution.reason.endswith(UNDOING)  # a person had all undone that could be
+    if not names or not execution.ended or execution.stage == "unwinding":
+        return ""
+    why = "which cannot be undone" if told else "which stays"
+    if execution.compensation == "undone":
+        return f"save {' and '.join(names)}, {why}"
+    return f"{' and '.join(names)} stays: cannot be undone" if told and execution.compensation == "none" else ""
 
 
 def subject_of(change: Change) -> str:
@@ -106,6 +123,11 @@ def movement(change: Change) -> str:
     if change.sensitive:
         return f"{field}(value not shown)"
     return f"{field}{value(change.before)} -> {value(change.after)}"
+
+
+def say_changes(steps: Iterable[StepState]) -> str:
+    """Return the changes of steps."""
+    return ", ".join(f"{subject_of(step.change)} {movement(step.change)}" for step in steps if step.change is not None)
 
 
 def value(shown: Value) -> str:

@@ -554,7 +554,7 @@ def test_a_deed_is_said_once_on_the_page_one_is_led_back_to(room: Callable[..., 
     first, second = browser.get(answer.headers["Location"]), browser.get(answer.headers["Location"])
 
     assert (303, f"/executions/{execution_id}") == (answer.status_code, answer.headers["Location"])
-    assert "notice=[Approved: the engine goes on with exactly this change.]" in first.text
+    assert "notice=[Approved: the engine goes on with exactly what was asked.]" in first.text
     assert "notice=[]" in second.text
     assert "notice=[]" in elsewhere.text
 
@@ -1054,6 +1054,6 @@ def test_a_change_is_approved_on_the_real_page(bundles: Callable[[str], Bundle],
     answer = browser.do(f"/do/executions/{execution_id}/approve", plan_hash=asked.group(1), back="/")
 
     assert 303 == answer.status_code
-    assert "Approved: the engine goes on with exactly this change." in browser.get("/").text
+    assert "Approved: the engine goes on with exactly what was asked." in browser.get("/").text
     assert ["approved"] == [each.kind for each in here.journal.signals(execution_id, 0)]
     assert ["ann"] == [each.by for each in here.journal.signals(execution_id, 0)]

@@ -21,10 +21,25 @@ from runbook_engine.errors import UnknownExecution, UnknownIncident, UnknownRunb
 from runbook_engine.model.delivery import Request
 from runbook_engine.model.inbox import SetAside
 from runbook_engine.model.incident import Incident, Intake
+from runbook_engine.model.matcher import Matcher
 from runbook_engine.model.observation import Pause
+from runbook_engine.model.runbook import ModeRule
 from tests.scenario.rig import DEGRADE, MINUTE, Rig, runbook
 from tests.web.reading import complaints, read, text_of
-from tests.web.stages import ACTS, LOOKS, asking, calm, fixed, pages_of, released, stage, storming, unfixed
+from tests.web.stages import (
+    ACTS,
+    LOOKS,
+    approve,
+    asking,
+    calm,
+    fixed,
+    pages_of,
+    released,
+    rolled_back,
+    stage,
+    storming,
+    unfixed,
+)
 
 HOSTILE = {
     "markup": '<script>alert(1)</script><img src=x onerror="alert(1)">',
@@ -101,7 +116,7 @@ def pages_in(made: Callable[[], Rig], visitor: Visitor) -> dict[str, str]:
     return every_page(made(), visitor, "the worker does not go round")
 
 
-STAGES = [asking, unfixed, fixed, calm, storming, released, taken_over, expired, in_trouble]
+STAGES = [asking, rolled_back, unfixed, fixed, calm, storming, released, taken_over, expired, in_trouble]
 
 
 @pytest.mark.parametrize("made", STAGES, ids=lambda made: made.__name__)
@@ -137,10 +152,11 @@ def test_first_screen_answers_in_the_order_in_which_an_on_call_asks() -> None:
 
     lines = text_of(page).split("\n")
     start = lines.index("1 run needs you.")
-    assert lines[start : start + 16] == [
+    assert lines[start : start + 17] == [
         "1 run needs you.",
         "NEEDS YOU by 09:38:10 UTC (7m10s left)",
         "CheckoutHighErrorRate",
+        "Shed optional features, then add capacity; roll back only with a human.",
         "apps · checkout · critical · firing 7m · checkout-high-error-rate on apps/deployment/checkout",
         "Asks: apps/deployment/checkout revision 2 -> 1 cannot be undone · answer",
         "Now",
@@ -183,6 +199,106 @@ def test_forms_of_a_question_say_what_would_happen() -> None:
     ]
     assert f'action="/do/executions/{identity}/approve"' in page
     assert page.count(f'name="csrf" value="{ACTS.csrf}"') == 4
+
+
+def test_forms_promise_to_undo_nothing_that_is_never_undone() -> None:
+    """They name what stays."""
+    rig = rolled_back()
+    undone = '/checkout/degraded_mode "false" -> "true", apps/deployment/checkout replicas 4 -> 6'
+    stays = "apps/deployment/checkout revision 2 -> 1 stays: cannot be undone"
+
+    shown = text_of(pages_of(rig).execution(ACTS, rig.execution().id))
+
+    assert f"Undo: {undone} is turned back; {stays}; you keep nothing from other runs." in shown
+
+
+def test_cancel_names_what_is_never_undone() -> None:
+    """While the run goes on, too."""
+    rig = asking()
+    rig.errors(lambda world: 0.08)
+    approve(rig)
+    rig.run(timedelta(seconds=15))
+    assert rig.execution().steps[2].stands, rig.says()
+
+    shown = text_of(pages_of(rig).execution(ACTS, rig.execution().id))
+
+    assert (
+        'The run ends, and nobody has it. /checkout/degraded_mode "false" -> "true", apps/deployment/checkout '
+        "replicas 4 -> 6 stays as it is, or is undone; apps/deployment/checkout revision 2 -> 1 stays: cannot be "
+        "undone." in shown
+    )
+
+
+def test_taken_over_and_undone_tells_what_stays_and_offers_it_no_more() -> None:
+    """Nobody may believe that all is as it was, nor ask again for what was done."""
+    rig = rolled_back()
+    identity = rig.execution().id
+    rig.engine.take_over(identity, undo=True, by="ann", now=rig.now)
+    rig.run(2 * MINUTE)
+    pages = pages_of(rig)
+
+    shown, home = pages.execution(ACTS, identity), pages.home(ACTS)
+
+    said = "changes undone, save roll-back-release, which cannot be undone"
+    assert said in text_of(shown)
+    assert said in text_of(home)
+    assert "/takeover" not in shown + home
+
+
+def test_run_that_verifies_says_so_and_until_when() -> None:
+    """Its changes are not held: that is for later."""
+    rig = stage()
+    rig.errors(lambda world: 0.12)
+    rig.fire(service="checkout")
+    rig.run(timedelta(seconds=30))
+    execution = rig.execution()
+    pages = pages_of(rig)
+
+    home, page = text_of(pages.home(ACTS)), text_of(pages.execution(ACTS, execution.id))
+
+    assert "verifying shed-optional-features until 09:02:00 UTC" in home
+    assert "verifying shed-optional-features until 09:02:00 UTC" in page
+    assert "changes held" not in home + page
+
+
+def test_card_of_a_run_that_asks_nothing_offers_to_acknowledge() -> None:
+    """Until somebody has said that they are on it."""
+    rig = unfixed()
+    incident = rig.execution().incident_id
+    before = pages_of(rig).home(ACTS)
+    rig.engine.acknowledge(incident, by="bob", now=rig.now)
+
+    after = pages_of(rig).home(ACTS)
+
+    action = f'action="/do/incidents/{incident}/acknowledge"'
+    assert action in before
+    assert "Acknowledge: I am on it" in text_of(before)
+    assert action not in after
+    assert "bob is on it since 09:06:00 UTC" in text_of(after)
+    assert "/acknowledge" not in pages_of(rig).home(LOOKS)
+
+
+def test_card_says_what_the_alert_is_about() -> None:
+    """In the words of the alert, cut; else in those of the runbook."""
+    rig = asking()
+    alert = rig.execution().alert
+    rig.journal.commit(
+        msgspec.structs.replace(
+            rig.execution(),
+            alert=msgspec.structs.replace(alert, annotations={"summary": "<b>Checkout fails " + "x" * 400}),
+            version=rig.execution().version + 1,
+        ),
+        expected_version=rig.execution().version,
+        now=rig.now,
+    )
+
+    said = text_of(pages_of(rig).home(ACTS))
+
+    assert "\n<b>Checkout fails xxx" in said
+    assert "x" * 121 not in said
+    assert "\nShed optional features, then add capacity; roll back only with a human.\n" in text_of(
+        pages_of(asking()).home(ACTS)
+    )
 
 
 def test_question_to_others_has_no_answer_for_a_stranger() -> None:
@@ -311,7 +427,7 @@ def test_first_screen_names_alerts_that_no_run_answers_and_those_that_expired() 
 
 
 def test_notice_is_said_aloud_and_escaped() -> None:
-    """It stands outside of what is swapped, so it stays until the next page."""
+    """It stands outside of what is swapped, so that it is there until the page has something else to say."""
     page = pages_of(calm()).home(ACTS, "Approved <b>.")
 
     assert '<div id="notice" role="status"><p class="notice">Approved &lt;b&gt;.</p></div>' in page
@@ -493,6 +609,45 @@ def test_runbook_is_told_in_words() -> None:
         assert said in shown, said
 
 
+@pytest.mark.parametrize(
+    ("ceiling", "said", "row"),
+    [
+        pytest.param(
+            (ModeRule(mode="propose"),),
+            "written auto, goes as far as propose, held down by the ceiling of the installation; "
+            "the ceiling here is propose",
+            ["auto", "propose", "1", "held down to propose by the ceiling of the installation"],
+            id="lower",
+        ),
+        pytest.param(
+            (),
+            "written auto, goes as far as propose, held down by the ceiling of the installation; "
+            "the ceiling here is propose",
+            ["auto", "propose", "1", "held down to propose by the ceiling of the installation"],
+            id="absent",
+        ),
+        pytest.param(
+            (ModeRule(mode="auto", matchers=(Matcher("cluster", "=", "dev", text="cluster = dev"),)),),
+            "written auto, goes as far as auto; the ceiling here is auto for cluster = dev",
+            ["auto", "auto", "1", "–"],
+            id="lower for some alerts",
+        ),
+    ],
+)
+def test_runbook_goes_no_further_than_the_ceiling(ceiling: tuple[ModeRule, ...], said: str, row: list[str]) -> None:
+    """And says what holds it down."""
+    rig = fixed()
+    configuration = msgspec.structs.replace(rig.engine.bundle.configuration, mode_ceiling=ceiling)
+    rig.engine.bundle = msgspec.structs.replace(rig.engine.bundle, configuration=configuration)
+    pages = pages_of(rig)
+
+    one, listed = text_of(pages.runbook(ACTS, "checkout-high-error-rate")), text_of(pages.runbooks(ACTS)).split("\n")
+
+    assert said in one
+    at = listed.index("team-checkout") + 1
+    assert listed[at : at + 4] == row
+
+
 def test_pause_offers_fixed_times_and_says_what_is_in_force() -> None:
     """No duration can be mistyped at night."""
     rig = calm()
@@ -579,6 +734,7 @@ def test_links_of_alerts_lead_only_to_the_web() -> None:
 
     found = [each.attributes for each in read(page).elements if "prometheus.example" in each.attributes.get("href", "")]
     assert [each["rel"] for each in found] == ["noreferrer noopener"]
+    assert "Look further: graph at the sender" in text_of(page)
 
 
 @pytest.mark.parametrize(

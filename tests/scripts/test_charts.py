@@ -111,7 +111,7 @@ def test_monitoring_waits_for_its_secrets(rig: Rig) -> None:
     assert said.err.startswith(
         "install-addons: there is no secret oncall in the namespace monitoring; make it first, and the namespace too:\n"
         "  kubectl --context runbook-engine --namespace monitoring create secret generic oncall "
-        '--from-literal=pager="$ROUTING_KEY" --from-literal=chat="$WEBHOOK" --from-literal=dead-man="$TOKEN"\n'
+        '--from-literal=pager="$ROUTING_KEY" --from-literal=chat="$WEBHOOK"\n'
     )
     assert not {"helm install mon", "helm install observability"} & set(rig.changes)
 

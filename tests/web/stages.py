@@ -84,6 +84,23 @@ def _pass(rig: Rig, period: timedelta) -> None:
         rig.simulated.push(STEP)
 
 
+def rolled_back() -> Rig:
+    """Return a rig whose run fixed nothing by all three of its changes, the last of which cannot be undone."""
+    rig = asking()
+    rig.errors(_broken)
+    approve(rig)
+    rig.run(6 * MINUTE)
+    assert rig.execution().status == "unresolved", rig.says()
+    return rig
+
+
+def approve(rig: Rig) -> None:
+    """Let somebody say yes to what is asked."""
+    asked = rig.execution().approval
+    assert asked is not None, rig.says()
+    rig.engine.approve(rig.execution().id, plan_hash=asked.hash, by="ann", now=rig.now)
+
+
 def fixed(start: datetime = EPOCH) -> Rig:
     """Return a rig whose run fixed it by one change, which is held."""
     rig = stage(start=start)

@@ -177,6 +177,23 @@ def test_page_says_when_it_is_out_of_touch(chromium: OpenTab, tmp_path: Path) ->
     assert tab.run("document.getElementById('live').classList.contains('away')")
 
 
+def test_notice_goes_when_the_page_has_something_else_to_say(chromium: OpenTab, tmp_path: Path) -> None:
+    """Good news of a minute ago must not stand above what came of it."""
+    rig = asking(present(PLAYED))
+    with served(rig, tmp_path) as address:
+        tab = chromium(address)
+        tab.open("/")
+        tab.run("document.querySelector('button.main').click()")
+        tab.until("document.getElementById('notice')?.textContent.includes('Approved')")
+        tab.until("document.getElementById('live').textContent.startsWith('Live, as of')")
+        assert tab.run("document.getElementById('notice').textContent.includes('Approved')")
+
+        rig.drive()
+
+        tab.until("document.getElementById('notice').textContent === ''")
+        assert tab.complaints() == []
+
+
 def test_question_is_answered_by_keyboard_alone(chromium: OpenTab, tmp_path: Path) -> None:
     """Tab leads to the reason and to the button in this order; Enter in the reason answers nothing."""
     rig = asking(present(PLAYED))

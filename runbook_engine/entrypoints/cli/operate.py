@@ -16,14 +16,14 @@ from runbook_engine.entrypoints.cli.failure import OK, Refused
 from runbook_engine.entrypoints.cli.identity import find_execution
 from runbook_engine.entrypoints.cli.installation import Installation, is_driven, say_how_to_be_driven
 from runbook_engine.entrypoints.cli.output import answer, complain, say
-from runbook_engine.machine.compensation import active_step
+from runbook_engine.machine.compensation import active_step, final_steps, undoable_steps
 from runbook_engine.machine.custody import KEPT_FOR, LONGEST_CUSTODY
 from runbook_engine.model.duration import say_duration
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.observation import Pause
 from runbook_engine.render.execution import record_execution
 from runbook_engine.render.lines import Span, line
-from runbook_engine.render.wording import record_time, say_status, short, until_when
+from runbook_engine.render.wording import record_time, say_changes, say_status, short, until_when
 
 LONGEST_PAUSE = timedelta(days=7)
 
@@ -81,7 +81,13 @@ def _cancel(arguments: Namespace, desk: Desk) -> int:
     _refuse_when_over("cancel", execution, installation, undo=arguments.undo)
     by = operator_of(installation)
     installation.engine.cancel(execution.id, undo=arguments.undo, by=by, now=desk.now(), reason=arguments.reason)
-    return _told(installation, execution, arguments, desk, f"asked by {by} to cancel it: {_ours(arguments)}")
+    return _told(
+        installation,
+        execution,
+        arguments,
+        desk,
+        f"asked by {by} to cancel it: {_ours(arguments, execution, installation)}",
+    )
 
 
 def _takeover(arguments: Namespace, desk: Desk) -> int:
@@ -94,7 +100,8 @@ def _takeover(arguments: Namespace, desk: Desk) -> int:
     )
     until = until_when(now + (arguments.period or KEPT_FOR), now)
     kept = "" if arguments.undo else f"; no other run changes it until {until} UTC, or runbook release"
-    return _told(installation, execution, arguments, desk, f"asked by {by} to hand it over: {_ours(arguments)}{kept}")
+    ours = _ours(arguments, execution, installation)
+    return _told(installation, execution, arguments, desk, f"asked by {by} to hand it over: {ours}{kept}")
 
 
 def _pause(arguments: Namespace, desk: Desk) -> int:
@@ -121,8 +128,12 @@ def _resume(arguments: Namespace, desk: Desk) -> int:
     return OK
 
 
-def _ours(arguments: Namespace) -> str:
-    return "what was changed will be undone, while it is still ours" if arguments.undo else "what was changed will stay"
+def _ours(arguments: Namespace, execution: Execution, installation: Installation) -> str:
+    if not arguments.undo:
+        return "what was changed will stay"
+    final = say_changes(final_steps(execution, installation.engine.journal.runbook(execution.runbook_digest)))
+    stays = f"; {final} stays: cannot be undone" if final else ""
+    return f"what was changed will be undone, while it is still ours{stays}"
 
 
 def _refuse_when_over(verb: str, execution: Execution, installation: Installation, *, undo: bool) -> None:
@@ -137,9 +148,7 @@ def _refuse_when_over(verb: str, execution: Execution, installation: Installatio
 
 def _anything_stands(execution: Execution, installation: Installation) -> bool:
     runbook = installation.engine.journal.runbook(execution.runbook_digest)
-    undoable = (step.compensate.when != "never" for step in runbook.steps)
-    standing = any(state.stands and may for state, may in zip(execution.steps, undoable, strict=True))
-    return standing or active_step(execution) is not None
+    return bool(undoable_steps(execution, runbook)) or active_step(execution) is not None
 
 
 def _read_custody(text: str) -> timedelta:

@@ -10,7 +10,7 @@ import pytest
 
 from runbook_engine.entrypoints.heartbeat import Heartbeat, write_heartbeat
 from runbook_engine.model.incident import Intake
-from runbook_engine.model.runbook import Approval
+from runbook_engine.model.runbook import Approval, Compensate
 from tests.scenario.rig import DEGRADE, FLAG, MINUTE, SCALE, runbook
 from tests.unit.cli.desks import Sitting
 
@@ -210,6 +210,27 @@ def test_a_person_hears_what_will_happen(asking: Sitting, command: str, said: st
     ending = kept if (command, how) == ("takeover", "--keep") else ""
 
     assert asking.run(command, _identity(asking), how).out.endswith(f"  {said}: {ours}{ending}\n")
+
+
+@pytest.mark.parametrize("command", ["cancel", "takeover"])
+def test_a_person_hears_what_will_not_be_undone(tmp_path: Path, command: str) -> None:
+    """Nor does the run say afterwards that all of it was."""
+    forever = msgspec.structs.replace(ASKS, approval=None, compensate=Compensate(when="never"))
+    sitting = Sitting(tmp_path, runbook(steps=(DEGRADE, forever)))
+    sitting.rig.errors(lambda world: 0.12)
+    sitting.rig.fire()
+    sitting.rig.run(2 * MINUTE + timedelta(seconds=15))
+    assert sitting.rig.execution().steps[1].stands, sitting.rig.says()
+
+    asked = sitting.run(command, _identity(sitting), "--undo")
+    sitting.rig.run(MINUTE)
+
+    assert asked.out.endswith(
+        "what was changed will be undone, while it is still ours; apps/deployment/checkout replicas 4 -> 6 stays: "
+        "cannot be undone\n"
+    )
+    listed = " ".join(sitting.run("executions").out.split())
+    assert "changes undone, save add-capacity, which cannot be undone" in listed
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from runbook_engine.errors import Permanent
@@ -243,6 +244,23 @@ def test_standing_shows_what_demoted_a_runbook(sitting: Sitting) -> None:
     )
     assert ("auto", "approve", True, "failed") == tuple(record[key] for key in ("mode", "goes", "demoted", "fault"))
     assert sitting.rig.execution().id == record["because"]["execution"]
+
+
+def test_standing_goes_no_further_than_the_ceiling(sitting: Sitting) -> None:
+    """Whatever is written, and whatever its runs did."""
+    bundle = sitting.rig.engine.bundle
+    lower = msgspec.structs.replace(bundle.configuration, mode_ceiling=(ModeRule(mode="propose"),))
+    sitting.rig.engine.bundle = msgspec.structs.replace(bundle, configuration=lower)
+
+    text = sitting.run("standing").out
+    [record] = sitting.run("standing", "--format", "json").record["runbooks"]
+
+    assert text == (
+        "RUNBOOK                   WRITTEN  GOES     VERIFIED  WHY\n"
+        "checkout-high-error-rate  auto     propose  0         held down to propose by the ceiling of the "
+        "installation\n"
+    )
+    assert ("auto", "propose", False) == tuple(record[key] for key in ("mode", "goes", "demoted"))
 
 
 def test_the_line_that_standing_prints_is_a_line_of_a_runbook_when_it_is_filled_in(

@@ -17,7 +17,7 @@ from runbook_engine.model.observation import Pause
 from runbook_engine.model.ration import Held
 from runbook_engine.model.runbook import Approval, Step
 from runbook_engine.render.card import Card, Look, needs_person, render_card, say_default
-from runbook_engine.render.execution import record_report, render_execution, render_executions, telling
+from runbook_engine.render.execution import record_report, render_execution, render_executions, say_outcome, telling
 from runbook_engine.render.first_screen import Backlog, Screen, find_unhandled, record_first_screen, render_first_screen
 from runbook_engine.render.incident import record_incident_report, render_incident, render_incidents
 from runbook_engine.render.lines import plain
@@ -71,6 +71,34 @@ def test_an_execution_tells_its_end_its_steps_and_its_trail() -> None:
     )
     assert "  09:00:00  shed-optional-features: is about to change" in shown
     assert "would change" not in shown
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        pytest.param(
+            {"status": "cancelled", "compensation": "undone", "reason": "cancelled by ann, undoing what was changed"},
+            "cancelled by ann, undoing what was changed; changes undone, save shed-optional-features, which cannot be "
+            "undone",
+            id="a person had undone what could be",
+        ),
+        pytest.param(
+            {"status": "cancelled", "compensation": "none", "reason": "cancelled by ann, undoing what was changed"},
+            "cancelled by ann, undoing what was changed; shed-optional-features stays: cannot be undone",
+            id="nothing could be",
+        ),
+        pytest.param(
+            {"compensation": "undone", "reason": "verified"},
+            "verified; changes undone, save shed-optional-features, which stays",
+            id="undone only when it fails",
+        ),
+        pytest.param({"compensation": "held", "reason": "verified"}, "verified; changes held", id="held"),
+        pytest.param({"status": "waiting", "compensation": "held"}, "", id="it acts still"),
+    ],
+)
+def test_what_became_of_changes_names_those_that_stay(state: dict[str, Any], said: str) -> None:
+    """Never flatly undone, and never held while the run goes on."""
+    assert say_outcome(msgspec.structs.replace(_fixed().execution(), **state)) == said
 
 
 def test_an_execution_shows_its_evidence_as_charts_and_short_texts() -> None:

@@ -25,8 +25,8 @@ from runbook_engine.entrypoints.server.web.origins import local_path
 from runbook_engine.entrypoints.server.web.visitor import Visitor
 
 SAID: Mapping[str, str] = {
-    "approve": "Approved: the engine goes on with exactly this change.",
-    "deny": "Denied: the change is not made.",
+    "approve": "Approved: the engine goes on with exactly what was asked.",
+    "deny": "Denied: what was asked is not done.",
     "cancel": "Recorded: this run stops.",
     "takeover": "Recorded: this run is yours, and the engine makes no further change.",
     "release": "Released: other runs may change this again.",

@@ -9,7 +9,13 @@ from runbook_engine.model.alert import Alert
 from runbook_engine.model.incident import ExecutionReport
 
 LONGEST = 2000  # characters
-NAMES = ("runbook", "dashboard", "generator", "silence", "source")
+NAMES = {
+    "runbook": "runbook",
+    "dashboard": "dashboard",
+    "generator": "graph at the sender",
+    "silence": "silence it at the sender",
+    "source": "alert at the sender",
+}
 
 
 def safe_link(text: str) -> str:
@@ -38,8 +44,10 @@ def _of_runbooks(reports: Iterable[ExecutionReport]) -> Iterator[tuple[str, str]
 
 
 def _of_alerts(alerts: Iterable[Alert]) -> Iterator[tuple[str, str]]:
-    for alert in alerts:
-        for name in NAMES:
-            address = getattr(alert.links, name)
+    given = tuple(alerts)
+    several = len({alert.name for alert in given}) > 1
+    for alert in given:
+        for field, name in NAMES.items():
+            address = getattr(alert.links, field)
             if address:
-                yield f"{name} of {alert.name}", address
+                yield f"{name}, {alert.name}" if several else name, address

@@ -28,16 +28,16 @@ MEDIA_TYPES = {
 WORDS = (
     (card, "list_done say_alert_state say_default NEVER_UNDONE"),
     (execution, "EVENT_MARKS say_outcome say_progress"),
-    (first_screen, "say_backlog say_held_until say_standing say_unhandled"),
+    (first_screen, "say_backlog say_held_until say_undoable say_unhandled"),
     (inbox, "say_waiting"),
     (incident, "STATUSES UNSAID say_change say_decision say_times say_where"),
     (rules, "list_guardrails list_step say_mode say_target"),
-    (standing, "say_why"),
+    (standing, "say_hold say_reasons say_why"),
     (storm, "say_held say_pace say_released"),
     (
         wording,
-        "STATUS_MARKS age clock count day difference movement record_time say_actor say_compensation_state say_status "
-        "sentence short subject_of until_when when",
+        "STATUS_MARKS age clock count day difference movement record_time say_actor say_changes say_compensation_state "
+        "say_status sentence short subject_of until_when when",
     ),
 )
 

@@ -14,9 +14,10 @@ from runbook_engine.entrypoints.server.web.figures import Figure, Moment, draw
 from runbook_engine.entrypoints.server.web.links import list_links
 from runbook_engine.entrypoints.server.web.signals import list_moments
 from runbook_engine.entrypoints.server.web.visitor import Visitor
+from runbook_engine.machine.compensation import final_steps, undoable_steps
 from runbook_engine.model.check import QueryCheck
 from runbook_engine.model.duration import say_duration
-from runbook_engine.model.execution import ApprovalRequest, Execution
+from runbook_engine.model.execution import ApprovalRequest, Execution, StepState
 from runbook_engine.model.incident import IncidentReport
 from runbook_engine.model.metric import say_query
 from runbook_engine.model.plan import PlannedStep
@@ -79,8 +80,31 @@ class Question:
 
     @property
     def can_be_taken(self) -> bool:
-        """Whether there is anything to take over."""
-        return not self.execution.ended or any(step.stands for step in self.execution.steps)
+        """Whether there is anything to take over: what cannot be undone alone is nobody's to keep or to undo."""
+        return not self.execution.ended or self.execution.absorbing or bool(self.undoable)
+
+    @property
+    def undoable(self) -> tuple[StepState, ...]:
+        """The changes that stand, and that this visitor may have undone."""
+        return undoable_steps(self.execution, self.runbook)
+
+    @property
+    def final(self) -> tuple[StepState, ...]:
+        """The changes that stand whatever anybody says."""
+        return final_steps(self.execution, self.runbook)
+
+    @property
+    def can_be_undone(self) -> bool:
+        """Whether that may be asked: something may be undone, or nothing was changed yet; and nobody has asked."""
+        asked = self.execution.unwind
+        if asked is not None and asked.scope == "all":
+            return False
+        return bool(self.undoable) or not (self.execution.ended or self.final)
+
+    @property
+    def gist(self) -> str:
+        """What it is about: what the alert says of itself, or else the runbook."""
+        return self.execution.alert.annotations.get("summary", "").strip() or self.runbook.summary
 
     @property
     def can_be_cancelled(self) -> bool:

@@ -66,9 +66,13 @@
     }
   };
 
+  // What a page says, without ages and times: those pass also where nothing happens.
+  const gist = (element) => element.textContent.replace(/(\d[\d:.]*[smhd]?)+/g, "");
+
   const swap = (page) => {
     const old = main();
     const fresh = page.getElementById("main");
+    if (gist(old) !== gist(fresh)) document.getElementById("notice").replaceChildren();
     const open = new Map([...old.querySelectorAll("details[id]")].map((each) => [each.id, each.open]));
     for (const each of fresh.querySelectorAll("details[id]")) if (open.has(each.id)) each.open = open.get(each.id);
     const focused = document.activeElement;
