@@ -69,6 +69,26 @@ from tests.helm.chart import CHECKOUT
             "autoscaling: cpu is a percentage of the requested CPU, and resources.requests.cpu is not set (set it)",
             id="a percentage of nothing",
         ),
+        pytest.param(
+            {"podLabels": {"app.kubernetes.io/name": "evil"}},
+            "podLabels: the chart sets app.kubernetes.io/name itself, and finds its pods by it (remove it)",
+            id="the label that the Service selects by",
+        ),
+        pytest.param(
+            {"podLabels": {"app.kubernetes.io/instance": "9"}},
+            "podLabels: the chart sets app.kubernetes.io/instance itself, and finds its pods by it (remove it)",
+            id="the label that releases are told apart by",
+        ),
+        pytest.param(
+            {"fullnameOverride": "UPPER_case"},
+            "at '/fullnameOverride': 'UPPER_case' does not match pattern",
+            id="a name that no object can have",
+        ),
+        pytest.param(
+            {"nameOverride": "-check"},
+            "at '/nameOverride': '-check' does not match pattern",
+            id="a name that begins with a dash",
+        ),
         pytest.param({"replicas": "three"}, "at '/replicas': got string, want integer", id="a number in words"),
         pytest.param({"replicaCount": 3}, "additional properties 'replicaCount' not allowed", id="another chart's key"),
         pytest.param(

@@ -107,6 +107,26 @@ ELSEWHERE = {"roles": ["ingest"], "secrets": [{"file": "/etc/runbook/secrets/oth
             id="two ConfigMaps for one folder",
         ),
         pytest.param(
+            {"podLabels": {"app.kubernetes.io/name": "other"}},
+            "podLabels: the chart sets app.kubernetes.io/name itself, and finds its pods by it (remove it)",
+            id="the label that the Service selects by",
+        ),
+        pytest.param(
+            {"podLabels": {"app.kubernetes.io/instance": "other"}},
+            "podLabels: the chart sets app.kubernetes.io/instance itself, and finds its pods by it (remove it)",
+            id="the label that releases are told apart by",
+        ),
+        pytest.param(
+            {"fullnameOverride": "UPPER_case"},
+            "at '/fullnameOverride': 'UPPER_case' does not match pattern",
+            id="a name that no object can have",
+        ),
+        pytest.param(
+            {"nameOverride": "1st"},
+            "at '/nameOverride': '1st' does not match pattern",
+            id="a name that no Service takes",
+        ),
+        pytest.param(
             {"admissionPolicy": {"caps": {"minReplicas": 9, "maxReplicas": 3}}},
             "admissionPolicy.caps: minReplicas is above maxReplicas, so nothing could be scaled (swap them)",
             id="caps the wrong way round",

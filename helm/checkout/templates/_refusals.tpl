@@ -27,4 +27,10 @@
 {{- fail (printf "env: the chart sets %s itself, from a value of its own (remove it)" $name) -}}
 {{- end -}}
 {{- end -}}
+{{- $selected := include "checkout.selectorLabels" . | fromYaml -}}
+{{- range $name := keys .Values.podLabels | sortAlpha -}}
+{{- if hasKey $selected $name -}}
+{{- fail (printf "podLabels: the chart sets %s itself, and finds its pods by it (remove it)" $name) -}}
+{{- end -}}
+{{- end -}}
 {{- end }}

@@ -40,4 +40,10 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- $selected := include "runbook-engine.selectorLabels" . | fromYaml -}}
+{{- range $name := keys .Values.podLabels | sortAlpha -}}
+{{- if hasKey $selected $name -}}
+{{- fail (printf "podLabels: the chart sets %s itself, and finds its pods by it (remove it)" $name) -}}
+{{- end -}}
+{{- end -}}
 {{- end }}
