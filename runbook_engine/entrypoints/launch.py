@@ -9,6 +9,7 @@ import msgspec
 
 from runbook_engine.entrypoints.lock import FOLDER
 from runbook_engine.entrypoints.settings import Settings, read_settings
+from runbook_engine.entrypoints.tests_state import NAME as TESTS
 from runbook_engine.loading.bundle import dump_bundle, load_bundle
 from runbook_engine.model.bundle import Bundle
 
@@ -66,7 +67,7 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
 def write_launch(launch: Launch, bundle: Bundle) -> None:
     """Write what the children need, and empty what the last ones left. Raises OSError."""
     launch.metrics_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for left in (*launch.metrics_folder.glob("*.db"), launch.beat_file):
+    for left in (*launch.metrics_folder.glob("*.db"), launch.beat_file, launch.folder / TESTS):
         left.unlink(missing_ok=True)
     launch.bundle_file.write_bytes(dump_bundle(bundle))
     launch.file.write_bytes(msgspec.json.encode(launch))

@@ -26,7 +26,7 @@ from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.pulse import Pulse
 from runbook_engine.entrypoints.session_key import write_session_key
 from runbook_engine.entrypoints.settings import InvalidSettings, Settings, read_settings
-from runbook_engine.entrypoints.supervisor import Child, stop_all, supervise
+from runbook_engine.entrypoints.supervisor import Child, Errand, stop_all, supervise
 from runbook_engine.errors import Overloaded, RunbookError, Unreadable
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.configuration import Configuration
@@ -79,7 +79,7 @@ def serve(
         if load_keyring(bundle.configuration, settings.keeping(bundle.configuration).secret).is_open:
             log.event("serve.open", "warning", says="no tokens are configured: every process of this machine may act")
         children = _children(launch, settings, log, Pulse(launch.beat_file, hang_limit))
-        return _run(launch, children, address, log, started)
+        return _run(launch, children, _tester(launch, settings), address, log, started)
 
 
 def check(settings: Settings, host: str) -> Bundle:
@@ -117,7 +117,12 @@ def _demand_packages() -> None:
 
 
 def _run(
-    launch: Launch, children: tuple[Child, Child], address: str, log: EventLog, started: Callable[[str, str], None]
+    launch: Launch,
+    children: tuple[Child, Child],
+    tester: Errand,
+    address: str,
+    log: EventLog,
+    started: Callable[[str, str], None],
 ) -> int:
     web, worker = children
     with _stop_signals() as stopping:
@@ -132,11 +137,19 @@ def _run(
             page = f"{address}/" if launch.has_page else ""
             log.event("serve.started", address=address, page=page)
             started(address, page)
+            if launch.has_page:  # it alone shows what becomes of them
+                tester.start()
             supervise(children, stopping, grace=launch.grace + 2)
             log.event("serve.stopped")
             return OK
         finally:
+            tester.end()
             stop_all(children, launch.grace + 2)
+
+
+def _tester(launch: Launch, settings: Settings) -> Errand:
+    command = (sys.executable, "-m", "runbook_engine.entrypoints.test_process", str(launch.file))
+    return Errand(command, {**settings.environment, "PYTHONUNBUFFERED": "1"})
 
 
 def _children(launch: Launch, settings: Settings, log: EventLog, pulse: Pulse) -> tuple[Child, Child]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -98,6 +99,30 @@ class Child:
         if self.process is not None:
             with suppress(ProcessLookupError, PermissionError):  # macOS: a group of zombies may not be signalled
                 os.killpg(self.process.pid, signal.SIGKILL)
+
+
+@dataclass(slots=True)
+class Errand:
+    """One process that runs once, and of which nothing depends."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; a thread waits for its end, so that nothing of it is left."""
+        process = subprocess.Popen(
+            list(self.command), env=dict(self.environment), stdin=subprocess.DEVNULL, start_new_session=True
+        )
+        threading.Thread(target=process.wait, name="errand", daemon=True).start()
+        self.process = process
+
+    def end(self) -> None:
+        """Kill it, if it still runs."""
+        if self.process is not None and self.process.poll() is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
 
 def supervise(children: Sequence[Child], stopping: Callable[[], bool], *, grace: float, look: float = 0.1) -> None:

@@ -23,6 +23,7 @@ from runbook_engine.entrypoints.metrics import Metrics
 from runbook_engine.entrypoints.server import create_app
 from runbook_engine.entrypoints.server.web.routes import WebHost
 from runbook_engine.entrypoints.session_key import read_session_key
+from runbook_engine.entrypoints.tests_state import read_state
 from runbook_engine.registry import Registry
 
 LOGGING: Mapping[str, Any] = {
@@ -97,7 +98,10 @@ class WebApplication(BaseApplication):  # type: ignore[misc]  # gunicorn ships n
 
     def _web(self) -> WebHost:
         most = max(1, self._launch.web_threads // 2)
-        return WebHost(key=read_session_key(self._launch.folder), listeners=most, stopping=self.stopping)
+        folder = self._launch.folder
+        return WebHost(
+            key=read_session_key(folder), listeners=most, stopping=self.stopping, tests=lambda: read_state(folder)
+        )
 
 
 def main(arguments: list[str]) -> None:

@@ -17,6 +17,7 @@ from runbook_engine.entrypoints.server.web import pages as pages_module
 from runbook_engine.entrypoints.server.web.pages import Pages
 from runbook_engine.entrypoints.server.web.paper import make_paper, read_assets
 from runbook_engine.entrypoints.server.web.visitor import Visitor
+from runbook_engine.entrypoints.tests_state import Tested, TestsState
 from runbook_engine.errors import UnknownExecution, UnknownIncident, UnknownRunbook, Unreadable
 from runbook_engine.model.delivery import Request
 from runbook_engine.model.inbox import SetAside
@@ -574,18 +575,27 @@ def test_sensitive_values_are_on_no_page() -> None:
     assert "(value not shown)" in found["home"]
 
 
-def test_runbooks_tell_their_standing_and_not_what_nobody_knows() -> None:
-    """Whether their tests pass, a runner cannot tell."""
+def test_runbooks_tell_their_standing_their_tests_and_their_last_run() -> None:
+    """Of tests what became of them at the runner's start, and nothing before that."""
     rig = fixed()
-    lines = text_of(pages_of(rig).runbooks(ACTS)).split("\n")
+    [runbook] = rig.engine.bundle.runbooks
+    failing = TestsState(tested={runbook.digest: Tested(passed=2, failed=("it helps",))})
 
-    start = lines.index(
+    before = text_of(pages_of(rig).runbooks(ACTS)).split("\n")
+    after = text_of(pages_of(rig, tests=failing).runbooks(ACTS)).split("\n")
+    alone = text_of(pages_of(rig, tests=failing).runbook(ACTS, runbook.name))
+
+    start = before.index(
         "checkout-high-error-rate Shed optional features, then add capacity; roll back only with a human."
     )
-    assert lines[start + 1 : start + 7] == ["team-checkout", "auto", "auto", "1", "–", "succeeded 2m ago"]
+    row = ["team-checkout", "auto", "auto", "1", "–"]
+    unknown = "not run yet: the runner runs them when it starts"
+    assert [*row, unknown, "succeeded 2m ago"] == before[start + 1 : start + 8]
+    assert [*row, "1 of 3 fail: it helps", "succeeded 2m ago"] == after[start + 1 : start + 8]
+    assert "1 of 3 fail: it helps" in alone
     assert (
-        "Verified: its verified successes of late, with nothing else since. Whether their tests pass is not known "
-        "here: a runner runs none. runbook test does." in lines
+        "Verified: its verified successes of late, with nothing else since. "
+        "The tests that stand beside the runbooks are run once when the runner starts." in before
     )
 
 

@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +236,26 @@ def test_a_person_pauses_and_resumes_over_http(runner: Runner, folder: Path) -> 
 
     assert (202, 202) == (thrown, lifted)
     assert untouched
+
+
+def test_the_tests_beside_the_runbooks_are_run_once(runner: Runner) -> None:
+    """Behind everything else; what became of them is there for the page, and the process is gone."""
+    state = runner.state / "serve" / "tests.json"
+
+    wait_until(state.exists, "they were run", 30)
+
+    assert {"tested": {}, "problem": ""} == json.loads(state.read_text())  # there are none here
+    launch = str(state.with_name("launch.json"))
+    wait_until(lambda: not _processes("runbook_engine.entrypoints.test_process", launch), "it has ended")
+
+
+def _processes(*words: str) -> list[str]:
+    found = []
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if set(words) <= set(each.read_bytes().decode(errors="replace").split("\0")):
+                found.append(each.parent.name)
+    return found
 
 
 def test_a_stop_is_clean_and_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.server.web.desk import WebDesk
 from runbook_engine.entrypoints.server.web.pages import Pages
 from runbook_engine.entrypoints.server.web.visitor import Visitor
+from runbook_engine.entrypoints.tests_state import TestsState
 from runbook_engine.model.configuration import Team
 from runbook_engine.model.observation import ChangeEvent
 from runbook_engine.model.runbook import Approval, Collector, Compensate, Input, Runbook, Step
@@ -147,7 +148,7 @@ def released() -> Rig:
     return rig
 
 
-def pages_of(rig: Rig, *problems: str) -> Pages:
+def pages_of(rig: Rig, *problems: str, tests: TestsState | None = None) -> Pages:
     """Return the pages over a rig."""
     pauses = (rig.simulated.pauses, rig.simulated.pauses)
     return Pages(
@@ -158,6 +159,7 @@ def pages_of(rig: Rig, *problems: str) -> Pages:
             pause=pauses,
             log=EventLog(),
             problems=lambda: list(problems),
+            tests=lambda: tests,
         )
     )
 

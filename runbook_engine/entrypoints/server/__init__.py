@@ -88,6 +88,7 @@ def create_app(
             log=log,
             problems=health.problems,
             goes_round=health.goes_round,
+            tests=web.tests,
         )
         pages = Pages(desk)
         app.register_blueprint(web_routes(desk, keyring, deeds, pages, web))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints.logs import EventLog
+from runbook_engine.entrypoints.tests_state import TestsState
 from runbook_engine.ports import Clock, PauseReader, PauseWriter
 from runbook_engine.registry import Registry
 
@@ -22,3 +23,4 @@ class WebDesk:
     log: EventLog
     problems: Callable[[], list[str]]  # why work cannot be done now, as /readyz says it
     goes_round: Callable[[], bool] = lambda: False  # whether the worker does
+    tests: Callable[[], TestsState | None] = lambda: None  # what became of the tests beside the runbooks

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from runbook_engine.engine import Engine
+from runbook_engine.entrypoints.tests_state import TestsState, say_tests
 from runbook_engine.model.duration import say_duration
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.incident import Arrival, Incident, IncidentReport, IncidentStatus
@@ -43,6 +44,7 @@ class RunbookRow:
     """One runbook with its standing and its newest run."""
 
     stands: Stands
+    tests: str
     last: Execution | None
 
 
@@ -65,10 +67,14 @@ def say_means(rows: Sequence[IncidentRow]) -> str:
     return f"On average of the {count(len(over), 'resolved incident')} below: {', '.join(said)}." if said else ""
 
 
-def list_runbooks(engine: Engine) -> tuple[RunbookRow, ...]:
+def list_runbooks(engine: Engine, tests: TestsState | None) -> tuple[RunbookRow, ...]:
     """Return every runbook that is loaded."""
     return tuple(
-        RunbookRow(stands=each, last=next(iter(engine.journal.executions(limit=1, runbook=each.runbook.name)), None))
+        RunbookRow(
+            stands=each,
+            tests=say_tests(tests, each.runbook.digest),
+            last=next(iter(engine.journal.executions(limit=1, runbook=each.runbook.name)), None),
+        )
         for each in engine.standings()
     )
 

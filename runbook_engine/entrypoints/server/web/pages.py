@@ -14,6 +14,7 @@ from runbook_engine.entrypoints.server.web.screen import sort_screen
 from runbook_engine.entrypoints.server.web.signals import draw_signals
 from runbook_engine.entrypoints.server.web.timeline import MOST_ENTRIES, tell_incident, tell_records
 from runbook_engine.entrypoints.server.web.visitor import Visitor
+from runbook_engine.entrypoints.tests_state import say_tests
 from runbook_engine.model.observation import Pause
 from runbook_engine.model.storm import Latch, held_until
 from runbook_engine.render.card import Card
@@ -86,7 +87,7 @@ class Pages:
 
     def runbooks(self, visitor: Visitor, notice: str = "") -> str:
         """Return every runbook that is loaded, with its standing and its last run."""
-        rows = list_runbooks(self._desk.engine)
+        rows = list_runbooks(self._desk.engine, self._desk.tests())
         return self._write("runbooks.html", visitor, notice, path="/runbooks", rows=rows)
 
     def runbook(self, visitor: Visitor, name: str, notice: str = "") -> str:
@@ -95,8 +96,10 @@ class Pages:
         runbook = engine.runbook(name)
         runs = engine.journal.executions(limit=LAST_RUNS, runbook=name)
         (stands,) = (each for each in engine.standings() if each.runbook.name == name)
-        path = f"/runbooks/{name}"
-        return self._write("runbook.html", visitor, notice, path=path, runbook=runbook, stands=stands, runs=runs)
+        path, tests = f"/runbooks/{name}", say_tests(self._desk.tests(), runbook.digest)
+        return self._write(
+            "runbook.html", visitor, notice, path=path, runbook=runbook, stands=stands, runs=runs, tests=tests
+        )
 
     def pause(self, visitor: Visitor, notice: str = "") -> str:
         """Return the kill switch: whether it is thrown, until when, by whom and why."""

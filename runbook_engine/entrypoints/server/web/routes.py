@@ -26,6 +26,7 @@ from runbook_engine.entrypoints.server.web.seals import Seals
 from runbook_engine.entrypoints.server.web.sessions import Sessions
 from runbook_engine.entrypoints.server.web.signing_in import Reception, signing_in_routes
 from runbook_engine.entrypoints.server.web.visitor import Visitor
+from runbook_engine.entrypoints.tests_state import TestsState
 from runbook_engine.errors import UnknownRunbook
 
 
@@ -36,6 +37,7 @@ class WebHost:
     key: bytes = field(repr=False)  # of this start of the runner
     listeners: int = 32  # how many may listen at once: half of the threads
     stopping: threading.Event = field(default_factory=threading.Event)  # the process is about to end
+    tests: Callable[[], TestsState | None] = lambda: None  # what became of the tests beside the runbooks
 
 
 def web_routes(desk: WebDesk, keyring: Keyring, deeds: Deeds, pages: Pages, host: WebHost) -> Blueprint:

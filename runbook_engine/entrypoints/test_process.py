@@ -1,0 +1,49 @@
+"""The process that runs the RunbookTests beside the runner's runbooks, once, behind everything else that runs here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from runbook_engine.entrypoints.launch import read_launch
+from runbook_engine.entrypoints.tests_state import Tested, TestsState, write_state
+from runbook_engine.errors import InvalidRunbook, RunbookError
+from runbook_engine.loading.files import load_files
+from runbook_engine.registry import Registry
+from runbook_engine.testing.runner import load_subject, run_loaded_test
+
+NICENESS = 10
+
+
+def main(arguments: list[str]) -> None:
+    """Run them, and keep what became of them."""
+    os.nice(NICENESS)
+    launch = read_launch(arguments[0])
+    write_state(launch.folder, run_tests(Path(launch.runbooks)))
+
+
+def run_tests(folder: Path) -> TestsState:
+    """Return what became of the tests in a folder."""
+    registry, tested = Registry(), dict[str, Tested]()
+    try:
+        loaded = load_files([folder], registry)
+        if loaded.errors:
+            raise InvalidRunbook(loaded.errors)
+        for test in loaded.tests:
+            results = run_loaded_test(test, registry)
+            passed = sum(result.ok for result in results)
+            failed = tuple(result.name for result in results if not result.ok)
+            for runbook in load_subject(test, registry).runbooks:
+                known = tested.get(runbook.digest, Tested())
+                tested[runbook.digest] = Tested(passed=known.passed + passed, failed=known.failed + failed)
+    except InvalidRunbook as error:
+        first = error.diagnostics[0]
+        return TestsState(problem=f"{first.file}:{first.line}: {first.message}")
+    except (RunbookError, OSError) as error:
+        return TestsState(problem=str(error))
+    return TestsState(tested=tested)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
