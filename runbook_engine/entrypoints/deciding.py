@@ -58,6 +58,7 @@ class Deciding:
     _came: datetime | None = field(default=None, init=False)  # when the oldest was received, as far as is known
     _told: int = field(default=0, init=False)  # the newest that was set aside of which somebody was told
     _next_telling: float = field(default=0.0, init=False)
+    _lost: int = field(default=0, init=False)  # the last that somebody else was said to have decided
     _crowded: int = 0  # alerts that opened no run for want of room, and of which nobody was told
     _crowd_told: float = float("-inf")
 
@@ -125,8 +126,6 @@ class Deciding:
         started = time.monotonic()
         try:
             receipt = self.engine.decide(waiting)
-        except Conflict:
-            return
         except InvalidAlert as error:
             self._set_aside(inbox, waiting, str(error))
             return
@@ -134,6 +133,9 @@ class Deciding:
             self._spare(inbox, waiting)
             raise
         except Exception as error:
+            if isinstance(error, Conflict) and self._lost != waiting.number:
+                self._lost = waiting.number  # somebody else has decided it; if it still waits then, nobody has
+                return
             self._spare(inbox, waiting)
             if inbox.tried(waiting.number) < MOST_TRIES:
                 raise

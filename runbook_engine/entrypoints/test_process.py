@@ -11,7 +11,7 @@ from runbook_engine.entrypoints.tests_state import Tested, TestsState, write_sta
 from runbook_engine.errors import InvalidRunbook, RunbookError
 from runbook_engine.loading.files import load_files
 from runbook_engine.registry import Registry
-from runbook_engine.testing.runner import load_subject, run_loaded_test
+from runbook_engine.testing.runner import load_subject, run_scenario
 
 NICENESS = 10
 
@@ -31,10 +31,11 @@ def run_tests(folder: Path) -> TestsState:
         if loaded.errors:
             raise InvalidRunbook(loaded.errors)
         for test in loaded.tests:
-            results = run_loaded_test(test, registry)
+            subject = load_subject(test, registry)
+            results = [run_scenario(each, test, subject, registry) for each in test.document.tests]
             passed = sum(result.ok for result in results)
             failed = tuple(result.name for result in results if not result.ok)
-            for runbook in load_subject(test, registry).runbooks:
+            for runbook in subject.runbooks:
                 known = tested.get(runbook.digest, Tested())
                 tested[runbook.digest] = Tested(passed=known.passed + passed, failed=known.failed + failed)
     except InvalidRunbook as error:

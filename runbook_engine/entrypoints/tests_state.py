@@ -52,7 +52,7 @@ def read_state(folder: Path) -> TestsState | None:
 def say_tests(state: TestsState | None, digest: str) -> str:
     """Return how the tests of a runbook stand."""
     if state is None:
-        return "not run yet: the runner runs them when it starts"
+        return "not known: they run once the runner has started, and its log says why when they do not end"
     if state.problem:
         return f"could not be run: {state.problem}"
     tested = state.tested.get(digest)

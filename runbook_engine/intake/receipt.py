@@ -8,6 +8,8 @@ from runbook_engine.intake.room import TOO_MANY
 from runbook_engine.model.delivery import Parsed, Rejected
 from runbook_engine.model.incident import Arrival, Intake
 
+NO_ROOM = "no_room"  # the code of a delivery with alerts that opened no run, because as many as may be are open
+
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """One alert that brought news, and whether a runbook took it."""
@@ -38,17 +40,18 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 def receipt_of(intake: Intake, parsed: Parsed, refused: tuple[Rejected, ...], *, changes: int) -> Receipt:
     """Return the receipt of a delivery that is stored; `refused` are changes of targets that are not its sender's."""
+    crowded = sum(map(_crowded, intake.arrivals))
     return Receipt(
         accepted=len(parsed.alerts),
         rejected=parsed.rejected + refused,
         opened=tuple(execution.id for execution in intake.opened if not execution.ended),
         joined=tuple(execution_id for _, execution_id, _ in intake.joined),
         incidents=tuple(dict.fromkeys(incident.id for incident in intake.incidents)),
-        warnings=_warnings(parsed),
+        warnings=(*_warnings(parsed), *([NO_ROOM] if crowded else [])),
         changes=changes,
         alerts=taken_in(intake),
         due=_wanting(intake),
-        crowded=sum(map(_crowded, intake.arrivals)),
+        crowded=crowded,
     )
 
 

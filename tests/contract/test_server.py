@@ -363,6 +363,7 @@ def test_too_many_open_executions_open_no_more_and_what_alerts_say_is_heard(lab:
 
     assert [202, 202, 202] == [answer.status_code for answer in (first, crowded, over)]
     assert [1, 0] == [len(answer.json["executions"]) for answer in (first, crowded)]
+    assert [False, True] == ["no_room" in answer.json["warnings"] for answer in (first, crowded)]
     [run] = here.journal.executions(limit=10)
     assert ["resolved"] == [signal.kind for signal in here.journal.signals(run.id, 0)]
     [incident] = crowded.json["incidents"]

@@ -589,7 +589,7 @@ def test_runbooks_tell_their_standing_their_tests_and_their_last_run() -> None:
         "checkout-high-error-rate Shed optional features, then add capacity; roll back only with a human."
     )
     row = ["team-checkout", "auto", "auto", "1", "–"]
-    unknown = "not run yet: the runner runs them when it starts"
+    unknown = "not known: they run once the runner has started, and its log says why when they do not end"
     assert [*row, unknown, "succeeded 2m ago"] == before[start + 1 : start + 8]
     assert [*row, "1 of 3 fail: it helps", "succeeded 2m ago"] == after[start + 1 : start + 8]
     assert "1 of 3 fail: it helps" in alone

@@ -16,7 +16,6 @@ from runbook_engine.entrypoints.aws_lambda.emf import emf_line
 from runbook_engine.entrypoints.aws_lambda.names import STATE, Names, completed, names_of
 from runbook_engine.entrypoints.aws_lambda.signatures import KeptSignatures
 from runbook_engine.entrypoints.aws_lambda.waking import Waker
-from runbook_engine.entrypoints.backlog import Backlog
 from runbook_engine.entrypoints.clock import SystemClock
 from runbook_engine.entrypoints.composition import engine_of, front_engine_of, pause_of
 from runbook_engine.entrypoints.credentials import Keyring, load_keyring
@@ -30,7 +29,6 @@ from runbook_engine.ports import Clock, FirstUses, Notifier, PauseReader, PauseW
 from runbook_engine.registry import Registry
 
 NAMESPACE = "RunbookEngine"
-COUNTED_FOR = timedelta(seconds=5)  # a count of open executions is believed
 KEPT_FOR = timedelta(seconds=30)  # a keyring, so that what is missing of it is not asked for with every request
 
 
@@ -60,7 +58,6 @@ class Host:
 
     engine: Engine
     configuration: Configuration
-    backlog: Backlog
     seats: Seats
     uses: FirstUses
     waker: Waker
@@ -132,7 +129,6 @@ def _assemble(
     return Host(
         engine=engine,
         configuration=bundle.configuration,
-        backlog=Backlog(engine, adapters.clock, COUNTED_FOR),
         seats=seats,
         uses=uses,
         waker=waker,

@@ -123,7 +123,6 @@ def _keep(request: Request, scope: Scope, sender: str, host: Host) -> Receipt:
 
     Raises what the journal raises, and Overloaded when the bus could not be told: then nothing was stored.
     """
-    host.backlog.demand_room()
     announcer = Announcer(scope, host)
     receipt = host.engine.ingest(request, announcer)
     host.log.event(

@@ -16,7 +16,7 @@ from runbook_engine.engine import Engine
 from runbook_engine.entrypoints import deciding as module
 from runbook_engine.entrypoints.deciding import BEHIND, MOST_TOLD, MOST_TRIES, Deciding
 from runbook_engine.entrypoints.logs import EventLog
-from runbook_engine.errors import Overloaded, Retryable, StaleVersion, Unreadable
+from runbook_engine.errors import Conflict, Overloaded, Retryable, StaleVersion, Unreadable
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.delivery import Request
 from runbook_engine.model.incident import Intake
@@ -162,6 +162,19 @@ def test_what_makes_us_fail_is_set_aside_after_some_tries_and_somebody_is_paged(
         f"no run was opened for its alerts (runbook inbox shows them; runbook inbox retry {poison} tries again, "
         f"runbook inbox discard {poison} throws them away)"
     ] == place.told()
+
+
+def test_what_nobody_else_has_decided_is_no_conflict_for_ever(started: Callable[[], Place], place: Place) -> None:
+    """A delivery that still waits was not taken by somebody faster: it is tried like any other, and set aside."""
+    poison = place.send(webhook("poison"))
+    place.send(webhook("fine"))
+    place.journal.refusal = lambda intake: Conflict("in the way") if intake.delivery == poison else None
+
+    started()
+
+    wait_until(lambda: place.targets() == ["/lab/fine"], "the other one is decided")
+    [aside] = place.engine.journal.inbox.aside(9)  # type: ignore[union-attr]  # it has one
+    assert (poison, f"an unexpected Conflict, {MOST_TRIES} times (see the log)") == (aside.number, aside.reason)
 
 
 def test_what_ended_the_process_too_often_is_not_tried_again(started: Callable[[], Place], place: Place) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from flask import Blueprint, Response
 
@@ -19,10 +19,9 @@ from runbook_engine.entrypoints.server.deeds import (
 )
 from runbook_engine.entrypoints.server.web.answers import lead_to
 from runbook_engine.entrypoints.server.web.door import Door
-from runbook_engine.entrypoints.server.web.forms import read_form, wish_of
+from runbook_engine.entrypoints.server.web.forms import Wish, read_form, wish_of
 from runbook_engine.entrypoints.server.web.notices import Notices
 from runbook_engine.entrypoints.server.web.origins import local_path
-from runbook_engine.entrypoints.server.web.visitor import Visitor
 
 SAID: Mapping[str, str] = {
     "approve": "Approved: the engine goes on with exactly what was asked.",
@@ -43,79 +42,30 @@ SAID: Mapping[str, str] = {
 def acting_routes(routes: Blueprint, deeds: Deeds, door: Door, notices: Notices) -> None:
     """Add the routes that forms are sent to."""
 
-    def asked() -> tuple[Visitor, Mapping[str, str]]:
-        visitor, form = door.demand("operate"), read_form()
-        door.demand_form(visitor, form.get("csrf", ""))
-        return visitor, form
+    def add(rule: str, kind: type[Wish], act: Callable[..., Done]) -> None:
+        def done(**named: str) -> Response:
+            visitor, form = door.demand("operate"), read_form()
+            door.demand_form(visitor, form.get("csrf", ""))
+            said = SAID[act(wish_of(form, kind), visitor.name, **named).what]
+            response = lead_to(local_path(form.get("back", "/")))
+            notices.leave(response, visitor, said)
+            return response
 
-    def back(visitor: Visitor, form: Mapping[str, str], done: Done) -> Response:
-        response = lead_to(local_path(form.get("back", "/")))
-        notices.leave(response, visitor, SAID[done.what])
-        return response
+        routes.add_url_rule(f"/do/{rule}", f"do {rule}", done, methods=["POST"])
 
-    @routes.post("/do/executions/<execution_id>/approve")
-    def approve(execution_id: str) -> Response:
-        visitor, form = asked()
-        return back(visitor, form, deeds.approve(execution_id, wish_of(form, ApproveWish), visitor.name))
-
-    @routes.post("/do/executions/<execution_id>/deny")
-    def deny(execution_id: str) -> Response:
-        visitor, form = asked()
-        return back(visitor, form, deeds.deny(execution_id, wish_of(form, DenyWish), visitor.name))
-
-    @routes.post("/do/executions/<execution_id>/cancel")
-    def cancel(execution_id: str) -> Response:
-        visitor, form = asked()
-        return back(visitor, form, deeds.cancel(execution_id, wish_of(form, EndWish), visitor.name))
-
-    @routes.post("/do/executions/<execution_id>/takeover")
-    def take_over(execution_id: str) -> Response:
-        visitor, form = asked()
-        return back(visitor, form, deeds.take_over(execution_id, wish_of(form, TakeoverWish), visitor.name))
-
-    @routes.post("/do/executions/<execution_id>/release")
-    def release(execution_id: str) -> Response:
-        visitor, form = asked()
-        return back(visitor, form, deeds.release(execution_id, wish_of(form, ReasonWish), visitor.name))
-
-    @routes.post("/do/incidents/<incident_id>/acknowledge")
-    def acknowledge(incident_id: str) -> Response:
-        visitor, form = asked()
-        wish_of(form, ReasonWish)
-        return back(visitor, form, deeds.acknowledge(incident_id, visitor.name))
-
-    @routes.post("/do/incidents/<incident_id>/close")
-    def close(incident_id: str) -> Response:
-        visitor, form = asked()
-        return back(visitor, form, deeds.close(incident_id, wish_of(form, ReasonWish), visitor.name))
-
-    @routes.post("/do/pause")
-    def throw() -> Response:
-        visitor, form = asked()
-        return back(visitor, form, deeds.pause(wish_of(form, PauseWish), visitor.name))
-
-    @routes.post("/do/resume")
-    def lift() -> Response:
-        visitor, form = asked()
-        wish_of(form, ReasonWish)
-        return back(visitor, form, deeds.resume(visitor.name))
-
-    @routes.post("/do/storm/release")
-    def release_storm() -> Response:
-        visitor, form = asked()
-        return back(visitor, form, deeds.release_storm(wish_of(form, ReasonWish), visitor.name))
-
-    @routes.post("/do/inbox/<number>/retry")
-    def retry(number: str) -> Response:
-        visitor, form = asked()
-        wish_of(form, ReasonWish)
-        return back(visitor, form, deeds.retry(_number(number), visitor.name))
-
-    @routes.post("/do/inbox/<number>/discard")
-    def discard(number: str) -> Response:
-        visitor, form = asked()
-        wish_of(form, ReasonWish)
-        return back(visitor, form, deeds.discard(_number(number), visitor.name))
+    run, incident, delivery = "executions/<execution_id>", "incidents/<incident_id>", "inbox/<number>"
+    add(f"{run}/approve", ApproveWish, lambda wish, by, execution_id: deeds.approve(execution_id, wish, by))
+    add(f"{run}/deny", DenyWish, lambda wish, by, execution_id: deeds.deny(execution_id, wish, by))
+    add(f"{run}/cancel", EndWish, lambda wish, by, execution_id: deeds.cancel(execution_id, wish, by))
+    add(f"{run}/takeover", TakeoverWish, lambda wish, by, execution_id: deeds.take_over(execution_id, wish, by))
+    add(f"{run}/release", ReasonWish, lambda wish, by, execution_id: deeds.release(execution_id, wish, by))
+    add(f"{incident}/acknowledge", ReasonWish, lambda wish, by, incident_id: deeds.acknowledge(incident_id, by))
+    add(f"{incident}/close", ReasonWish, lambda wish, by, incident_id: deeds.close(incident_id, wish, by))
+    add("pause", PauseWish, deeds.pause)
+    add("resume", ReasonWish, lambda wish, by: deeds.resume(by))
+    add("storm/release", ReasonWish, deeds.release_storm)
+    add(f"{delivery}/retry", ReasonWish, lambda wish, by, number: deeds.retry(_number(number), by))
+    add(f"{delivery}/discard", ReasonWish, lambda wish, by, number: deeds.discard(_number(number), by))
 
 
 def _number(text: str) -> int:
