@@ -132,7 +132,7 @@ class FakeCluster(Arranging):
             time.sleep(0.005)
         raise AssertionError(f"the cluster did not settle within {limit} s")
 
-    def wait(self, condition: Callable[[], Any], timeout: float = 10, what: str = "the condition") -> Any:
+    def wait(self, condition: Callable[[], Any], timeout: float = 30, what: str = "the condition") -> Any:
         """Wait for a condition, stepping when no thread does, and return what it answered."""
         ends = time.monotonic() + timeout
         while time.monotonic() < ends:
@@ -147,7 +147,7 @@ class FakeCluster(Arranging):
         raise AssertionError(f"{what} did not come true within {timeout} s")
 
     def wait_rollout(
-        self, name: str, namespace: str = "default", plural: str = "deployments", timeout: float = 10
+        self, name: str, namespace: str = "default", plural: str = "deployments", timeout: float = 30
     ) -> Tree:
         """Wait until a workload is observed, rolled out and ready."""
         return self.wait(lambda: self.ready(plural, name, namespace), timeout, f"the rollout of {plural}/{name}")  # type: ignore[no-any-return]
