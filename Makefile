@@ -21,7 +21,7 @@ RIGHTS  := $(RUNBOOK) permissions --runbooks runbooks/kubernetes --config $(CHAR
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools cluster lambda demo test test-fast test-cluster test-long crash-long crash-cloud-long check lint types imports schema runbooks alerts state-machine rbac scan fmt bench bench-peers docs-generated lock clean
+.PHONY: help setup tools cluster lambda demo test test-fast test-cluster test-long crash-long crash-cloud-long chaos attack soak check lint types imports schema runbooks alerts state-machine rbac scan fmt bench bench-peers docs-generated lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,19 @@ crash-long: setup  ## SIGKILL at every place of every case (the short form runs 
 
 crash-cloud-long: setup  ## the same in the AWS host: every place of every action, in the zip's own processes too
 	RUNBOOK_CRASH=long $(PYTEST) -n 4 --timeout 3600 tests/pipeline/test_every_checkpoint.py tests/pipeline/rie/test_deaths.py
+
+chaos: setup tools  ## every fault, the long form: a thousand kills a host and more, with the table (about two hours)
+	rm -rf build/chaos
+	RUNBOOK_CHAOS=long $(PYTEST) -n 2 --dist loadgroup --timeout 7200 tests/chaos || { $(BIN)/python -m tests.chaos; exit 1; }
+	$(BIN)/python -m tests.chaos
+
+attack: setup  ## every attack on every door, with the table
+	rm -rf build/attack
+	$(PYTEST) -n 4 --dist loadgroup tests/attack || { $(BIN)/python -m tests.attack; exit 1; }
+	$(BIN)/python -m tests.attack
+
+soak: setup  ## an hour's work in a row: is memory flat, and does a storm of 10,000 alerts in a minute leave the page up?
+	$(BIN)/python -m benchmarks soak storm
 
 check: lint types imports schema runbooks alerts  ## everything that a review expects, tests excepted
 

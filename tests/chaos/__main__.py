@@ -1,0 +1,31 @@
+"""Print the table of what the faults did, from the rows that the last `make chaos` left."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.chaos.tally import FOLDER, Tally, kept
+
+HEAD = ("host", "fault", "tries", "effects", "lost", "doubled", "in doubt", "of these unpaged", "broken trails")
+
+
+def cells(row: Tally) -> tuple[str, ...]:
+    """Return a row as the table has it."""
+    counts = (row.tries, row.effects, row.lost, row.doubled, row.doubtful, row.unpaged, row.broken)
+    fault = f"{row.fault} ({row.remark})" if row.remark else row.fault
+    return (row.host, fault, *(f"{count:,}" for count in counts))
+
+
+def main() -> int:
+    """Print Markdown; return 1 when there is no row or one is not sound."""
+    rows = kept()
+    if not rows:
+        print(f"no chaos test has left a row in {FOLDER} (run make chaos)", file=sys.stderr)
+        return 1
+    for line in (HEAD, ("---",) * len(HEAD), *map(cells, rows)):
+        print(f"| {' | '.join(line)} |")
+    return 0 if all(row.sound for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
