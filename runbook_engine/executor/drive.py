@@ -1,8 +1,9 @@
 """Drive: one turn of an execution.
 
-A turn consumes the signals that wait, performs at most one external action, batch or probe, commits what
-happened, and returns a directive. Before an effect its intent is durable; after it, its outcome. Whoever comes
-after a crash finds the intent, and the action's declared `repeat` class says what may be done.
+A turn consumes the signals that wait, looks for as long as looking is quick, touches the world once at most, commits
+what happened, and returns a directive. Before an effect its intent is durable, with all that was seen; after it, its
+outcome. Whoever comes after a crash finds the intent, and the action's declared `repeat` class says what may be done.
+Looks that nothing followed are taken again: they changed nothing.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ from runbook_engine.model.directive import Approve, Directive, Done, Next, Wait
 from runbook_engine.model.execution import Execution
 
 LEAST_TIME = timedelta(seconds=2)  # with less left, nothing external is begun
+QUICK = timedelta(
+    seconds=1
+)  # a turn that is older begins nothing more: what it saw is kept, and soon too old to act on
+Touch = Begin | Apply | Notify  # what reaches out and changes something; what it came to is committed at once
 NO_SIGNAL = timedelta(days=1)  # a host that cannot be woken looks again once a day
 
 
@@ -43,26 +48,37 @@ def drive(tools: Tools, execution_id: str, owner: str, now: datetime, time_left:
 
 
 def _take(turn: Turn, now: datetime, time_left: timedelta) -> Directive:
-    """Consume the signals, decide what needs no look outside, do one thing, and rest."""
+    """Consume the signals, look and decide until something is touched or waited for, and rest."""
     for signal in turn.tools.journal.signals(turn.execution.id, turn.execution.signals_consumed):
         turn.happen(Signalled(signal=signal, at=now))
-    move = next_move(turn.execution, turn.runbook, now)
-    while isinstance(move, Decision):
-        turn.happen(told_by_storm(decide(move, turn.execution, turn.runbook, now), turn))
-        move = next_move(turn.execution, turn.runbook, now)
-    if isinstance(move, Pause):
-        return _rest(turn, move, now)
-    if time_left < LEAST_TIME:
-        return _rest(turn, None, now)
-    turn.take_lease(now)
-    _perform(turn, move, now)
-    present = turn.tools.now()
-    wanted = next_move(turn.execution, turn.runbook, present)
-    return _rest(turn, wanted if isinstance(wanted, Pause) else None, present)
+    present = now
+    while True:
+        wanted = _decide(turn, present)
+        if isinstance(wanted, Pause):
+            return _rest(turn, wanted, present)
+        if time_left - (present - now) < LEAST_TIME:
+            return _rest(turn, None, present)
+        turn.take_lease(present)
+        before = turn.execution
+        _perform(turn, wanted, present)
+        present = turn.tools.now()
+        if isinstance(wanted, Touch) or turn.execution is before or present - now > QUICK:
+            left = next_move(turn.execution, turn.runbook, present)
+            return _rest(turn, left if isinstance(left, Pause) else None, present)
+
+
+def _decide(turn: Turn, now: datetime) -> Move | Pause:
+    """Let happen what needs no look outside; return what comes then."""
+    turn.asked_at = now
+    wanted = next_move(turn.execution, turn.runbook, now)
+    while isinstance(wanted, Decision):
+        turn.happen(told_by_storm(decide(wanted, turn.execution, turn.runbook, now), turn))
+        wanted = next_move(turn.execution, turn.runbook, now)
+    return wanted
 
 
 def _perform(turn: Turn, move: Move, now: datetime) -> None:
-    """Do the one thing of this turn that reaches outside."""
+    """Do one thing that reaches outside."""
     match move:
         case Resolve():
             resolve(turn, now)

@@ -173,13 +173,15 @@ def _in_doubt(index: int, spec: ActionSpec, reason: str, tools: Tools) -> Event:
 
 
 def _change_to_make(turn: Turn, move: Begin, now: datetime) -> Change | None:
-    """Return the stored change of a retry, our own reversed for an undo, else a fresh look's; None: not now."""
+    """Return the change of a retry, our own reversed for an undo, else what a look of this turn saw; None: not now."""
     state = turn.execution.steps[move.step]
     if state.effect is not None and state.effect.status == "retrying":
         return state.effect.change
     if move.direction != "do":
         assert state.change is not None, "only a made change is undone or made again"
         return state.change.inverse() if move.direction == "undo" else replace(state.change, guard={})
+    if turn.prepared == move.step:
+        return state.change
     event = prepare_step(turn.execution, turn.runbook, move.step, turn.tools.sight, now)
     if not isinstance(event, Prepared):
         turn.happen(event)

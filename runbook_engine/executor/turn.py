@@ -10,10 +10,10 @@ from msgspec.structs import replace
 from runbook_engine.executor.tools import Tools
 from runbook_engine.machine import audit_record, evolve
 from runbook_engine.machine.audit import chained
-from runbook_engine.machine.events import Event
+from runbook_engine.machine.events import Event, Prepared
 from runbook_engine.machine.evolve import rest
 from runbook_engine.machine.moves import Pause
-from runbook_engine.machine.trace import repeats, write_trace
+from runbook_engine.machine.trace import repeats, trace_of, write_trace
 from runbook_engine.model.audit import AuditRecord
 from runbook_engine.model.execution import Execution, Lease
 from runbook_engine.model.group import Group
@@ -31,11 +31,12 @@ class Turn:
         self.tools = tools
         self.execution = execution
         self.runbook = runbook
+        self.asked_at = asked_at
+        self.prepared: int | None = None  # the step that was looked at in this turn, and is as it was seen
         self._owner = owner
-        self._asked_at = asked_at
         self._stored = execution
         self._records: list[AuditRecord] = []
-        self._events: tuple[Event, ...] = ()
+        self._events: tuple[tuple[datetime, Event], ...] = ()
         self._evidence: tuple[Evidence, ...] = ()
 
     def happen(self, event: Event, evidence: tuple[Evidence, ...] = ()) -> None:
@@ -44,7 +45,9 @@ class Turn:
         after = evolve(self.execution, event, self.runbook)
         record = audit_record(self.execution, event, after)
         if not repeats(event, record):
-            self._events = (*self._events, event)
+            self._events = (*self._events, (self.asked_at, event))
+        if isinstance(event, Prepared):
+            self.prepared = event.step
         self.execution = after
         if record is not None:
             self._records.append(record)
@@ -92,7 +95,7 @@ class Turn:
             release_locks=_lets_go(self.execution),
             evidence=self._evidence,
             end=self._end(),
-            trace=write_trace(self._asked_at, self._events, None if self._stored.version else self._stored),
+            trace=write_trace(trace_of(self._events, self.asked_at, None if self._stored.version else self._stored)),
             now=now,
         )
         answer = commit(claims=(*claims, *kept))

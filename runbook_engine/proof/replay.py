@@ -113,7 +113,7 @@ class _Replay:
     def run(self, traces: Iterable[Trace], answer: Replayed, stored: Execution) -> Replayed:
         """Return the answer, with the first difference if there is one."""
         difference = None
-        for asked_at, event in ((trace.asked_at, event) for trace in traces for event in trace.events):
+        for asked_at, event in (moment for trace in traces for moment in trace.moments()):
             self._number += 1
             difference = self._decide_or_say(event, asked_at)
             if difference is not None:

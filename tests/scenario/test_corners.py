@@ -744,7 +744,7 @@ def test_what_is_said_while_the_engine_still_looks_is_heard_before_it_touches(wo
 
     def prepare(params: degrade.DegradeParams, target: Target, world: World) -> Change | None:
         looks.append(len(looks))
-        if len(looks) == 2:  # the second look is the one at Begin
+        if len(looks) == 1:  # the look that the change is begun with
             if word == "cancel":
                 rig.engine.cancel(rig.execution().id, undo=False, by="ann", now=rig.now)
             else:

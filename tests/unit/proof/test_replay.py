@@ -45,12 +45,12 @@ class Past:
     ) -> Replayed:
         """Return what comes out, of what was changed if anything was."""
         traces = [rewritten(trace, opened or {}, rewrite or (lambda event: [event])) for trace in self.traces]
-        said = [write_trace(trace.asked_at, trace.events, trace.opened) for trace in traces]
+        said = [write_trace(trace) for trace in traces]
         return replay(self.execution, runbook or self.runbook, [each for each in said if each], self.records)
 
     def replayed_from_its_middle(self) -> Replayed:
         """Return what comes out when the journal was brought up to date while the run was under way."""
-        said = [write_trace(trace.asked_at, trace.events, trace.opened) for trace in self.traces]
+        said = [write_trace(trace) for trace in self.traces]
         return replay(self.execution, self.runbook, said[3:], self.records)
 
 
@@ -202,7 +202,7 @@ def test_replay_allows_an_installation_to_hold_a_runbook_back(past: Past) -> Non
 
 def test_replay_finds_a_trace_whose_text_is_damaged(past: Past) -> None:
     """It is the trace that cannot be read, and no record of the trail."""
-    said = [write_trace(trace.asked_at, trace.events, trace.opened) for trace in past.traces]
+    said = [write_trace(trace) for trace in past.traces]
     damaged = [each.replace(b"Applied", b"\xff\xfeplied") for each in said if each]
 
     difference = replay(past.execution, past.runbook, damaged, past.records).difference
@@ -213,7 +213,7 @@ def test_replay_finds_a_trace_whose_text_is_damaged(past: Past) -> None:
 
 def test_replay_says_what_is_otherwise_in_a_record_with_the_same_sentence(past: Past) -> None:
     """Two equal sentences would tell nobody anything."""
-    said = [write_trace(trace.asked_at, trace.events, trace.opened) for trace in past.traces]
+    said = [write_trace(trace) for trace in past.traces]
     forged = replace(past.records[0], actor="mallory").sealed()
 
     difference = replay(past.execution, past.runbook, said, (forged, *past.records[1:])).difference
@@ -224,7 +224,7 @@ def test_replay_says_what_is_otherwise_in_a_record_with_the_same_sentence(past: 
 
 def test_replay_finds_a_trace_that_ends_early(past: Past) -> None:
     """The trail goes on where nothing is said to have happened."""
-    said = [write_trace(trace.asked_at, trace.events, trace.opened) for trace in past.traces][:-3]
+    said = [write_trace(trace) for trace in past.traces][:-3]
 
     difference = replay(past.execution, past.runbook, said, past.records).difference
 
@@ -234,7 +234,7 @@ def test_replay_finds_a_trace_that_ends_early(past: Past) -> None:
 
 def test_replay_finds_an_execution_that_was_changed(past: Past) -> None:
     """How it stands is what its events make of it."""
-    said = [write_trace(trace.asked_at, trace.events, trace.opened) for trace in past.traces]
+    said = [write_trace(trace) for trace in past.traces]
     forged = replace(past.execution, status="failed")
 
     answer = replay(forged, past.runbook, said, past.records)
@@ -245,7 +245,7 @@ def test_replay_finds_an_execution_that_was_changed(past: Past) -> None:
 
 def test_replay_names_the_place_in_an_execution_that_was_changed(past: Past) -> None:
     """Two long values that begin alike would hide it."""
-    said = [write_trace(trace.asked_at, trace.events, trace.opened) for trace in past.traces]
+    said = [write_trace(trace) for trace in past.traces]
     step = past.execution.steps[0]
     effects = (replace(step.effects[0], attempt=7), *step.effects[1:])
     forged = replace(past.execution, steps=(replace(step, effects=effects), *past.execution.steps[1:]))
@@ -270,7 +270,7 @@ def test_replay_says_that_nothing_was_recorded(past: Past) -> None:
 
 def test_replay_says_that_a_part_was_too_large_to_keep(past: Past) -> None:
     """A journal with a limit leaves that out rather than fail a commit."""
-    said = [write_trace(trace.asked_at, trace.events, trace.opened) for trace in past.traces]
+    said = [write_trace(trace) for trace in past.traces]
 
     with pytest.raises(NoTrace) as caught:
         replay(past.execution, past.runbook, [*said[:2], b"", *said[3:]], past.records)
