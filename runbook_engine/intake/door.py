@@ -57,7 +57,7 @@ class Door:
             return self.decide(request)
         read = self._read(request)
         alerts = read.parsed.alerts
-        known = inbox.is_empty() and not read.changes and not self.builder.brings_news(alerts)
+        known = not read.changes and not self.builder.brings_news(alerts) and inbox.is_empty()
         number = 0 if known else inbox.keep(request, len(alerts))
         return stored_receipt(read.parsed, read.refused, changes=len(read.changes), delivery=number)
 

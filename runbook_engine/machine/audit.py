@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from msgspec.structs import replace
 
 from runbook_engine.machine.events import (
@@ -156,7 +158,11 @@ def _told_by(event: Finished | Blocked) -> dict[str, str]:
 
 def kind_of(event: object) -> str:
     """Return the event's name in snake case: `Intended` -> `intended`, `PutOff` -> `put_off`."""
-    name = type(event).__name__
+    return _in_snake_case(type(event).__name__)
+
+
+@cache
+def _in_snake_case(name: str) -> str:
     return "".join(
         f"_{letter.lower()}" if letter.isupper() and index else letter.lower() for index, letter in enumerate(name)
     )
