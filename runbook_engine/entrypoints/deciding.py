@@ -29,7 +29,7 @@ from runbook_engine.intake.receipt import Receipt
 from runbook_engine.model.inbox import SetAside, Waiting
 from runbook_engine.ports import Clock, Inbox
 
-POLL = 0.02  # seconds: so long a delivery waits at most for somebody who is idle
+POLL = 0.02  # seconds: so long a delivery waits at most for somebody who is idle, and was not woken
 LONGEST_BACKOFF = 15.0
 MOST_TRIES = 5  # of a delivery that makes us fail, or the process end
 MOST_TOLD = 100  # at once
@@ -49,6 +49,7 @@ class Deciding:
     stop: threading.Event
     decided: Callable[[Receipt], None] = lambda receipt: None  # is told of every delivery, once it is durable
     first_backoff: float = 0.5  # seconds; doubled each time
+    rest: Callable[[float], object] | None = None  # rests so many seconds at most: who can be woken, ends it sooner
     _thread: threading.Thread | None = field(default=None, init=False)
     _backoff: float = field(default=0.0, init=False)
     _problem: str = field(default="", init=False)
@@ -97,7 +98,7 @@ class Deciding:
                 self._backoff = min(self._backoff * 2, LONGEST_BACKOFF)
                 continue
             self._is_well()
-            self.stop.wait(POLL)
+            (self.rest or self.stop.wait)(POLL)
 
     def _work_off(self, inbox: Inbox) -> None:
         """Decide all that waits. The first one may be what ended the process before this one."""

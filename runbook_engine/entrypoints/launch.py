@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from runbook_engine.entrypoints.bell import Bell
 from runbook_engine.entrypoints.lock import FOLDER
 from runbook_engine.entrypoints.settings import Settings, read_settings
 from runbook_engine.entrypoints.tests_state import NAME as TESTS
@@ -22,6 +23,7 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     parent: int  # the supervisor's process id
     descriptor: int  # the listening socket, inherited
+    bell: Bell = Bell()  # inherited, an end each
     host: str
     web_workers: int
     web_threads: int

@@ -14,10 +14,10 @@ from runbook_engine.errors import NoAdapter, RunbookError, Unreadable
 from runbook_engine.model.check import Check, QueryCheck
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.execution import Execution
-from runbook_engine.model.incident import Incident, IncidentReport
+from runbook_engine.model.incident import ExecutionReport, Incident, IncidentReport
 from runbook_engine.model.observation import Pause
 from runbook_engine.model.ration import RATION, Held, hold, let_go_at, say_turn, waits_for_storm
-from runbook_engine.model.storm import Latch, StormRule
+from runbook_engine.model.storm import Latch, StormRule, held_until
 from runbook_engine.planning import Sight, filler
 from runbook_engine.registry import Registry
 from runbook_engine.render.card import NOT_FIXED, Card, Look, needs_person
@@ -53,9 +53,11 @@ def look_around(
     open_incidents = engine.journal.incidents(limit=EVERY, open_only=True)
     latch, storm = engine.journal.latch(), engine.bundle.configuration.storm
     cards = _cards(engine, registry, open_incidents, now)
+    waiting = _waiting(engine, [card.execution.execution for card in cards], now)
+    let_go = let_go_at(latch, storm, now) is not None
     return Screen(
         now=now,
-        cards=tuple([_say_turn(card, latch, storm, now) for card in cards]),
+        cards=tuple([_say_turn(card, latch, storm, now) for card in cards]) if let_go else cards,
         paused=paused,
         pause_problem=problem,
         backlog=_backlog(engine, now),
@@ -66,7 +68,8 @@ def look_around(
         problems=problems,
         latch=latch,
         storm=storm,
-        turns=_turns(engine, [card.execution.execution for card in cards], latch, now),
+        held=waiting if held_until(latch, storm, now) is not None else None,
+        turns=waiting if let_go and waiting.runs else None,
         inbox=fill(engine),
         expired=tuple(each for each in open_incidents if each.expired_alerts and not each.open_alerts),
     )
@@ -87,12 +90,10 @@ def _say_turn(card: Card, latch: Latch, rule: StormRule, now: datetime) -> Card:
     return msgspec.structs.replace(card, execution=msgspec.structs.replace(card.execution, execution=execution))
 
 
-def _turns(engine: Engine, executions: Sequence[Execution], latch: Latch, now: datetime) -> Held | None:
-    """Return what waits for its turn since a storm was let go; None when nothing does."""
+def _waiting(engine: Engine, executions: Sequence[Execution], now: datetime) -> Held:
+    """Return what waits for a storm to be let go, or for its turn since it was."""
     rule = engine.bundle.configuration.storm
     waiting = [each for each in executions if waits_for_storm(each)]
-    if not waiting or let_go_at(latch, rule, now) is None:
-        return None
     room = rule.ration - engine.journal.changes_within(RATION, now - rule.within, other_than="")
     return hold(waiting, rule, room=room, now=now)
 
@@ -114,17 +115,47 @@ def _unhandled(engine: Engine, incident: Incident) -> tuple[Unhandled, ...]:
 
 
 def _cards(engine: Engine, registry: Registry, open_incidents: Sequence[Incident], now: datetime) -> tuple[Card, ...]:
-    """Return a card for everything that is not over, that needs a person, or that was just done."""
-    shown = _shown(engine, {incident.id: incident for incident in open_incidents}, now)
-    incidents = {each: engine.incident_report(each) for each in dict.fromkeys(found.incident_id for found in shown)}
-    reports = {report.execution.id: report for incident in incidents.values() for report in incident.executions}
-    cards = [
-        Card(incident=incidents[each.incident_id], execution=reports.get(each.id) or engine.execution_report(each.id))
+    """Return a card for everything that is not over, that needs a person, or that was just done.
+
+    Only what is shown whole is read whole: a storm has thousands of runs, each with a trail.
+    """
+    known = {incident.id: incident for incident in open_incidents}
+    cards = _bare(engine, _shown(engine, known, now), known)
+    needing = sorted((card for card in cards if needs_person(card)), key=urgency)[:MOST_LOOKS]
+    reports = {each: engine.incident_report(each) for each in dict.fromkeys(_incident_of(card) for card in needing)}
+    whole = {
+        card.execution.execution.id: look_closer(
+            Card(incident=reports[_incident_of(card)], execution=engine.execution_report(card.execution.execution.id)),
+            engine,
+            registry,
+            now,
+        )
+        for card in needing
+    }
+    return tuple(whole.get(card.execution.execution.id, card) for card in cards)
+
+
+def _incident_of(card: Card) -> str:
+    return card.incident.incident.id
+
+
+def _bare(engine: Engine, shown: Sequence[Execution], known: Mapping[str, Incident]) -> list[Card]:
+    """Return cards without trail, evidence and arrivals: enough to tell what needs a person, and to fill one line."""
+    over = dict.fromkeys(each.incident_id for each in shown if each.incident_id not in known)
+    incidents = {**known, **{each: engine.journal.incident(each) for each in over}}
+    reports = {
+        each: IncidentReport(incident=incident, status="open", arrivals=(), executions=())
+        for each, incident in incidents.items()
+    }
+    digests = dict.fromkeys(each.runbook_digest for each in shown)
+    runbooks = {each: engine.journal.runbook(each) for each in digests}
+    return [
+        Card(
+            incident=reports[each.incident_id],
+            execution=ExecutionReport(execution=each, runbook=runbooks[each.runbook_digest], audit=(), evidence=()),
+        )
         for each in shown
     ]
-    needing = sorted((card for card in cards if needs_person(card)), key=urgency)
-    looked_at = {card.execution.execution.id: look_closer(card, engine, registry, now) for card in needing[:MOST_LOOKS]}
-    return tuple(looked_at.get(card.execution.execution.id, card) for card in cards)
 
 
 def _shown(engine: Engine, open_incidents: Mapping[str, Incident], now: datetime) -> list[Execution]:

@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from types import FrameType
 from urllib.parse import urlsplit
 
+from runbook_engine.entrypoints.bell import hung_bell
 from runbook_engine.entrypoints.clock import SystemClock
 from runbook_engine.entrypoints.composition import build_engine, build_pause, load_bundle_of
 from runbook_engine.entrypoints.credentials import demand_credentials, is_loopback, load_keyring
@@ -39,6 +40,7 @@ START_LIMIT = 30.0  # seconds until the first answer
 HANG_LIMIT = 60.0  # seconds without a heartbeat until a worker that lives is killed and started again
 OK, WRONG, FAILED = 0, 2, 3
 NEEDS = ("flask", "gunicorn", "prometheus_client")
+PYTHON = (sys.executable, "-P", "-m")  # -P: nothing is imported from the folder that it happens to be started in
 
 
 def serve(
@@ -59,13 +61,14 @@ def serve(
     """
     log = EventLog(process="supervisor", pid=os.getpid())
     bundle = check(settings, host)
-    with hold_lock(settings.state), _listening(host, port, read_limit) as listening:
+    with hold_lock(settings.state), _listening(host, port, read_limit) as listening, hung_bell() as bell:
         launch = Launch(
             runbooks=str(settings.runbooks.absolute()),
             config=str(settings.config.absolute()) if settings.config is not None else "",
             state=str(settings.state),
             parent=os.getpid(),
             descriptor=listening.fileno(),
+            bell=bell,
             host=host,
             web_workers=web_workers,
             web_threads=web_threads,
@@ -148,7 +151,7 @@ def _run(
 
 
 def _tester(launch: Launch, settings: Settings) -> Errand:
-    command = (sys.executable, "-m", "runbook_engine.entrypoints.test_process", str(launch.file))
+    command = (*PYTHON, "runbook_engine.entrypoints.test_process", str(launch.file))
     return Errand(command, {**settings.environment, "PYTHONUNBUFFERED": "1"})
 
 
@@ -160,13 +163,12 @@ def _children(launch: Launch, settings: Settings, log: EventLog, pulse: Pulse) -
     }
     for name in ("LISTEN_FDS", "LISTEN_PID", "GUNICORN_FD", "GUNICORN_PID", "GUNICORN_CMD_ARGS"):
         environment.pop(name, None)  # gunicorn obeys these, and they are not meant for it
-    python = (sys.executable, "-m")
     file = str(launch.file)
-    web = (*python, "runbook_engine.entrypoints.web_process", file)
-    worker = (*python, "runbook_engine.entrypoints.worker_process", file)
+    web = (*PYTHON, "runbook_engine.entrypoints.web_process", file)
+    worker = (*PYTHON, "runbook_engine.entrypoints.worker_process", file)
     return (
-        Child("web", web, environment, (launch.descriptor,), log),
-        Child("worker", worker, environment, (), log, pulse),
+        Child("web", web, environment, (launch.descriptor, launch.bell.rings), log),
+        Child("worker", worker, environment, (launch.bell.hears,), log, pulse),
     )
 
 

@@ -16,6 +16,7 @@ from runbook_engine.entrypoints import parent
 from runbook_engine.entrypoints.clock import SystemClock
 from runbook_engine.entrypoints.composition import build_engine, build_pause
 from runbook_engine.entrypoints.credentials import load_keyring
+from runbook_engine.entrypoints.crowd import Crowd
 from runbook_engine.entrypoints.launch import Launch, read_launch
 from runbook_engine.entrypoints.links import links_of
 from runbook_engine.entrypoints.logs import EventLog
@@ -26,6 +27,7 @@ from runbook_engine.entrypoints.session_key import read_session_key
 from runbook_engine.entrypoints.tests_state import read_state
 from runbook_engine.registry import Registry
 
+GLANCE = 0.05  # seconds between looks at the line
 LOGGING: Mapping[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -40,12 +42,43 @@ LOGGING: Mapping[str, Any] = {
 
 
 class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
-    """A worker that says when it is asked to end: whoever listens to changes is let go at once, and not waited for."""
+    """A worker that says when it is asked to end: whoever listens to changes is let go at once, and not waited for.
+
+    And one that does not let its threads be held by those who never say what they want.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._crowd = Crowd(self.cfg.threads)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin the graceful stop."""
         self.app.stopping.set()
         super().handle_exit(sig, frame)
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Put a request in line for a thread."""
+        self._crowd.joins()
+        super().enqueue_req(conn)
+
+    def handle(self, conn: Any) -> Any:
+        """Serve a request, knowing when its sender is waited for."""
+        with self._crowd.served(conn.sock):
+            conn.data_ready = True  # there is no other wait than the one for what is read
+            conn.init()
+            unreader, said = conn.parser.unreader, type(conn.parser.unreader).chunk
+
+            def chunk(size_hint: int | None = None) -> Any:
+                with self._crowd.awaited(conn.sock):
+                    return said(unreader, size_hint)
+
+            unreader.chunk = chunk
+            return super().handle(conn)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Wait for what happens, less long while somebody stands in line."""
+        super().wait_for_and_dispatch_events(min(timeout, GLANCE) if self._crowd.in_line else timeout)
+        self._crowd.let_go()
 
 
 class WebApplication(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
@@ -94,6 +127,7 @@ class WebApplication(BaseApplication):  # type: ignore[misc]  # gunicorn ships n
             links=links_of(bundle.configuration, settings),
             registry=registry,
             web=self._web(),
+            stored=launch.bell.ring,
         )
 
     def _web(self) -> WebHost:

@@ -22,7 +22,7 @@ from runbook_engine.entrypoints.logs import EventLog, say_error
 from runbook_engine.entrypoints.measuring import CountIncident, Measuring
 from runbook_engine.entrypoints.pause_watch import PauseWatch
 from runbook_engine.machine.notices import MOST_ATTEMPTS
-from runbook_engine.model.directive import Directive, Done, Next
+from runbook_engine.model.directive import Directive, Done, Next, Wait
 from runbook_engine.ports import Clock
 
 POLL = 0.2  # seconds
@@ -34,6 +34,7 @@ MOST_EXPIRIES = 20  # batches a round
 LONGEST_BACKOFF = 60.0
 REMEMBERED = 600.0  # trouble longer ago than this starts to be counted anew
 STILL = 0.02  # an execution that is due again at once is not looked at more often
+SHORTEST = 0.001
 
 
 class ErrorCount(Protocol):
@@ -72,7 +73,7 @@ class Worker:
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _busy: dict[str, Future[None]] = field(default_factory=dict)
     _troubles: dict[str, _Trouble] = field(default_factory=dict)
-    _again: dict[str, float] = field(default_factory=dict)  # driven just now: not before (monotonic)
+    _again: dict[str, float] = field(default_factory=dict)  # driven just now: not before, and soon then (monotonic)
     _problem: str = ""
     _next_beat: float = 0.0
     _next_expiry: float = 0.0
@@ -117,7 +118,9 @@ class Worker:
             self._say_problem(error)
             return self.first_backoff
         self._problem = ""
-        return STILL if self._again else POLL
+        with self._guard:
+            soonest = min(self._again.values(), default=time.monotonic() + POLL)
+        return min(max(soonest - time.monotonic(), SHORTEST), POLL)
 
     def _start_due(self, pool: ThreadPoolExecutor) -> None:
         now = time.monotonic()
@@ -140,18 +143,20 @@ class Worker:
         self._troubles = {key: trouble for key, trouble in self._troubles.items() if trouble.until + REMEMBERED > now}
 
     def _work(self, execution_id: str, future: Future[None]) -> None:
+        rest = STILL
         try:
-            self._drive(execution_id)
+            rest = self._drive(execution_id)
         except Exception as error:  # noqa: BLE001 - the edge: one execution's surprise must not stop the others
             self._back_off(execution_id, error)
         finally:
             with self._guard:
-                self._again[execution_id] = time.monotonic() + STILL
+                self._again[execution_id] = time.monotonic() + rest
                 del self._busy[execution_id]
             future.set_result(None)
             self._wake.set()
 
-    def _drive(self, execution_id: str) -> None:
+    def _drive(self, execution_id: str) -> float:
+        """Take it as far as it goes now. Returns for how many seconds there is no use in looking at it again."""
         for _ in range(MOST_STEPS):
             started = time.monotonic()
             directive = self.engine.drive(execution_id, self.owner, self.clock.now(), PLENTY)
@@ -165,7 +170,13 @@ class Worker:
             with self._guard:
                 self._troubles.pop(execution_id, None)
             if not isinstance(directive, Next) or self.stop.is_set():
-                return
+                return self._rest(directive)
+        return STILL
+
+    def _rest(self, directive: Directive) -> float:
+        """Return how long it rests; one that is due before the next poll is looked at when it is, and not then."""
+        rest = (directive.until - self.clock.now()).total_seconds() if isinstance(directive, Wait) else 0.0
+        return rest if STILL < rest < POLL else STILL
 
     def _back_off(self, execution_id: str, error: Exception) -> None:
         with self._guard:

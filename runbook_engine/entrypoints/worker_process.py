@@ -10,6 +10,7 @@ from datetime import timedelta
 from types import FrameType
 
 from runbook_engine.entrypoints import parent
+from runbook_engine.entrypoints.bell import NOWHERE
 from runbook_engine.entrypoints.clock import SystemClock
 from runbook_engine.entrypoints.composition import build_runner
 from runbook_engine.entrypoints.counted_notices import CountedNotices
@@ -74,7 +75,12 @@ def build_worker(launch: Launch) -> tuple[Worker, Watching, Deciding]:
         seen=lambda kind: metrics.changes_seen.labels(kind).inc(),
     )
     deciding = Deciding(
-        engine=runner.engine, clock=worker.clock, log=log, stop=worker.stop, decided=lambda receipt: worker.wake()
+        engine=runner.engine,
+        clock=worker.clock,
+        log=log,
+        stop=worker.stop,
+        decided=lambda receipt: worker.wake(),
+        rest=launch.bell.wait if launch.bell.hears != NOWHERE else worker.stop.wait,
     )
     worker.is_behind = deciding.is_behind
     return worker, watching, deciding

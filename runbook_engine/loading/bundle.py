@@ -7,6 +7,7 @@ import msgspec
 from runbook_engine.errors import RunbookError
 from runbook_engine.matching.prepared import entries_of, prepare_index
 from runbook_engine.model.bundle import BUNDLE_VERSION, Bundle
+from runbook_engine.model.uncollected import uncollected
 
 
 class InvalidBundle(RunbookError):
@@ -32,6 +33,7 @@ def load_bundle(content: bytes) -> Bundle:
             raise InvalidBundle(
                 f"the bundle has schema version {version}, this engine reads {BUNDLE_VERSION} ({remedy})"
             )
-        return msgspec.msgpack.decode(content, type=Bundle)
-    except msgspec.MsgspecError as error:
+        with uncollected():
+            return msgspec.msgpack.decode(content, type=Bundle)
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise InvalidBundle(f"not a bundle: {error} ({remedy})") from error

@@ -76,8 +76,10 @@ def load_files(
 
     `judge_set` holds the valid runbooks against each other and against themselves; only lint has any use for it.
     """
-    files = _files([FilePath(path) for path in paths], FilePath(config_path) if config_path is not None else None)
     found: list[Diagnostic] = []
+    files = _files(
+        [FilePath(path) for path in paths], FilePath(config_path) if config_path is not None else None, found
+    )
     folders = [FilePath(path) for path in paths if FilePath(path).is_dir()]
     library = Library(folders, lambda source, root: judge_document(source, root, catalogue).findings)
     judged = [entry for file in files for entry in _judge_file(file, catalogue, library, found)]
@@ -89,7 +91,7 @@ def load_files(
     runbooks = tuple(runbook for runbook, _ in compiled)
     names = frozenset(runbook.name for runbook in runbooks)
     for entry in judged:
-        _check_named_files(entry)
+        _check_named_files(entry, library)
         if any(folder.resolve() in FilePath(entry.findings.source.file).resolve().parents for folder in folders):
             _warn_of_unused(entry, library)
             warn_of_unknown_runbooks(entry.findings, names)
@@ -118,11 +120,11 @@ def load_valid_files(
     return loaded
 
 
-def _files(paths: Sequence[FilePath], config: FilePath | None) -> tuple[FilePath, ...]:
+def _files(paths: Sequence[FilePath], config: FilePath | None, found: list[Diagnostic]) -> tuple[FilePath, ...]:
     """Return the files under the paths, each once: the configuration first, folders in order of names."""
     listed = [config] if config is not None else []
     for path in paths:
-        listed.extend(_under(path) if path.is_dir() else [path])
+        listed.extend(_inside(path, found) if path.is_dir() else [path])
     unique = {path.resolve(): path for path in reversed(listed)}
     return tuple(reversed(unique.values()))
 
@@ -135,6 +137,17 @@ def _under(folder: FilePath) -> list[FilePath]:
         and path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
+
+
+def _inside(folder: FilePath, found: list[Diagnostic]) -> Iterator[FilePath]:
+    """Yield the files of a folder, and report the links that lead out of it: not a line of what is there is shown."""
+    root = folder.resolve()
+    for file in _under(folder):
+        if file.resolve().is_relative_to(root):
+            yield file
+            continue
+        message, hint = "the file is a link that leads out of the folder", "put the file itself here"
+        found.append(Source(str(file), ()).diagnostic(Place(1, 1), "leads-out", message, hint))
 
 
 def _judge_file(file: FilePath, catalogue: Catalogue, library: Library, found: list[Diagnostic]) -> Iterator[Judged]:
@@ -204,8 +217,8 @@ def _compile(
             yield runbook, findings
 
 
-def _check_named_files(entry: Judged) -> None:
-    """Report the files that a test names and that are not there."""
+def _check_named_files(entry: Judged, library: Library) -> None:
+    """Report the files that a test names and that are not there, or that nobody meant to be read."""
     document, folder = entry.document, FilePath(entry.findings.source.file).parent
     if not isinstance(document, RunbookTestDocument):
         return
@@ -217,6 +230,9 @@ def _check_named_files(entry: Judged) -> None:
             hint = did_you_mean(name, siblings)
             message = f'there is no file "{name}" beside this one'
             entry.findings.error(path, "no-such-file", message, hint if hint.startswith("did") else "")
+        elif not library.holds(folder / name, FilePath(entry.findings.source.file)):
+            message = f'"{name}" leads out of the folder of the runbooks'
+            entry.findings.error(path, "leads-out", message, "put the file there")
 
 
 def _check_unique(entry: Judged, names: dict[str, str]) -> None:

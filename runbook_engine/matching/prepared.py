@@ -17,6 +17,7 @@ from runbook_engine.matching.placement import Entry
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.decoding import from_msgpack
 from runbook_engine.model.runbook import Runbook
+from runbook_engine.model.uncollected import uncollected
 
 INDEX_VERSION = 1  # of what is filed: raise it with any change of `Filed`, of its shapes, or of where rules are found
 
@@ -53,7 +54,8 @@ def entries_of(runbooks: Iterable[Runbook]) -> list[Entry]:
 
 def index_of(bundle: Bundle) -> Index:
     """Return the index of the bundle's runbooks."""
-    return load_index(bundle.index, entries_of(bundle.runbooks))
+    with uncollected():
+        return load_index(bundle.index, entries_of(bundle.runbooks))
 
 
 def _digest(entries: Sequence[Entry], filed: bytes) -> bytes:

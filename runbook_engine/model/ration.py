@@ -53,12 +53,13 @@ def hold(waiting: Sequence[Execution], rule: StormRule, *, room: int, now: datet
 
 def _late(left: Sequence[Execution], rule: StormRule, now: datetime) -> int:
     """Return how many come to no turn before their deadline; one that is over leaves its turn to the next."""
-    turn, late = now, 0
-    while left:
-        turn += rule.within
-        in_time = [each for each in left if each.deadline_at > turn]
-        late += len(left) - len(in_time)
-        left = in_time[rule.ration :]
+    turn, room, late = now, 0, 0
+    for each in left:
+        if not room:
+            turn, room = turn + rule.within, rule.ration
+        in_time = each.deadline_at > turn
+        room -= in_time
+        late += not in_time
     return late
 
 

@@ -71,6 +71,7 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     nothing_yet: str = ""  # said while there is no journal
     latch: Latch = Latch()
     storm: StormRule = StormRule()
+    held: Held | None = None  # what a storm holds
     turns: Held | None = None  # what waits for its turn since a storm was let go
     expired: tuple[Incident, ...] = ()  # nobody said that they are over
     inbox: Fill = EMPTY

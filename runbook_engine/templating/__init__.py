@@ -76,7 +76,7 @@ class Templates:
             path, name = segments[0], ".".join(segments[0])
             return lambda variables: text_of(look_up(path, variables), name)
         if segments is not None:
-            return lambda variables: "".join([_filled(segment, variables) for segment in segments])
+            return _joined(segments)
         if self._sandbox is None:
             self._sandbox = _load_sandbox()
         return self._sandbox.compiled(text)
@@ -102,8 +102,18 @@ def _refuse_statements(text: str) -> None:
             raise TemplateError(f"a template has no {noun} ({opening}), only {{{{ ... }}}}")
 
 
-def _filled(segment: str | Path, variables: Mapping[str, Any]) -> str:
-    return segment if isinstance(segment, str) else text_of(look_up(segment, variables), ".".join(segment))
+def _joined(segments: tuple[str | Path, ...]) -> Compiled:
+    """Return what fills paths into the text between them; which is which is asked once, and not at every rendering."""
+    pieces = [segment if isinstance(segment, str) else "" for segment in segments]
+    paths = [(at, path, ".".join(path)) for at, path in enumerate(segments) if isinstance(path, tuple)]
+
+    def fill(variables: Mapping[str, Any]) -> str:
+        filled = pieces.copy()
+        for at, path, name in paths:
+            filled[at] = text_of(look_up(path, variables), name)
+        return "".join(filled)
+
+    return fill
 
 
 def _load_sandbox() -> Sandbox:

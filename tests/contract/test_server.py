@@ -107,7 +107,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Bundle]:
 def lab(bundles: Mapping[str, Bundle], tmp_path: Path) -> Callable[..., Lab]:
     """Make a server of one of the installations; limits may be changed."""
 
-    def make(name: str = "guarded", **limits: int) -> Lab:
+    def make(name: str = "guarded", stored: Callable[[], None] = lambda: None, **limits: int) -> Lab:
         bundle = bundles[name]
         configuration = bundle.configuration
         limited = msgspec.structs.replace(configuration.limits, **limits)
@@ -122,6 +122,7 @@ def lab(bundles: Mapping[str, Bundle], tmp_path: Path) -> Callable[..., Lab]:
             metrics=Metrics(),
             log=EventLog(log),
             beat_file=tmp_path / "beat.json",
+            stored=stored,
         )
         client = app.test_client()
         client.environ_base["HTTP_PREFER"] = "wait"  # the answer says what became of it
@@ -144,6 +145,25 @@ def test_a_delivery_is_answered_202_with_what_became_of_it(lab: Callable[..., La
     assert keys == set(answer.json)
     assert 2 == answer.json["accepted"]
     assert ["pending", "pending"] == [here.journal.load(one).status for one in answer.json["executions"]]
+
+
+def test_the_worker_is_woken_by_what_waits_for_it_and_by_nothing_else(lab: Callable[..., Lab]) -> None:
+    """What was decided at the door, says nothing new, or was refused, is nothing to wake anybody for."""
+    rung: list[str] = []
+    here = lab(stored=lambda: rung.append("rung"))
+    later = SENDER | {"Prefer": ""}
+
+    answers = [
+        here.post("/hooks/lab", webhook("one"), headers=SENDER),
+        here.post("/hooks/lab", webhook("one"), headers=later),
+        here.post("/hooks/lab", b"no alert", headers=later),
+    ]
+    early = list(rung)
+    waits = here.post("/hooks/lab", webhook("two"), headers=later)
+
+    assert [202, 202, 400] == [answer.status_code for answer in answers]
+    assert ([], ["rung"]) == (early, rung)
+    assert waits.json["delivery"]
 
 
 def test_a_delivery_is_stored_and_decided_later_when_nobody_wants_to_wait(lab: Callable[..., Lab]) -> None:

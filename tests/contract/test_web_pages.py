@@ -804,7 +804,7 @@ def _luminance(colour: str) -> float:
 
 
 def test_first_screen_reads_only_what_it_shows() -> None:
-    """A thousand incidents that are over cost nothing but themselves."""
+    """A thousand incidents that are over cost nothing but themselves; runs that need nobody, one line each."""
     rig = calm()
     over = [
         Incident(
@@ -832,7 +832,8 @@ def test_first_screen_reads_only_what_it_shows() -> None:
     shown = pages.home(ACTS)
     listed = pages.incidents(ACTS)
 
-    assert read_reports == [rig.execution().incident_id]
+    assert [] == read_reports
+    assert rig.execution().id[:8] in shown
     assert "Old" not in shown
     assert listed.count('<th scope="row">') == 50
     assert "These are the first 50; runbook incidents lists more." in text_of(listed)

@@ -55,10 +55,12 @@ def create_app(
     links: Callable[[], ApprovalLinks] | None = None,
     registry: Registry | None = None,
     web: WebHost | None = None,
+    stored: Callable[[], None] = lambda: None,
 ) -> Flask:
     """Return the application: nothing of it is global, so a test may have as many as it likes.
 
-    Without `links` there are no pages to approve on, without `web` there is no web page.
+    Without `links` there are no pages to approve on, without `web` there is no web page. `stored` hears of every
+    delivery that waits to be decided.
     """
     app = Flask("runbook_engine", static_folder=None)
     app.url_map.strict_slashes = False  # a redirect would turn a sender's POST into a GET
@@ -68,7 +70,7 @@ def create_app(
     app.config[READ_LIMIT] = read_limit
     if keyring.is_open:
         app.before_request(_refuse_browsers)
-    app.register_blueprint(hook_routes(engine, keyring, clock, metrics, log))
+    app.register_blueprint(hook_routes(engine, keyring, clock, metrics, log, stored))
     app.register_blueprint(reading_routes(engine, keyring, pause[0], clock))
     deeds, health = Deeds(engine=engine, pauses=pause[1], clock=clock, log=log), Health(engine, clock, beat_file)
     app.register_blueprint(operating_routes(deeds, keyring))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from flask import current_app, request
+from gunicorn.http.errors import ParseException
 
 from runbook_engine.errors import InvalidAlert
 
@@ -17,7 +18,10 @@ READ_LIMIT = "READ_LIMIT"  # the application's setting: seconds for a whole body
 def read_body() -> bytes:
     """Return the whole body, or raise InvalidAlert: half of one must never pass for all of it."""
     with _patience(current_app.config[READ_LIMIT]):
-        body = request.get_data(cache=False)
+        try:
+            body = request.get_data(cache=False)
+        except ParseException as error:
+            raise InvalidAlert("bad_encoding", "the chunks of the body are not what they say") from error
     if request.content_length is not None and len(body) != request.content_length:
         raise InvalidAlert("bad_encoding", "the body is shorter than its Content-Length")
     return body

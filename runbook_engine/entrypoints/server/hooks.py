@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from flask import Blueprint, Response, request
@@ -26,8 +27,15 @@ from runbook_engine.ports import Clock
 COUNTED_FOR = timedelta(seconds=1)  # a count of open executions is believed
 
 
-def hook_routes(engine: Engine, keyring: Keyring, clock: Clock, metrics: Metrics, log: EventLog) -> Blueprint:
-    """Return the routes that senders post to."""
+def hook_routes(
+    engine: Engine,
+    keyring: Keyring,
+    clock: Clock,
+    metrics: Metrics,
+    log: EventLog,
+    stored: Callable[[], None] = lambda: None,
+) -> Blueprint:
+    """Return the routes that senders post to; `stored` hears of every delivery that waits to be decided."""
     routes = Blueprint("hooks", __name__)
     backlog = Backlog(engine, clock, COUNTED_FOR)
     sources = {scope.name: scope.source for scope in engine.bundle.configuration.scopes}
@@ -53,6 +61,8 @@ def hook_routes(engine: Engine, keyring: Keyring, clock: Clock, metrics: Metrics
             )
             at_once = _prefers_to_wait() and not engine.waits()
             receipt = engine.ingest(delivery) if at_once else engine.accept(delivery)
+        if receipt.waiting:
+            stored()
         metrics.alerts.labels("accepted").inc(receipt.accepted)
         metrics.alerts.labels("rejected").inc(len(receipt.rejected))
         log.event(

@@ -14,6 +14,7 @@ import pytest
 
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints import deciding as module
+from runbook_engine.entrypoints.bell import hung_bell
 from runbook_engine.entrypoints.deciding import BEHIND, MOST_TOLD, MOST_TRIES, Deciding
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.errors import Conflict, Overloaded, Retryable, StaleVersion, Unreadable
@@ -125,6 +126,25 @@ def test_what_waits_is_decided_in_the_order_in_which_it_came(started: Callable[[
     wait_until(lambda: len(place.events("delivery.decided")) == 4, "all are told")
     [first] = [each.id for each in place.journal.executions(limit=9) if str(each.target) == "/lab/a"]
     assert ["resolved"] == [signal.kind for signal in place.journal.signals(first, 0)]
+
+
+def test_a_delivery_is_decided_at_once_when_somebody_rings(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who only looked every now and then would find it after the patience of the test."""
+    monkeypatch.setattr(module, "POLL", 60.0)
+    with hung_bell() as bell:
+        woken = replace(place.deciding, rest=bell.wait)
+        woken.start()
+        place.send(webhook("early"))
+        bell.ring()
+        wait_until(lambda: ["/lab/early"] == place.targets(), "the first is decided")
+        place.send(webhook("late"))
+
+        bell.ring()
+
+        wait_until(lambda: ["/lab/early", "/lab/late"] == place.targets(), "the second is decided")
+        place.stop.set()
+        bell.ring()
+        assert woken.join(5)
 
 
 def test_a_journal_that_is_away_delays_and_loses_nothing(started: Callable[[], Place], place: Place) -> None:

@@ -9,20 +9,21 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints import holding
+from runbook_engine.entrypoints import worker as module
 from runbook_engine.entrypoints.heartbeat import is_fresh, read_heartbeat
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.receiver_breaker import ReceiverBreaker
 from runbook_engine.entrypoints.worker import Worker, run_until_idle
 from runbook_engine.errors import Retryable, Unreadable
 from runbook_engine.model.bundle import Bundle
-from runbook_engine.model.directive import Directive
+from runbook_engine.model.directive import Directive, Done, Wait
 from runbook_engine.model.observation import Message
 from runbook_engine.model.plan import Value
 from runbook_engine.model.target import Target
@@ -32,6 +33,8 @@ from runbook_engine.testing.simulated_world import SimulatedWorld
 from tests.lab import bundle_in, post, simulated_engine, wait_until, webhook
 
 pytestmark = pytest.mark.slow
+
+SHORT = timedelta(seconds=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +96,27 @@ class MoodyJournal(MemoryJournal):
         return super().load(execution_id)
 
 
+class WaitsOnce:
+    """An engine with one run, which waits for a moment and is then done."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.driven: list[float] = []
+        self._engine = engine
+
+    def __getattr__(self, name: str) -> object:
+        """Be the engine in everything else."""
+        return getattr(self._engine, name)
+
+    def due(self, now: datetime, limit: int) -> tuple[str, ...]:
+        """Return the run until it is done."""
+        return ("one",) if len(self.driven) < 2 else ()
+
+    def drive(self, execution_id: str, owner: str, now: datetime, time_left: timedelta) -> Directive:
+        """Wait, and then be done."""
+        self.driven.append(time.monotonic())
+        return Wait(now + SHORT, "on its way") if len(self.driven) == 1 else Done("succeeded")
+
+
 @contextmanager
 def working(engine: Engine, **options: object) -> Iterator[Worker]:
     """Run a worker in a thread, and stop it at the end."""
@@ -125,6 +149,20 @@ def test_everything_due_is_driven_to_its_end(bundle: Bundle) -> None:
 
     assert 20 == len(ids)
     assert 20 == len(simulated.effects_made)
+
+
+def test_a_short_wait_is_not_prolonged_to_the_next_poll(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for less than the pause between two polls is looked at when its time has come, and not before."""
+    monkeypatch.setattr(module, "POLL", 60.0)
+    engine = WaitsOnce(simulated_engine(bundle, SimulatedWorld()))
+
+    with working(engine) as worker:  # type: ignore[arg-type]
+        wait_until(lambda: len(engine.driven) == 2, "it is looked at again")
+        worker.stop.set()
+        worker.wake()
+
+    first, second = engine.driven
+    assert second - first >= SHORT.total_seconds()
 
 
 def test_nothing_is_driven_while_what_came_in_since_is_undecided(bundle: Bundle) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -70,3 +71,19 @@ def test_load_bundle_loads_nothing_heavy_when_a_host_starts(loaded: Loaded, tmp_
     printed = subprocess.run([sys.executable, "-c", code, file], capture_output=True, text=True, check=True).stdout
 
     assert "[]\n" == printed
+
+
+@pytest.mark.parametrize("enabled", [pytest.param(True, id="collected"), pytest.param(False, id="not collected")])
+def test_load_bundle_leaves_the_collection_of_garbage_as_it_was(loaded: Loaded, enabled: bool) -> None:
+    """Also when the bytes are no bundle."""
+    was_enabled = gc.isenabled()
+    try:
+        (gc.enable if enabled else gc.disable)()
+
+        load_bundle(dump_bundle(loaded.bundle))
+        with pytest.raises(InvalidBundle):
+            load_bundle(dump_bundle(loaded.bundle)[:-9])
+
+        assert enabled == gc.isenabled()
+    finally:
+        (gc.enable if was_enabled else gc.disable)()

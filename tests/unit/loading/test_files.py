@@ -108,3 +108,37 @@ def test_load_files_answers_when_any_part_of_a_document_is_replaced(
     found = load_files([file], registry).diagnostics
 
     assert [] == [each.message for each in found if "Input should" in each.message or "Value error" in each.message]
+
+
+def test_links_out_of_the_folder_are_told_and_not_read(registry: Registry, tmp_path: Path) -> None:
+    """What they lead to may be anybody's secret, and a finding shows its line; links within are read."""
+    folder = tmp_path / "runbooks"
+    (folder / "..data").mkdir(parents=True)
+    (folder / "..data" / "a.yaml").write_text((GOOD / "high-error-rate.yaml").read_text())
+    (folder / "a.yaml").symlink_to(Path("..data", "a.yaml"))
+    (tmp_path / "secret.txt").write_text("password: s3cret\n")
+    (folder / "b.yaml").symlink_to(tmp_path / "secret.txt")
+
+    loaded = load_files([folder], registry)
+
+    (error,) = loaded.errors
+    assert ["checkout-high-error-rate"] == [runbook.name for runbook in loaded.bundle.runbooks]
+    assert ("b.yaml", "leads-out", "") == (Path(error.file).name, error.code, error.source_line)
+    assert "the file is a link that leads out of the folder" == error.message
+
+
+@pytest.mark.parametrize("named", ["../secret.yaml", "{}/secret.yaml", "link.yaml"])
+def test_a_test_names_no_file_out_of_the_folder(named: str, registry: Registry, tmp_path: Path) -> None:
+    """Neither by a path nor by a link."""
+    folder = tmp_path / "runbooks"
+    folder.mkdir()
+    (tmp_path / "secret.yaml").write_text("password: s3cret\n")
+    (folder / "link.yaml").symlink_to(tmp_path / "secret.yaml")
+    text = (GOOD / "high-error-rate.test.yaml").read_text()
+    written = named.format(tmp_path)
+    (folder / "a.test.yaml").write_text(text.replace("[high-error-rate.yaml]", f"['{written}']"))
+
+    loaded = load_files([folder / "a.test.yaml"], registry)
+
+    assert f'"{written}" leads out of the folder of the runbooks' in [error.message for error in loaded.errors]
+    assert () == loaded.tests

@@ -70,7 +70,7 @@ def sort_screen(screen: Screen, engine: Engine, visitor: Visitor) -> Sorted:
         headline=headline,
         calm=headline == NOTHING,
         wrong=wrong,
-        held=engine.held_by_storm(now) if stormy else None,
+        held=screen.held,
         turns=_turns(screen),
         inbox_late=late,
         questions=tuple(make_question(card, engine, visitor, now) for card in needing[:MOST_CARDS]),
