@@ -1,27 +1,36 @@
 """Cold start of the AWS functions: out of the built zip, in fresh interpreters, beside what their parts cost alone.
 
 `ingest` is everything from the first import to the answer of the first alert, with AWS answering at once; `drive` is
-its host and the client of its table. Both go with the bytecode of the zip, and without any of it.
+its host and the client of its table. Both go with the bytecode of the zip, without any of it, and with boto3 instead of
+the lean client. A warm ingest is measured with AWS in the place of the wire, and beyond a socket of this machine.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.cold_start_probe import WARM_UP, answer
 from benchmarks.timing import table
 from tests.emulators.rie.provided import provide
 from tests.packaging.lambda_zip import NAME, build_zip, write_sources
 
 PROBE = Path(__file__).with_name("cold_start_probe.py")
+BOTO3 = "RUNBOOK_AWS_CLIENT=boto3"
+VARIABLE = re.compile(r"[A-Z_]+=")
 CLIENT = "import boto3; boto3.client('dynamodb')"
 NAMED = "import pydantic, yaml, jinja2, tenacity, flask, prometheus_client; " + CLIENT
 REFERENCES = {
@@ -54,6 +63,8 @@ def run(*, quick: bool = False) -> str:
             **{name: (("reference", code), None) for name, code in REFERENCES.items()},
             "ingest, first alert answered": (("ingest",), unpacked),
             "drive, ready": (("drive",), unpacked),
+            "ingest over boto3": (("ingest", BOTO3), unpacked),
+            "drive over boto3": (("drive", BOTO3), unpacked),
             "ingest without bytecode": (("ingest",), bare),
             "drive without bytecode": (("drive",), bare),
         }
@@ -61,8 +72,59 @@ def run(*, quick: bool = False) -> str:
         for _ in range(1 + (QUICK_REPEATS if quick else REPEATS)):  # in turns; the first fills the file cache
             for name, (wish, folder) in starts.items():
                 kept[name].append(_probe(wish, folder, runtime))
-        spent = _probe(("warm", str(QUICK_ROUNDS if quick else ROUNDS)), unpacked, runtime)
-    return f"{_table(kept)}\n\nwarm ingest of one new alert: {spent * 1e3:.2f} ms of CPU"
+        warm = _warm(QUICK_ROUNDS if quick else ROUNDS, unpacked, runtime)
+    return f"{_table(kept)}\n\n{warm}"
+
+
+def _warm(rounds: int, unpacked: Path, runtime: Path) -> str:
+    """Return what a warm ingest of one new alert costs with either client, without the wire and with it."""
+    with answering() as server:
+        wishes = {"without the wire": (), "over a socket": (f"AWS_ENDPOINT_URL=http://127.0.0.1:{server.server_port}",)}
+        rows = []
+        for name, wish in wishes.items():
+            lean, whole = (_probe(("warm", str(rounds), *wish, *more), unpacked, runtime) for more in ((), (BOTO3,)))
+            rows.append((name, lean * 1e3, whole * 1e3, lean / whole))
+        calls = round(server.asked / 2 / (rounds + WARM_UP))
+    spent = table(("warm ingest of one new alert", "lean, CPU ms", "boto3, CPU ms", "ratio"), rows)
+    return f"{spent}\n\ncalls of AWS it makes: {calls}"
+
+
+class Service(ThreadingHTTPServer):
+    """What answers for AWS."""
+
+    daemon_threads = True
+    asked = 0
+
+
+@contextmanager
+def answering() -> Iterator[Service]:
+    """Answer for AWS on this machine, as the probe does for itself."""
+    server = Service(("127.0.0.1", 0), Answering)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class Answering(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    server: Service
+
+    def do_POST(self) -> None:
+        """Answer one call."""
+        self.server.asked += 1
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        told = answer(self.headers["X-Amz-Target"], content)
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(told), told))
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
 
 
 def _table(kept: dict[str, list[dict[str, Any]]]) -> str:
@@ -98,9 +160,14 @@ def _without_bytecode(unpacked: Path, folder: Path) -> Path:
 
 
 def _probe(wish: tuple[str, ...], folder: Path | None, runtime: Path) -> Any:
-    """Run one measurement; a reference sees what is installed here, a function its zip and the runtime's packages."""
+    """Run one measurement; a reference sees what is installed here, a function its zip and the runtime's packages.
+
+    What of a wish looks like a variable is one.
+    """
+    named = dict(each.split("=", 1) for each in wish if VARIABLE.match(each))
+    wish = tuple(each for each in wish if not VARIABLE.match(each))
     seen = sysconfig.get_path("purelib") if folder is None else f"{folder}{os.pathsep}{runtime}"
-    environment = {**ENVIRONMENT, "PYTHONPATH": seen, "LAMBDA_TASK_ROOT": str(folder or ".")}
+    environment = {**ENVIRONMENT, **named, "PYTHONPATH": seen, "LAMBDA_TASK_ROOT": str(folder or ".")}
     done = subprocess.run(
         [sys.executable, "-S", str(PROBE), *wish], capture_output=True, text=True, check=False, env=environment
     )

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,22 +43,40 @@ class Context:
         return 30_000
 
 
-def answer(self: Any, request: Any) -> Any:
+def answer(target: str, content: bytes) -> bytes:
     """Answer a call of AWS, without AWS."""
-    from botocore.awsrequest import AWSResponse
-
-    target = request.headers.get("X-Amz-Target", b"")
-    operation = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
+    operation = target.rpartition(".")[2]
     known = NOTHING.get(operation, {})
     if operation == "GetParameter":
-        name = json.loads(request.body)["Name"]
+        name = json.loads(content)["Name"]
         value = TOKEN if name.endswith("/alertmanager") else name.rpartition("/")[2] * 20
         known = {"Parameter": {"Name": name, "Type": "SecureString", "Value": value, "Version": 1}}
     if operation == "PutEvents":
-        known = {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}] * len(json.loads(request.body)["Entries"])}
-    return AWSResponse(
-        request.url, 200, {"content-type": "application/x-amz-json-1.0"}, Body(json.dumps(known).encode())
-    )
+        known = {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}] * len(json.loads(content)["Entries"])}
+    return json.dumps(known).encode()
+
+
+def answer_boto3() -> None:
+    """Answer instead of the connections of boto3."""
+    import botocore.httpsession
+    from botocore.awsrequest import AWSResponse
+
+    def send(self: Any, request: Any) -> Any:
+        target = request.headers.get("X-Amz-Target", b"")
+        told = answer(target.decode() if isinstance(target, bytes) else target, request.body)
+        return AWSResponse(request.url, 200, {"content-type": "application/x-amz-json-1.0"}, Body(told))
+
+    botocore.httpsession.URLLib3Session.send = send
+
+
+def answer_lean() -> None:
+    """Answer instead of the connections of the lean client."""
+    from runbook_adapters.aws.lean.wire import Answer, Wire
+
+    def send(self: Any, place: Any, headers: Mapping[str, str], body: bytes) -> Any:
+        return Answer(200, {"content-type": "application/x-amz-json-1.0"}, answer(headers["X-Amz-Target"], body))
+
+    setattr(Wire, "send", send)  # noqa: B010  # a method is replaced
 
 
 def webhook(number: int) -> dict[str, Any]:
@@ -89,9 +108,8 @@ def take(number: int) -> None:
 
 def start_ingest() -> None:
     """Start the front door: from nothing to the answer of its first invocation."""
-    import botocore.httpsession
-
-    botocore.httpsession.URLLib3Session.send = answer
+    if "AWS_ENDPOINT_URL" not in os.environ:  # else somebody answers there
+        answer_boto3() if os.environ.get("RUNBOOK_AWS_CLIENT") == "boto3" else answer_lean()
     take(0)
 
 
@@ -100,10 +118,8 @@ def start_drive() -> None:
     from runbook_engine.entrypoints.aws_lambda import _driver
     from runbook_engine.entrypoints.aws_lambda import driving as driving
 
-    _driver()
-    import boto3
-
-    boto3.client("dynamodb")
+    table = _driver().seats
+    table._table._looking()  # type: ignore[attr-defined]  # the client of its table, which is made at the first use
 
 
 def warm(rounds: int) -> float:

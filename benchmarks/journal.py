@@ -70,20 +70,20 @@ class Bench:
     def __init__(self, folder: Path, repeats: int) -> None:
         self.repeats = repeats
         self.journal = SqliteJournal(Database(folder / "journal.sqlite3", timedelta(seconds=30)))
-        self.tables = _connect(folder / "tables.sqlite3", TABLES)
-        self.bare = _connect(folder / "bare.sqlite3", BARE_TABLE)
+        self.tables = connect(folder / "tables.sqlite3", TABLES)
+        self.bare = connect(folder / "bare.sqlite3", BARE_TABLE)
         self.serial = 0
 
     def commits(self) -> Rates:
         """Commit version after version of one execution, each with one audit record."""
-        execution = _execution("committed")
+        execution = pending("committed")
         self.journal.record(Intake(opened=(execution,)))
         self.tables.execute(
             "INSERT INTO executions (id, version, status, absorbing, finished, slot, incident_id, runbook, opened_at,"
             " body) VALUES ('committed', 0, 'pending', 1, 0, 's', 'i', 'r', 0, x'')"
         )
         versions = iter(range(self.repeats * ROUNDS))
-        body, record = _pack(execution), _pack(_record(1))
+        body, record = pack(execution), pack(audit_record(1))
         update = "UPDATE executions SET version = ?, audited = ?, body = ? WHERE id = 'committed' AND version = ?"
         audit = "INSERT INTO audit VALUES ('committed', ?, ?)"
         numbers = range(1, self.repeats * ROUNDS + 1)
@@ -92,14 +92,14 @@ class Bench:
 
         def commit() -> None:
             version = next(versions)
-            self.journal.commit(execution, expected_version=version, records=(_record(version + 1),), now=NOON)
+            self.journal.commit(execution, expected_version=version, records=(audit_record(version + 1),), now=NOON)
 
         return self._compare(commit, tables, bare, self.repeats)
 
     def deliveries(self, size: int) -> Rates:
         """Record new incidents, each with its episode and its arrival: three rows, so many in one transaction."""
         repeats = max(5, self.repeats // size)
-        made = [self._intake(size) for _ in range(repeats * ROUNDS)]
+        made = [self.intake(size) for _ in range(repeats * ROUNDS)]
         intakes = iter(made)
         rates = self._compare(
             lambda: self.journal.record(next(intakes)),
@@ -112,9 +112,9 @@ class Bench:
     def page(self, stored: int) -> str:
         """Read the first page of the incident list again and again, with so many incidents stored."""
         for _ in range(stored // 1000):
-            self.journal.record(self._intake(1000))
+            self.journal.record(self.intake(1000))
         milliseconds = [
-            seconds * 1000 for seconds in _timed(lambda: self.journal.incidents(limit=PAGE), self.repeats * 2)
+            seconds * 1000 for seconds in timed(lambda: self.journal.incidents(limit=PAGE), self.repeats * 2)
         ]
         worst = quantiles(milliseconds, n=100)[98]
         what = f"page of {PAGE} of {stored:,} incidents"
@@ -131,11 +131,12 @@ class Bench:
     ) -> Rates:
         """Take turns, and return the rate of each one's median round."""
         by_table, by_row = iter(tables), iter(bare)
-        calls = (journal, lambda: _write(self.tables, next(by_table)), lambda: _write(self.bare, next(by_row)))
-        rounds = [[sum(_timed(call, repeats)) for call in calls] for _ in range(ROUNDS)]
+        calls = (journal, lambda: write(self.tables, next(by_table)), lambda: write(self.bare, next(by_row)))
+        rounds = [[sum(timed(call, repeats)) for call in calls] for _ in range(ROUNDS)]
         return Rates(*(repeats / median(seconds) for seconds in zip(*rounds, strict=True)))
 
-    def _intake(self, size: int) -> Intake:
+    def intake(self, size: int) -> Intake:
+        """Return a delivery of so many new incidents, each with its episode and its arrival."""
         numbers = range(self.serial, self.serial + size)
         self.serial += size
         return Intake(
@@ -145,22 +146,25 @@ class Bench:
         )
 
 
-def _timed(call: Callable[[], object], repeats: int) -> Iterator[float]:
+def timed(call: Callable[[], object], repeats: int) -> Iterator[float]:
+    """Call it again and again, and yield the seconds of each."""
     for _ in range(repeats):
         start = time.perf_counter()
         call()
         yield time.perf_counter() - start
 
 
-def _connect(path: Path, tables: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None)
+def connect(path: Path, tables: str) -> sqlite3.Connection:
+    """Return a connection with the pragmas of the journal, and these tables."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.executescript(tables)
     return connection
 
 
-def _write(connection: sqlite3.Connection, statements: Statements) -> None:
+def write(connection: sqlite3.Connection, statements: Statements) -> None:
+    """Execute them in one transaction."""
     connection.execute("BEGIN IMMEDIATE")
     for statement, rows in statements:
         connection.executemany(statement, rows)
@@ -169,28 +173,29 @@ def _write(connection: sqlite3.Connection, statements: Statements) -> None:
 
 def _bare_rows(intake: Intake) -> list[tuple[object, ...]]:
     return [
-        *((episode.alert_key, 1, _pack(episode)) for episode in intake.episodes),
-        *((incident.id, 1, _pack(incident)) for incident in intake.incidents),
-        *((arrival.incident_id, 1, _pack(arrival)) for arrival in intake.arrivals),
+        *((episode.alert_key, 1, pack(episode)) for episode in intake.episodes),
+        *((incident.id, 1, pack(incident)) for incident in intake.incidents),
+        *((arrival.incident_id, 1, pack(arrival)) for arrival in intake.arrivals),
     ]
 
 
 def _table_rows(intake: Intake) -> Statements:
     seconds = [int(incident.opened_at.timestamp()) for incident in intake.incidents]
     return [
-        ("INSERT INTO episodes VALUES (?, 1, 1, 0, ?)", [(new.alert_key, _pack(new)) for new in intake.episodes]),
+        ("INSERT INTO episodes VALUES (?, 1, 1, 0, ?)", [(new.alert_key, pack(new)) for new in intake.episodes]),
         (
             "INSERT INTO incidents VALUES (?, 1, ?, 1, ?, ?)",
-            [(new.id, new.key, at, _pack(new)) for new, at in zip(intake.incidents, seconds, strict=True)],
+            [(new.id, new.key, at, pack(new)) for new, at in zip(intake.incidents, seconds, strict=True)],
         ),
         (
             "INSERT INTO arrivals (incident_id, at, body) VALUES (?, 0, ?)",
-            [(new.incident_id, _pack(new)) for new in intake.arrivals],
+            [(new.incident_id, pack(new)) for new in intake.arrivals],
         ),
     ]
 
 
-def _pack(value: object) -> bytes:
+def pack(value: object) -> bytes:
+    """Return a value as the journal stores it."""
     return msgspec.msgpack.encode(value)
 
 
@@ -241,13 +246,15 @@ def _arrival(number: int) -> Arrival:
     return Arrival(incident_id=f"incident-{number}", at=NOON, alert=_alert(number), transition="opened")
 
 
-def _record(number: int) -> AuditRecord:
+def audit_record(number: int) -> AuditRecord:
+    """Return a record of the run `committed`."""
     return AuditRecord(
         execution_id="committed", number=number, at=NOON, actor="engine", event="applied", says="replicas 4 to 6"
     )
 
 
-def _execution(name: str) -> Execution:
+def pending(name: str) -> Execution:
+    """Return a run that was opened, and has done nothing."""
     steps = tuple(StepState(name=step, action="degrade") for step in ("shed-optional-features", "add-capacity"))
     return Execution(
         id=name,
