@@ -257,6 +257,13 @@ def test_address_that_is_none_is_left_out(url: str) -> None:
             Told(500), Retryable, None, "receiver oncall was not told: PagerDuty answered HTTP 500", id="its trouble"
         ),
         pytest.param(
+            Told(200, b"<html>sign in</html>"),
+            Retryable,
+            None,
+            "receiver oncall was not reached: what answered is not PagerDuty",
+            id="a captive portal",
+        ),
+        pytest.param(
             Told(0),
             Retryable,
             None,

@@ -444,6 +444,8 @@ def hook(slack: HttpService) -> Any:
 
 def test_webhook_posts_every_event(slack: HttpService) -> None:
     """It has no reference, and updates nothing."""
+    slack.tell(Told(200, b"ok"))
+
     assert ["", ""] == [hook(slack).send("chat", MESSAGE), hook(slack).send("chat", QUESTION)]
 
     assert ["/services/T/B/x"] * 2 == [asked.path for asked in slack.asked]
@@ -473,6 +475,12 @@ def test_webhook_posts_the_text_alone_when_slack_does_not_take_the_blocks(slack:
             Told(429, b"rate_limited"), Retryable, "receiver chat was not told: Slack answered HTTP 429", id="too many"
         ),
         pytest.param(Told(500), Retryable, "receiver chat was not told: Slack answered HTTP 500", id="its own trouble"),
+        pytest.param(
+            Told(200, b"<html>sign in</html>"),
+            Retryable,
+            "receiver chat was not reached: what answered is not a webhook of Slack",
+            id="a captive portal",
+        ),
     ],
 )
 def test_webhook_that_refuses(slack: HttpService, told: Told, error: type[Exception], says: str) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from runbook_adapters.prometheus import answer
 from runbook_adapters.prometheus.selector import select
-from runbook_adapters.web import NoAnswer, TooLarge, Web, bearer
+from runbook_adapters.web import NoAnswer, TooLarge, Web, bearer, without
 from runbook_engine.errors import TooMuch, Unreadable
 from runbook_engine.model.observation import Sample, Series
 
@@ -45,16 +45,18 @@ class PrometheusReader:
 
     def _ask(self, what: str, fields: Mapping[str, str]) -> answer.Result:
         asked = f"{self._address} cannot answer {fields['query']}"
+        token = self._token()
         try:
             got = self._web.get(
                 f"{self._address}/api/v1/{what}",
                 fields={**fields, "timeout": SERVER_TIME_LIMIT},
-                headers={"Accept": "application/json", **bearer(self._token())},
+                headers={"Accept": "application/json", **bearer(token)},
             )
         except TooLarge as error:
             raise TooMuch(f"{asked}: {error}") from error
         except NoAnswer as error:
             raise Unreadable(f"{asked}: {error}") from error
+        got = got if 200 <= got.status < 300 else without((token,), got)
         if 300 <= got.status < 400:
             raise Unreadable(f"{asked}: it redirects, which is not followed (set url to the final address)")
         if got.status in REMEDIES:

@@ -58,7 +58,15 @@ def build(port: Port, settings: WebhookSettings, context: AdapterContext) -> Ser
         }
         return {**given, **(bearer(context.secret(token)) if token else {})}
 
-    wire = Wire(Web(most_bytes=64 * 1024), address, headers, settings.method, frozenset(settings.expect))
+    wire = Wire(
+        Web(most_bytes=64 * 1024),
+        address,
+        headers,
+        settings.method,
+        frozenset(settings.expect),
+        plain=frozenset(name for name, value in settings.headers.items() if isinstance(value, str)),
+        address_is_secret=not isinstance(url, str),
+    )
     template = load_template(settings.template, context.base, settings.values) if settings.template else None
     return Served(writer=Webhook(wire, template, context.clock))
 

@@ -10,7 +10,7 @@ import msgspec
 
 from runbook_adapters.patience import is_passing, wait_asked
 from runbook_adapters.receivers.templates import Template
-from runbook_adapters.web import Answer, NoAnswer, Web
+from runbook_adapters.web import Answer, NoAnswer, Web, parts_of, without
 from runbook_engine.errors import Permanent, Retryable
 from runbook_engine.model.observation import Message
 from runbook_engine.ports import Clock
@@ -25,11 +25,16 @@ class Wire:
     headers: Callable[[], dict[str, str]]
     method: str = "POST"
     expect: frozenset[int] = frozenset()
+    plain: frozenset[str] = frozenset()  # the headers that are no secrets
+    address_is_secret: bool = False
 
     def send(self, body: bytes, message_id: str) -> Answer:
         """Send once. Raises NoAnswer."""
         ours = {"Content-Type": "application/json", "Idempotency-Key": quote(message_id, safe=":-_.")}
-        return self.web.send(self.method, self.address(), body, headers={**ours, **self.headers()})
+        address, theirs = self.address(), self.headers()
+        answer = self.web.send(self.method, address, body, headers={**ours, **theirs})
+        secrets = [value for name, value in theirs.items() if name not in self.plain]
+        return without((*secrets, *(parts_of(address) if self.address_is_secret else ())), answer)
 
     def told(self, answer: Answer) -> bool:
         """Whether the other side says that it was told."""

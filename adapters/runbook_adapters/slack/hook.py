@@ -10,10 +10,12 @@ import msgspec
 from runbook_adapters.patience import is_passing, wait_asked
 from runbook_adapters.slack.api import NOT_BLOCKS
 from runbook_adapters.slack.blocks import blocks_of, summary_of
-from runbook_adapters.web import Answer, NoAnswer, Web
+from runbook_adapters.web import Answer, NoAnswer, Web, parts_of, without
 from runbook_engine.errors import Permanent, Retryable
 from runbook_engine.model.observation import Message
 from runbook_engine.ports import Clock
+
+TAKEN = "ok"  # the whole of what Slack answers then: a page that a proxy shows to everybody is no receipt
 
 
 class SlackHook:
@@ -34,6 +36,8 @@ class SlackHook:
         except NoAnswer as error:
             raise Retryable(f"receiver {receiver} was not reached: {error}") from error
         if answer.status == 200:
+            if answer.excerpt != TAKEN:
+                raise Retryable(f"receiver {receiver} was not reached: what answered is not a webhook of Slack")
             return ""
         if is_passing(answer):
             said = f"receiver {receiver} was not told: Slack answered HTTP {answer.status}"
@@ -44,4 +48,6 @@ class SlackHook:
 
     def _post(self, content: Mapping[str, Any]) -> Answer:
         body = msgspec.json.encode(content)
-        return self._web.post(self._address(), body, headers={"Content-Type": "application/json"})
+        address = self._address()
+        answer = self._web.post(address, body, headers={"Content-Type": "application/json"})
+        return answer if answer.status == 200 else without(parts_of(address), answer)
