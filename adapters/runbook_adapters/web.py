@@ -5,8 +5,10 @@ Adapters import this inside `build()`: it brings the HTTP library with it.
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 import msgspec
 import tenacity
@@ -22,11 +24,13 @@ from urllib3.exceptions import (
 )
 from urllib3.util import parse_url
 
+from runbook_adapters.timely import POOLS
 from runbook_engine.errors import NoAdapter
 
 CONNECT_TIME_LIMIT = 2.0
 READ_TIME_LIMIT = 10.0
 MOST_BYTES = 8 * 1024 * 1024
+SHORTEST_SECRET = 4  # anything shorter is found everywhere
 AGENT = "runbook-engine"
 
 
@@ -56,6 +60,22 @@ class Answer(msgspec.Struct, frozen=True):
         return "".join(character if character.isprintable() else " " for character in text).strip()[:200]
 
 
+def without(secrets: Iterable[str], answer: Answer) -> Answer:
+    """Return an answer without our own secrets: what a refusal says is kept, and some repeat what they refuse."""
+    body = answer.body
+    for secret in secrets:
+        for known in (secret, secret.rpartition(" ")[2]):
+            if len(known) >= SHORTEST_SECRET:
+                body = body.replace(known.encode(), b"***")
+    return msgspec.structs.replace(answer, body=body)
+
+
+def parts_of(address: str) -> tuple[str, ...]:
+    """Return what somebody could repeat of an address that is a secret: all of it, its path, and every part of that."""
+    asked = address.partition("://")[2].partition("/")[2]
+    return (address, f"/{asked}", *sorted(re.split(r"[/?&=#]", asked), key=len, reverse=True))
+
+
 class Web:
     """Requests to one address from engine.yaml; connections are kept and shared between threads."""
 
@@ -64,18 +84,17 @@ class Web:
         self._most_bytes = most_bytes
         timeout = urllib3.Timeout(connect=CONNECT_TIME_LIMIT, read=read_time_limit)
         self._pool = urllib3.PoolManager(num_pools=2, maxsize=8, timeout=timeout, retries=False)
+        self._pool.pool_classes_by_scheme = dict(POOLS)
 
     def get(
         self, url: str, *, fields: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Read, asking again a little later when the connection fails. Raises NoAnswer."""
-        asking = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(3) | tenacity.stop_after_delay(2 * CONNECT_TIME_LIMIT),
-            wait=tenacity.wait_fixed(0.1),
-            retry=tenacity.retry_if_exception_type(NoConnection),
-            reraise=True,
-        )
-        return asking(self._request, "GET", url, fields=dict(fields or {}), headers=dict(headers or {}))
+        ask = partial(self._request, "GET", url, fields=dict(fields or {}), headers=dict(headers or {}))
+        try:
+            return ask()
+        except NoConnection as error:  # patience costs more than the rest of the call: not before it is needed
+            return _patience()(_after(error, ask))
 
     def post(self, url: str, body: bytes, *, headers: Mapping[str, str]) -> Answer:
         """Send once. Raises NoAnswer."""
@@ -128,6 +147,27 @@ class Web:
                 response.close()
                 raise NoAnswer(f"the answer took longer than {self._read_time_limit:g}s")
         return b"".join(parts)
+
+
+def _after(failed: NoConnection, ask: Callable[[], Answer]) -> Callable[[], Answer]:
+    """Return what fails the first time as it has failed already, and asks from then on."""
+    known = [failed]
+
+    def ask_again() -> Answer:
+        if known:
+            raise known.pop()
+        return ask()
+
+    return ask_again
+
+
+def _patience() -> tenacity.Retrying:
+    return tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(3) | tenacity.stop_after_delay(CONNECT_TIME_LIMIT),
+        wait=tenacity.wait_fixed(0.1),
+        retry=tenacity.retry_if_exception_type(NoConnection),
+        reraise=True,
+    )
 
 
 def checked_address(url: str, adapter: str) -> str:

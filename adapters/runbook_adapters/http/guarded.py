@@ -115,6 +115,7 @@ class GuardedWeb(Web):
             raise
         finally:
             self._over.set()
+            self._pool.clear()  # what watches the connection is part of a cycle: nobody would close it for long
         if self._late.is_set():  # cut, what ends with the connection looks whole
             raise NoAnswer("no answer within the time limit")
         return answer

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
-from msgspec.structs import replace
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
 
 from runbook_adapters.http.guarded import GuardedWeb, RefusedAddress
-from runbook_adapters.web import Answer, NoAnswer
+from runbook_adapters.web import Answer, NoAnswer, without
 from runbook_engine.model.configuration import RequestTemplate, SecretReference
 from runbook_engine.model.request import ANSWER_ID, fill_address, fill_body
 
 MOST_BYTES = 256 * 1024
-SHORTEST_SECRET = 4  # anything shorter is found everywhere
 
 
 class NeverSent(NoAnswer):
@@ -61,7 +59,7 @@ class Wire:
             answer = web.send(method, url, body, headers=headers)
         except NoAnswer as error:
             raise _known(error) from error
-        return _without(secrets.values(), answer)
+        return without(secrets.values(), answer)
 
 
 def _known(error: NoAnswer) -> NoAnswer:
@@ -74,16 +72,6 @@ def _known(error: NoAnswer) -> NoAnswer:
     if isinstance(cause, SSLError) and isinstance(cause.args[0] if cause.args else None, ssl.SSLCertVerificationError):
         return NeverSent(str(error), passing=False)
     return error
-
-
-def _without(secrets: Iterable[str], answer: Answer) -> Answer:
-    """Return an answer without our own secrets: what a refusal says is kept, and some repeat what they refuse."""
-    body = answer.body
-    for secret in secrets:
-        for known in (secret, secret.rpartition(" ")[2]):
-            if len(known) >= SHORTEST_SECRET:
-                body = body.replace(known.encode(), b"***")
-    return replace(answer, body=body)
 
 
 def _values(arguments: Mapping[str, str]) -> dict[str, str]:

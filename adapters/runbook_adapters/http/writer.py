@@ -15,7 +15,7 @@ from runbook_engine.model.request import is_segment
 from runbook_engine.ports import Clock
 
 TOO_MANY = 429  # the one answer by which the other side says that it did nothing yet
-SEE_OTHER = 303  # it did something, and what came of it stands elsewhere
+NOT_HERE = frozenset((307, 308))  # nothing was done: it would have to be sent again, elsewhere
 CONFLICT = 409  # to a token: the first request that bore it is under way still
 
 
@@ -64,8 +64,9 @@ class HttpWriter:
         said = f"HTTP {answer.status}" + (f": {answer.excerpt}" if answer.excerpt else "")
         if answer.status == TOO_MANY:
             return Retryable(f"request {template.name} is not taken now: {said}", wait_asked(answer, self._clock.now()))
-        done_or_under_way = answer.status == SEE_OTHER or (answer.status == CONFLICT and template.repeat == "token")
-        if 300 <= answer.status < 400 and not done_or_under_way:
+        elsewhere = 300 <= answer.status < 400  # many a service redirects a browser after it has done what was asked
+        done_or_under_way = elsewhere or (answer.status == CONFLICT and template.repeat == "token")
+        if answer.status in NOT_HERE:
             return Permanent(f"request {template.name} is redirected, which is not followed (correct its url)")
         if answer.status >= 500 or answer.status == 408 or answer.status < 300 or done_or_under_way:
             return EffectUnknown(f"request {template.name} was answered {said}, and what came of it is not known")

@@ -103,6 +103,33 @@ def decoded(content: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+def answers(call: Call, found: Mapping[str, Any]) -> bool:
+    """Whether an object can be what a call was answered: it says its kind, and is the very one that was named.
+
+    Whatever else comes with 200 is of a proxy or of another service: read as an object, it would have no replicas and
+    no marks, and pass every guard.
+    """
+    kind, metadata = found.get("kind"), found.get("metadata")
+    if not isinstance(kind, str) or not kind:
+        return False
+    if kind == "Status":
+        return not call.reads and found.get("status") == "Success"
+    if not call.name or call.verb in ("create", "delete"):  # which are answered by a Status, or by what it was
+        return True
+    return isinstance(metadata, dict) and metadata.get("name") == call.name
+
+
+def items_of(page: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """Return what a page of a list holds, None when it is no list: an answer without items is not an empty one."""
+    kind, items = page.get("kind"), page.get("items", "")
+    if not isinstance(kind, str) or not kind.endswith("List") or not isinstance(page.get("metadata"), dict):
+        return None
+    if items is None:
+        return []  # as Go writes an empty list
+    whole = isinstance(items, list) and all(isinstance(item, dict) for item in items)
+    return items if whole else None
+
+
 def problem_of(call: Call, said: Said) -> ApiProblem:
     """Return the one problem that an answer means."""
     denied = _DENIED.search(said.message) is not None
@@ -121,7 +148,7 @@ def problem_of(call: Call, said: Said) -> ApiProblem:
             return AlreadyExists(call, said) if said.reason == "AlreadyExists" else WriteConflict(call, said)
         case _ if denied:
             return PolicyDenied(call, said)
-        case status if _in_doubt(status):
+        case status if _in_doubt(status) or _not_of_the_server(status):
             return _server_error(call, said)
         case 422:
             return _unprocessable(call, said)
@@ -172,6 +199,11 @@ def _unread(call: Call, said: Said, status: int) -> ApiProblem:
 def _in_doubt(status: int) -> bool:
     """Whether a status says nothing of what was done; 408 and the unusual ones come from proxies on the way."""
     return status == 408 or status >= 500
+
+
+def _not_of_the_server(status: int) -> bool:
+    """Whether somebody else answered a change: the API server redirects none, so who did may have passed it on."""
+    return 300 <= status < 400
 
 
 def _server_error(call: Call, said: Said) -> ApiProblem:

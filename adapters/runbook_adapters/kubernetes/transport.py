@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 import tenacity
 
-from runbook_adapters.kubernetes.answers import decoded, problem_of, said_of
+from runbook_adapters.kubernetes.answers import answers, decoded, items_of, problem_of, said_of
 from runbook_adapters.kubernetes.calls import Call, call_of, change_of, checked_path
 from runbook_adapters.kubernetes.credentials import Credentials, NoCredential
 from runbook_adapters.kubernetes.problems import (
@@ -128,6 +128,8 @@ class Transport:
 
         def read() -> str:
             with self._opened(request) as opened:
+                if opened.headers.get("content-type", "").startswith("text/html"):
+                    raise Unavailable(request.call, Said(message="the answer is a page, so not of the Kubernetes API"))
                 try:
                     return opened.tail(MOST_TEXT).decode(errors="replace")
                 except Broken as broken:
@@ -161,10 +163,11 @@ class Transport:
             fields = {**query, "limit": str(PAGE), **({"continue": more} if more else {})}
             request = self._reading("list", path, fields)
             page = self._object_of(request)
-            meta, items = page.get("metadata"), page.get("items")
-            if not isinstance(meta, dict) or not isinstance(items, list | None):
+            items = items_of(page)
+            if items is None:
                 raise Unavailable(request.call, Said(message="the answer is not a list of Kubernetes objects"))
-            found += [kept for item in items or [] if (kept := keep(item)) is not None]
+            meta: Json = page["metadata"]
+            found += [kept for item in items if (kept := keep(item)) is not None]
             version = version or str(meta.get("resourceVersion", ""))
             more = str(meta.get("continue") or "")
             if not more:
@@ -238,6 +241,9 @@ class Transport:
                 raise _lost(request.call, Said(message=str(broken)), broken.remedy) from broken
         if found is None:
             said = Said(opened.status, message="the answer is not a JSON object, so not of the Kubernetes API")
+            raise _lost(request.call, said)
+        if request.call.verb != "list" and not answers(request.call, found):
+            said = Said(opened.status, message="the answer is not the object of the Kubernetes API that was asked for")
             raise _lost(request.call, said)
         return found
 

@@ -26,6 +26,8 @@ from urllib3.exceptions import (
     SSLError,
 )
 
+from runbook_adapters.timely import POOLS
+
 MOST_BYTES = 32 * 1024 * 1024
 MOST_OF_A_REFUSAL = 64 * 1024
 CONNECTIONS = 16
@@ -163,6 +165,7 @@ class Wire:
             **({"server_hostname": server_name} if tls and server_name else {}),
         }
         self._pool = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+        self._pool.pool_classes_by_scheme = dict(POOLS)
 
     def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, read_time: float) -> Opened:
         """Send one request once, and return the answer when its head has arrived. Raises Broken."""

@@ -34,6 +34,11 @@ class Exposition(msgspec.Struct, frozen=True):
     known: frozenset[str]
 
 
+def is_exposition(text: str) -> bool:
+    """Whether there is a line of the format at all: in a page that a proxy shows to everybody there is none."""
+    return any(line.startswith("# TYPE ") or _SAMPLE.fullmatch(line.rstrip()) for line in text.split("\n"))
+
+
 def parse_exposition(text: str, wanted: Set[str]) -> Exposition:
     """Return the wanted metrics' values. Raises Unreadable for a wanted line that cannot be read."""
     values: dict[Key, float] = {}

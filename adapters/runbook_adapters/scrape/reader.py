@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from runbook_adapters.scrape.exposition import Labels, parse_exposition
+from runbook_adapters.scrape.exposition import Labels, is_exposition, parse_exposition
 from runbook_adapters.scrape.named_series import Scrape, evaluate, wanted_metrics
 from runbook_adapters.web import NoAnswer, Web, bearer
 from runbook_engine.errors import Unreadable
@@ -147,7 +147,13 @@ class ScrapeReader:
         if got.status != 200:
             raise Unreadable(f"{asked}: HTTP {got.status} (set url of adapter scrape to the service's /metrics)")
         try:
-            return Scrape(now, parse_exposition(got.body.decode(), self._wanted))
+            text = got.body.decode()
+            found = parse_exposition(text, self._wanted)
+            if not found.known and not is_exposition(text):
+                raise Unreadable(
+                    "what answered exposes no metrics (set url of adapter scrape to the service's /metrics)"
+                )
+            return Scrape(now, found)
         except (Unreadable, UnicodeDecodeError) as error:
             raise Unreadable(f"{asked}: {error}") from error
 

@@ -321,7 +321,11 @@ def test_connection_by_kubeconfig_reaches_the_server(tmp_path: Path, caplog: pyt
     caplog.set_level(logging.DEBUG)
 
     def answer(asked: Asked) -> Told:
-        return Told(200, b"{}") if asked.headers["Authorization"] == "Bearer token-1" else Told(401)
+        return (
+            Told(200, b'{"kind":"APIResourceList"}')
+            if asked.headers["Authorization"] == "Bearer token-1"
+            else Told(401)
+        )
 
     with http_service(answer) as service:
         user = plugin(tmp_path, credential("2999-01-01T00:00:00Z"))
@@ -331,6 +335,6 @@ def test_connection_by_kubeconfig_reaches_the_server(tmp_path: Path, caplog: pyt
             clock=FixedClock(), configuration=Configuration(), base=tmp_path, state=tmp_path, secret=pytest.fail
         )
 
-        assert {} == connect(settings, context).get("/version")
+        assert {"kind": "APIResourceList"} == connect(settings, context).get("/api/v1")
 
     assert "token-" not in caplog.text

@@ -57,10 +57,13 @@ def told(asked: Asked) -> Told:
     """Answer page by page."""
     kind = asked.path.rpartition("/")[2]
     if kind not in COLLECTIONS:
-        return _said({"metadata": {"name": "web", "namespace": "apps", "uid": "web"}, "spec": {}})
+        return _said(
+            {"kind": "StatefulSet", "metadata": {"name": "web", "namespace": "apps", "uid": "web"}, "spec": {}}
+        )
     items, start = COLLECTIONS[kind](), int(asked.fields.get("continue", "0"))
     following = {"continue": str(start + PAGE)} if start + PAGE < len(items) else {}
-    return _said({"metadata": {"resourceVersion": "1", **following}, "items": items[start : start + PAGE]})
+    metadata = {"resourceVersion": "1", **following}
+    return _said({"kind": "List", "metadata": metadata, "items": items[start : start + PAGE]})
 
 
 def _said(document: Json) -> Told:

@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -105,6 +106,16 @@ def told(status: int = 200, document: object = None, **headers: str) -> Told:
     return Told(status, json.dumps({} if document is None else document).encode(), named)
 
 
+def deployment(**fields: object) -> dict[str, object]:
+    """Return the object that is asked for, as far as it matters here."""
+    return {"kind": "Deployment", "metadata": {"name": "checkout"}, **fields}
+
+
+def pod_list(*items: object, **metadata: str) -> dict[str, object]:
+    """Return a page of a list."""
+    return {"kind": "PodList", "metadata": metadata, "items": list(items)}
+
+
 def refusal(
     status: int,
     reason: str | None,
@@ -172,9 +183,9 @@ WRITES = [
     pytest.param(
         patch,
         Told(302, b"", (("Location", "https://login.example/"),)),
-        (problems.RejectedOnWrite, Permanent),
-        f"cannot {CALL}: HTTP 302 ({NOT_TAKEN})",
-        id="a redirect, which is not followed",
+        (problems.LostAnswer, EffectUnknown),
+        f"nobody knows whether this was done: {CALL}: HTTP 302 (look at it before doing it again)",
+        id="a redirect, which is not followed, and not of an API server",
     ),
     pytest.param(
         patch,
@@ -557,7 +568,7 @@ def test_missing_definition_is_no_missing_object(service: HttpService, line: Lin
 
 def test_change_says_who_changes_and_takes_no_unknown_field(service: HttpService, line: Line) -> None:
     """Managed fields name the engine, a typing error in a body is refused, and a dry run is one."""
-    service.tell(told(200, {"kind": "Deployment"}))
+    service.tell(told(200, deployment()))
 
     patch(line.transport)
     line.transport.post(EVICTION, {"kind": "Eviction"}, dry_run=True)
@@ -572,6 +583,31 @@ def test_change_says_who_changes_and_takes_no_unknown_field(service: HttpService
 
 
 @pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"hello": ["world"]},
+        {"kind": "Deployment"},
+        {"kind": "Deployment", "metadata": {"name": "payment"}},
+        {"kind": "Status", "status": "Failure"},
+    ],
+    ids=["nothing", "something else", "no name", "another", "a failure with 200"],
+)
+def test_answer_that_is_not_the_object_is_none(service: HttpService, line: Line, document: object) -> None:
+    """Read as an object it would have no replicas and no marks: a look is unreadable, a change is in doubt."""
+    service.tell(told(200, document))
+
+    with pytest.raises(Unreadable) as unread:
+        look(line.transport)
+    with pytest.raises(EffectUnknown) as doubt:
+        patch(line.transport)
+
+    says = "HTTP 200: the answer is not the object of the Kubernetes API that was asked for"
+    assert f"cannot {GET}: {says} ({NEVER_READ})" == str(unread.value)
+    assert f"nobody knows whether this was done: {CALL}: {says} (look at it before doing it again)" == str(doubt.value)
+
+
+@pytest.mark.parametrize(
     ("kind", "body", "content_type"),
     [
         pytest.param("json", GUARDED, "application/json-patch+json", id="JSON patch"),
@@ -581,7 +617,7 @@ def test_change_says_who_changes_and_takes_no_unknown_field(service: HttpService
 )
 def test_patch_says_its_kind(service: HttpService, line: Line, kind, body, content_type: str) -> None:
     """The kind is never guessed from the body."""
-    service.tell(told(200))
+    service.tell(told(200, deployment()))
 
     line.transport.patch(CHECKOUT, body, kind=kind)
 
@@ -591,9 +627,9 @@ def test_patch_says_its_kind(service: HttpService, line: Line, kind, body, conte
 
 def test_token_that_expired_is_renewed_once(service: HttpService, line: Line) -> None:
     """A refused token did nothing, so that even a change is sent again, with a fresh one."""
-    service.tell(refusal(401, "Unauthorized", "Unauthorized"), told(200, {"kind": "Deployment"}))
+    service.tell(refusal(401, "Unauthorized", "Unauthorized"), told(200, deployment()))
 
-    assert {"kind": "Deployment"} == patch(line.transport)
+    assert deployment() == patch(line.transport)
 
     assert [f"Bearer {SECRET}-0", f"Bearer {SECRET}-1"] == [asked.headers["Authorization"] for asked in service.asked]
 
@@ -619,7 +655,7 @@ def test_token_that_stays_refused_says_what_to_map(
 def test_throttled_change_is_sent_again_after_the_wait_asked_for(service: HttpService, line: Line) -> None:
     """Flow control refuses before anything is done, so waiting a moment and sending again is safe."""
     busy = Told(429, b"Too many requests", (("Retry-After", "1"),))
-    service.tell(busy, busy, told(200, {"kind": "Deployment"}))
+    service.tell(busy, busy, told(200, deployment()))
 
     patch(line.transport)
 
@@ -658,9 +694,9 @@ def test_look_is_repeated_when_it_fails_for_a_moment(
     service: HttpService, line: Line, first: Told, waits: list[float]
 ) -> None:
     """Looking twice harms nobody."""
-    service.tell(first, told(200, {"kind": "Deployment"}))
+    service.tell(first, told(200, deployment()))
 
-    assert {"kind": "Deployment"} == look(line.transport)
+    assert deployment() == look(line.transport)
 
     assert waits == line.waits
 
@@ -680,8 +716,8 @@ def test_patience_is_bounded(service: HttpService) -> None:
 def test_list_is_read_page_by_page(service: HttpService, line: Line) -> None:
     """All pages are one answer, with the version that a watch continues from."""
     pages = {
-        "": {"metadata": {"resourceVersion": "7", "continue": "next"}, "items": [{"n": 1}, {"n": 2}]},
-        "next": {"metadata": {"resourceVersion": "7"}, "items": [{"n": 3}]},
+        "": pod_list({"n": 1}, {"n": 2}, resourceVersion="7", **{"continue": "next"}),
+        "next": {"kind": "PodList", "metadata": {"resourceVersion": "7"}, "items": [{"n": 3}]},
     }
     service.answer = lambda asked: told(200, pages[asked.fields.get("continue", "")])
 
@@ -693,8 +729,8 @@ def test_list_is_read_page_by_page(service: HttpService, line: Line) -> None:
 
 def test_list_that_expired_halfway_starts_again(service: HttpService, line: Line) -> None:
     """Pages of two lists are never mixed."""
-    old = told(200, {"metadata": {"resourceVersion": "7", "continue": "next"}, "items": [{"n": 1}]})
-    new = told(200, {"metadata": {"resourceVersion": "9"}, "items": [{"n": 4}]})
+    old = told(200, pod_list({"n": 1}, resourceVersion="7", **{"continue": "next"}))
+    new = told(200, {"kind": "PodList", "metadata": {"resourceVersion": "9"}, "items": [{"n": 4}]})
     service.tell(old, refusal(410, "Expired", "too old"), new)
 
     assert ([{"n": 4}], "9") == line.transport.list("/api/v1/pods")
@@ -703,7 +739,7 @@ def test_list_that_expired_halfway_starts_again(service: HttpService, line: Line
 
 def test_list_that_always_expires_gives_up(service: HttpService, line: Line) -> None:
     """Starting again has an end."""
-    page = told(200, {"metadata": {"resourceVersion": "7", "continue": "next"}, "items": [{"n": 1}]})
+    page = told(200, pod_list({"n": 1}, resourceVersion="7", **{"continue": "next"}))
     service.answer = lambda asked: refusal(410, "Expired", "too old") if "continue" in asked.fields else page
 
     with pytest.raises(Unreadable) as caught:
@@ -714,8 +750,16 @@ def test_list_that_always_expires_gives_up(service: HttpService, line: Line) -> 
 
 @pytest.mark.parametrize(
     "document",
-    [{"kind": "Pod"}, {"metadata": {}, "items": {}}, {"metadata": [], "items": []}],
-    ids=["an object", "items that are none", "metadata that are none"],
+    [
+        {"kind": "Pod"},
+        {"kind": "PodList", "metadata": {}, "items": {}},
+        {"kind": "PodList", "metadata": [], "items": []},
+        {"kind": "PodList", "metadata": {}},
+        {"kind": "PodList", "metadata": {}, "items": ["web"]},
+        {"metadata": {}, "items": []},
+        {},
+    ],
+    ids=["an object", "items that are none", "metadata that are none", "no items", "words", "no kind", "nothing"],
 )
 def test_list_that_is_none_is_unreadable(service: HttpService, line: Line, document: object) -> None:
     """An answer without items is not an empty list."""
@@ -729,7 +773,7 @@ def test_list_that_is_none_is_unreadable(service: HttpService, line: Line, docum
 
 def test_empty_list_may_say_null(service: HttpService, line: Line) -> None:
     """Go writes an empty list as null."""
-    service.tell(told(200, {"metadata": {"resourceVersion": "7"}, "items": None}))
+    service.tell(told(200, {"kind": "PodList", "metadata": {"resourceVersion": "7"}, "items": None}))
 
     assert ([], "7") == line.transport.list("/api/v1/pods")
 
@@ -786,11 +830,13 @@ def test_answer_that_is_too_large_is_not_read(service: HttpService) -> None:
 def test_rest_of_an_answer_is_not_taken_for_the_next(service: HttpService) -> None:
     """A connection with something unread on it is not used again."""
     line = Line(service.url, most_bytes=1000, patience=0.0)
-    service.answer = lambda asked: told(200, {"large": "x" * 4_000_000} if asked.path.endswith("large") else {"n": 2})
+    service.answer = lambda asked: told(
+        200, {"large": "x" * 4_000_000} if asked.path.endswith("large") else deployment(n=2)
+    )
     with pytest.raises(Unreadable):
         line.transport.get(path_of("api/v1", "shop", "configmaps", "large"))
 
-    assert {"n": 2} == look(line.transport)
+    assert deployment(n=2) == look(line.transport)
     assert [] == line.waits
 
 
@@ -828,6 +874,29 @@ def test_slow_drip_is_cut() -> None:
     assert f"cannot {GET}: the answer took longer than 0.2s ({NEVER_READ})" == str(caught.value)
 
 
+@pytest.mark.parametrize(("do", "kind"), [(look, Unreadable), (patch, EffectUnknown)], ids=["a look", "a change"])
+def test_head_that_drips_is_cut(do: Do, kind: type[RunbookError]) -> None:
+    """A byte now and then is no answer, in the head neither; a change may have been made."""
+    stop = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Waits: ")
+        while not stop.wait(0.02):
+            connection.sendall(b".")
+
+    with raw_service([drip]) as service:
+        line = Line(service.url, patience=0.1, times=Times(connect=1.0, read=0.2, write=0.2))
+        began = time.monotonic()
+
+        with pytest.raises(kind) as caught:
+            do(line.transport)
+        took = time.monotonic() - began
+        stop.set()
+
+    assert "no answer within the time limit" in str(caught.value)
+    assert took < 5
+
+
 def ok(document: object) -> bytes:
     """Return a whole answer as bytes."""
     body = json.dumps(document).encode()
@@ -837,11 +906,11 @@ def ok(document: object) -> bytes:
 @pytest.mark.parametrize("broken", [reset, b""], ids=["a reset", "a close"])
 def test_connection_that_died_in_its_sleep_is_made_anew_for_a_look(broken: Answer) -> None:
     """A frozen process wakes with dead connections, and a look does not fail for it."""
-    with raw_service([ok({"n": 1}), broken, ok({"n": 2})]) as service:
+    with raw_service([ok(deployment(n=1)), broken, ok(deployment(n=2))]) as service:
         line = Line(service.url)
         look(line.transport)
 
-        assert {"n": 2} == look(line.transport)
+        assert deployment(n=2) == look(line.transport)
 
     assert [0.0] == line.waits
     assert 2 == service.connections
@@ -850,7 +919,7 @@ def test_connection_that_died_in_its_sleep_is_made_anew_for_a_look(broken: Answe
 @pytest.mark.parametrize("broken", [reset, b""], ids=["a reset", "a close"])
 def test_connection_that_died_under_a_change_leaves_the_effect_open(broken: Answer) -> None:
     """The request had left: nobody sends it a second time from here."""
-    with raw_service([ok({"n": 1}), broken, ok({"n": 2})]) as service:
+    with raw_service([ok(deployment(n=1)), broken, ok(deployment(n=2))]) as service:
         line = Line(service.url)
         look(line.transport)
 
@@ -862,7 +931,7 @@ def test_connection_that_died_under_a_change_leaves_the_effect_open(broken: Answ
 
 def test_connections_are_kept() -> None:
     """One connection serves call after call."""
-    with raw_service([ok({}), ok({}), ok({})]) as service:
+    with raw_service([ok(deployment()), ok(deployment()), ok(deployment())]) as service:
         line = Line(service.url)
         for _ in range(3):
             look(line.transport)
@@ -1022,7 +1091,9 @@ def test_watch_may_last_longer_than_an_answer() -> None:
 
 def test_threads_share_one_transport(service: HttpService, line: Line) -> None:
     """Several executions are driven at once, and each gets its own answer."""
-    service.answer = lambda asked: told(200, {"path": asked.path})
+    service.answer = lambda asked: told(
+        200, {"kind": "Pod", "metadata": {"name": asked.path.rpartition("/")[2]}, "path": asked.path}
+    )
     paths = [path_of("api/v1", "shop", "pods", f"checkout-{number}") for number in range(40)]
     found: dict[str, str] = {}
 
@@ -1272,10 +1343,10 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 def test_trust_accepts_the_clusters_own_authority(authority: Authority) -> None:
     """The CA of engine.yaml is trusted."""
-    with raw_service([ok({"n": 1})], authority.server("localhost")) as service:
+    with raw_service([ok(deployment(n=1))], authority.server("localhost")) as service:
         line = Line(service.url, tls=trust(ca_of_file(authority.ca)))
 
-        assert {"n": 1} == look(line.transport)
+        assert deployment(n=1) == look(line.transport)
 
 
 def test_trust_clears_one_flag_and_no_other(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1309,7 +1380,7 @@ def test_trust_clears_one_flag_and_no_other(authority: Authority, monkeypatch: p
 )
 def test_server_that_is_not_trusted_gets_nothing(authority: Authority, name: str, ours: bool, said: str) -> None:
     """Neither a token nor a change goes to a server that cannot prove itself."""
-    with raw_service([ok({})], authority.server(name)) as service:
+    with raw_service([ok(deployment())], authority.server(name)) as service:
         line = Line(service.url, tls=trust(ca_of_file(authority.ca) if ours else ""))
         with pytest.raises(Retryable) as caught:
             patch(line.transport)
@@ -1323,10 +1394,10 @@ def test_server_that_is_not_trusted_gets_nothing(authority: Authority, name: str
 
 def test_server_name_stands_in_for_the_host(authority: Authority) -> None:
     """A kubeconfig may name whom the certificate is for (tls-server-name)."""
-    with raw_service([ok({"n": 1})], authority.server("inner.example")) as service:
+    with raw_service([ok(deployment(n=1))], authority.server("inner.example")) as service:
         line = Line(service.url, tls=trust(ca_of_file(authority.ca)), server_name="inner.example")
 
-        assert {"n": 1} == look(line.transport)
+        assert deployment(n=1) == look(line.transport)
 
 
 def test_server_without_tls_is_said_so(service: HttpService) -> None:
@@ -1345,10 +1416,10 @@ def test_server_without_tls_is_said_so(service: HttpService) -> None:
 def test_client_certificate_says_who_we_are(authority: Authority) -> None:
     """A kubeconfig's certificate is shown to a server that asks for one."""
     certificate, key = authority.issue("somebody")
-    with raw_service([ok({"n": 1})], authority.server("localhost", asks=True)) as service:
+    with raw_service([ok(deployment(n=1))], authority.server("localhost", asks=True)) as service:
         line = Line(service.url, tls=trust(ca_of_file(authority.ca), certificate=certificate, key=key))
 
-        assert {"n": 1} == look(line.transport)
+        assert deployment(n=1) == look(line.transport)
 
 
 def test_ca_data_may_be_pem_or_its_base64(authority: Authority) -> None:
@@ -1377,9 +1448,9 @@ TOKEN = SecretReference(env="KUBE")
 def test_connection_by_token_reaches_the_server(service: HttpService, tmp_path: Path) -> None:
     """Settings become a transport that says who it is, and with which program."""
     transport = connect(KubernetesSettings(auth="token", server=service.url + "/base/", token=TOKEN), context(tmp_path))
-    service.tell(told(200, {"n": 1}))
+    service.tell(told(200, deployment(n=1)))
 
-    assert {"n": 1} == transport.get(CHECKOUT)
+    assert deployment(n=1) == transport.get(CHECKOUT)
     assert "/base" + CHECKOUT == service.asked[0].path
     assert f"Bearer {SECRET}" == service.asked[0].headers["Authorization"]
     assert service.asked[0].headers["User-Agent"].startswith("runbook-engine/")
@@ -1542,10 +1613,10 @@ def test_ca_file_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_settings_reach_the_connection(authority: Authority, tmp_path: Path) -> None:
     """The CA file of engine.yaml is the one that counts."""
     shutil.copy(authority.ca, tmp_path / "ca.pem")
-    with raw_service([ok({"n": 1})], authority.server("localhost")) as service:
+    with raw_service([ok(deployment(n=1))], authority.server("localhost")) as service:
         settings = KubernetesSettings(auth="token", server=service.url, token=TOKEN, ca_file="ca.pem")
 
-        assert {"n": 1} == connect(settings, context(tmp_path)).get(CHECKOUT)
+        assert deployment(n=1) == connect(settings, context(tmp_path)).get(CHECKOUT)
 
 
 def test_connection_to_eks_sends_a_signed_token(
@@ -1555,7 +1626,7 @@ def test_connection_to_eks_sends_a_signed_token(
     pytest.importorskip("botocore.session")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    with raw_service([ok({"n": 1})], authority.server("localhost")) as service:
+    with raw_service([ok(deployment(n=1))], authority.server("localhost")) as service:
         settings = KubernetesSettings(
             auth="eks",
             server=service.url,
@@ -1564,7 +1635,7 @@ def test_connection_to_eks_sends_a_signed_token(
             ca_data=base64.b64encode(authority.ca.read_bytes()).decode(),
         )
 
-        assert {"n": 1} == connect(settings, context(tmp_path)).get(CHECKOUT)
+        assert deployment(n=1) == connect(settings, context(tmp_path)).get(CHECKOUT)
 
     assert b"\r\nAuthorization: Bearer k8s-aws-v1." in service.heads[0]
 
@@ -1576,11 +1647,11 @@ def test_connection_of_a_pod_uses_what_kubernetes_told_it(
     for name, content in (("ca.crt", authority.ca.read_text()), ("token", SECRET)):
         (tmp_path / name).write_text(content)
     monkeypatch.setattr(in_cluster, "ACCOUNT", tmp_path)
-    with raw_service([ok({"n": 1})], authority.server("localhost")) as service:
+    with raw_service([ok(deployment(n=1))], authority.server("localhost")) as service:
         monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "localhost")
         monkeypatch.setenv("KUBERNETES_SERVICE_PORT", service.url.rpartition(":")[2])
 
-        assert {"n": 1} == connect(KubernetesSettings(auth="inCluster"), context(tmp_path)).get(CHECKOUT)
+        assert deployment(n=1) == connect(KubernetesSettings(auth="inCluster"), context(tmp_path)).get(CHECKOUT)
 
     assert f"Authorization: Bearer {SECRET}".encode() in service.heads[0].split(b"\r\n")
 
@@ -1589,7 +1660,7 @@ def test_connection_by_kubeconfig_trusts_its_authority(authority: Authority, tmp
     """Authority, client certificate and server name of a kubeconfig reach the wire."""
     pytest.importorskip("kubernetes", reason="the official client is an extra")
     certificate, key = authority.issue("somebody")
-    with raw_service([ok({"n": 1})], authority.server("inner.example", asks=True)) as service:
+    with raw_service([ok(deployment(n=1))], authority.server("inner.example", asks=True)) as service:
         cluster = {
             "server": service.url,
             "certificate-authority": str(authority.ca),
@@ -1603,7 +1674,7 @@ def test_connection_by_kubeconfig_trusts_its_authority(authority: Authority, tmp
         (tmp_path / "config").write_text(json.dumps(document))
         settings = KubernetesSettings(auth="kubeconfig", kubeconfig="config", context="shop")
 
-        assert {"n": 1} == connect(settings, context(tmp_path)).get(CHECKOUT)
+        assert deployment(n=1) == connect(settings, context(tmp_path)).get(CHECKOUT)
 
     assert b"Authorization" not in service.heads[0]
 

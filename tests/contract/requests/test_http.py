@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 import socket
 import threading
 import time
@@ -81,6 +83,30 @@ def test_request_carries_its_parameters_as_values(service: HttpService) -> None:
     )
 
 
+def test_no_connection_is_left_when_a_request_is_over(service: HttpService) -> None:
+    """Each has one of its own, and closes it: what is left to the collector of rubbish may be thousands by then."""
+    pinned = template(service)
+    served, port = serve(pinned), int(service.url.rpartition(":")[2])
+    gc.disable()
+    try:
+        for _ in range(5):
+            served.writer.send("drain-pool", POOL, digest=pinned.digest, token="e-1/0/do")
+        left = sockets_to(port)
+    finally:
+        gc.enable()
+
+    assert 0 == left
+
+
+def sockets_to(port: int) -> int:
+    """Return how many sockets of this process lead to a port."""
+    found = 0
+    for descriptor in Path("/dev/fd").iterdir():
+        with suppress(OSError), socket.socket(fileno=os.dup(int(descriptor.name))) as twin:
+            found += twin.getpeername()[1] == port
+    return found
+
+
 @pytest.mark.parametrize("repeat", ["declarative", "once"])
 def test_request_has_no_token_when_the_other_side_knows_none(repeat: str, service: HttpService) -> None:
     """Only a request that says token promises anything by one."""
@@ -100,7 +126,7 @@ def test_request_has_no_token_when_the_other_side_knows_none(repeat: str, servic
         ),
         pytest.param(Told(403, b"no"), Permanent, "request drain-pool was refused: HTTP 403: no", id="refused"),
         pytest.param(
-            Told(302, b"", (("Location", "https://other.example"),)),
+            Told(307, b"", (("Location", "https://other.example"),)),
             Permanent,
             "request drain-pool is redirected, which is not followed (correct its url)",
             id="redirected",
