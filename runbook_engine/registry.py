@@ -15,7 +15,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from runbook_engine.errors import NoAdapter, UnknownAction, UnknownSource
+from runbook_engine.errors import NoAdapter, UnknownAction, UnknownSource, Unreadable
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -47,6 +47,10 @@ class Registry:
     def sources(self) -> Mapping[str, SourceSpec]:
         """Every alert source by name."""
         return _with_strangers(self._own_sources, SOURCES)
+
+    def load(self) -> int:
+        """Find everything now, and return how much there is: a process that lives long may be unable to look later."""
+        return len(self.actions) + len(self.collectors) + len(self.sources)
 
     def action(self, name: str) -> ActionSpec:
         """Return one action; ours are found without a look at what else is installed. Raises UnknownAction."""
@@ -115,7 +119,13 @@ def _with_strangers(own: Mapping[str, Any], group: str) -> Mapping[str, Any]:
 
 def _scan(package_name: str, attribute: str) -> Iterator[Any]:
     package = importlib.import_module(package_name)
-    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda found: found.name):
+    modules = sorted(pkgutil.iter_modules(package.__path__), key=lambda found: found.name)
+    if not modules:  # pkgutil takes a folder that cannot be listed for an empty one, and none of ours is
+        raise Unreadable(
+            f"cannot list what is in {package_name} "
+            "(see whether this process is out of file descriptors: ulimit -n; else install the package again)"
+        )
+    for module in modules:
         found = getattr(importlib.import_module(f"{package_name}.{module.name}"), attribute, None)
         if found is not None:
             yield found

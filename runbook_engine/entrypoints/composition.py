@@ -1,19 +1,19 @@
 """The composition root: from settings to a running engine. The only place that knows how the parts fit together.
 
-Nothing here knows an adapter by name, save the two that every host needs and that work without being named: a
-journal and a kill switch in the state folder.
+Nothing here knows an adapter by name. What a host without eyes and hands needs is in `front`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints.adapters import Adapters
 from runbook_engine.entrypoints.clock import SystemClock
+from runbook_engine.entrypoints.front import JOURNAL as JOURNAL
+from runbook_engine.entrypoints.front import journal_of, pause_of
 from runbook_engine.entrypoints.links import LinkingNotifier, links_of
 from runbook_engine.entrypoints.receiver_breaker import ReceiverBreaker
 from runbook_engine.entrypoints.recorded_changes import RecordedChangeReader
@@ -64,10 +64,6 @@ from runbook_engine.ports import (
 from runbook_engine.ports.absent import absent
 from runbook_engine.registry import Registry
 
-JOURNAL = AdapterChoice(adapter="sqlite")
-PAUSE_ADAPTER = "files"
-PAUSE_FILE = "pause.json"
-
 
 @dataclass(frozen=True, slots=True)
 class Runner:
@@ -87,7 +83,7 @@ def load_bundle_of(settings: Settings, registry: Registry) -> Bundle:
 def build_world(configuration: Configuration, settings: Settings, registry: Registry, clock: Clock) -> World:
     """Return the eyes of an installation."""
     adapters = _adapters(configuration, settings, registry, clock)
-    return _world(adapters, _journal(adapters))
+    return _world(adapters, journal_of(adapters))
 
 
 def build_effects(configuration: Configuration, settings: Settings, registry: Registry, clock: Clock) -> Effects:
@@ -97,14 +93,14 @@ def build_effects(configuration: Configuration, settings: Settings, registry: Re
 
 def build_journal(configuration: Configuration, settings: Settings, registry: Registry, clock: Clock) -> Journal:
     """Return the journal: the one that engine.yaml names, else a file in the state folder."""
-    return _journal(_adapters(configuration, settings, registry, clock))
+    return journal_of(_adapters(configuration, settings, registry, clock))
 
 
 def build_pause(
     configuration: Configuration, settings: Settings, registry: Registry, clock: Clock
 ) -> tuple[PauseReader, PauseWriter]:
     """Return the kill switch: the one that engine.yaml names, else a file in the state folder."""
-    return _pause(_adapters(configuration, settings, registry, clock))
+    return pause_of(_adapters(configuration, settings, registry, clock))
 
 
 def build_engine(
@@ -151,7 +147,7 @@ def engine_of(
     checkpoint: Callable[[str], None] = lambda name: None,
 ) -> Engine:
     """Return an engine that looks and acts through these adapters. `tell` may add to what receivers are told."""
-    journal = watch(_journal(adapters))
+    journal = watch(journal_of(adapters))
     effects = _effects(adapters)
     return Engine(
         bundle=bundle,
@@ -161,30 +157,6 @@ def engine_of(
         registry=adapters.registry,
         checkpoint=checkpoint,
     )
-
-
-def front_engine_of(adapters: Adapters, bundle: Bundle) -> Engine:
-    """Return an engine that takes in what others say, and has neither eyes nor hands: nothing is built for it."""
-    return Engine(
-        bundle=bundle,
-        journal=_journal(adapters),
-        world=World(
-            clock=adapters.clock,
-            cluster=absent("cluster"),
-            flags=absent("flags"),
-            metrics=absent("metrics"),
-            changes=absent("changes"),
-            logs=absent("logs"),
-            pauses=absent("pause"),
-        ),
-        effects=Effects(cluster=absent("cluster"), flags=absent("flags"), notifier=absent("receiver")),
-        registry=adapters.registry,
-    )
-
-
-def pause_of(adapters: Adapters) -> tuple[PauseReader, PauseWriter]:
-    """Return the kill switch that these adapters serve."""
-    return _pause(adapters)
 
 
 def _linking(configuration: Configuration, settings: Settings) -> Callable[[Notifier], Notifier]:
@@ -207,7 +179,7 @@ def _world(adapters: Adapters, journal: Journal) -> World:
         metrics=RoutedMetricReader(_metrics_by_cluster(adapters)),
         changes=RecordedChangeReader(RoutedChangeReader(_kind_readers(adapters, "changes")), journal),
         logs=RoutedLogReader(_kind_readers(adapters, "logs")),
-        pauses=_pause(adapters)[0],
+        pauses=pause_of(adapters)[0],
         metric_sources=_metric_sources(adapters),
         settings=RoutedSettingReader(_kind_readers(adapters, "settings")),
         nodes=RoutedNodeReader(_readers(adapters, "nodes")),
@@ -320,34 +292,3 @@ def _metric_sources(adapters: Adapters) -> Mapping[str, MetricReader]:
         for name in filter(None, (choice.adapter, choice.place)):
             sources.setdefault(name, served.reader)
     return sources
-
-
-def _journal(adapters: Adapters) -> Journal:
-    serving = adapters.serving("journal")
-    if len(serving) > 1:
-        raise InvalidSettings("adapters.journal: an installation has one journal (keep one)")
-    _make_state(adapters.settings.state)
-    served = serving[0][1] if serving else adapters.build("journal", JOURNAL, "the journal")
-    journal: Journal = served.writer
-    return journal
-
-
-def _pause(adapters: Adapters) -> tuple[PauseReader, PauseWriter]:
-    serving = adapters.serving("pause")
-    if len(serving) > 1:
-        raise InvalidSettings("adapters.pause: an installation has one kill switch (keep one)")
-    if serving:
-        return serving[0][1].reader, serving[0][1].writer
-    _make_state(adapters.settings.state)
-    path = str(adapters.settings.state.absolute() / PAUSE_FILE)
-    served = adapters.build("pause", AdapterChoice(adapter=PAUSE_ADAPTER, settings={"path": path}), "the kill switch")
-    return served.reader, served.writer
-
-
-def _make_state(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise InvalidSettings(
-            f"the state folder {folder} cannot be made: {error.strerror} (set --state or RUNBOOK_STATE)"
-        ) from error

@@ -11,6 +11,7 @@ import msgspec
 from runbook_engine.model.decoding import from_json
 
 FRESH = timedelta(seconds=15)
+AHEAD = timedelta(seconds=5)  # two looks at a clock that is corrected meanwhile; more, and it was set back
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,5 +41,5 @@ def read_heartbeat(path: Path) -> Heartbeat | None:
 
 
 def is_fresh(beat: Heartbeat | None, now: datetime) -> bool:
-    """Whether the worker still goes round."""
-    return beat is not None and now - beat.at < FRESH
+    """Whether the worker still goes round. A beat from the future says nothing: the clock was set back since."""
+    return beat is not None and -AHEAD <= now - beat.at < FRESH

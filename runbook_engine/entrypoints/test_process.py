@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from runbook_engine.entrypoints.launch import read_launch
-from runbook_engine.entrypoints.tests_state import Tested, TestsState, write_state
+from runbook_engine.entrypoints.logs import EventLog
+from runbook_engine.entrypoints.tests_state import NAME, Tested, TestsState, write_state
 from runbook_engine.errors import InvalidRunbook, RunbookError
 from runbook_engine.loading.files import load_files
 from runbook_engine.registry import Registry
@@ -20,7 +21,16 @@ def main(arguments: list[str]) -> None:
     """Run them, and keep what became of them."""
     os.nice(NICENESS)
     launch = read_launch(arguments[0])
-    write_state(launch.folder, run_tests(Path(launch.runbooks)))
+    keep(launch.folder, run_tests(Path(launch.runbooks)), EventLog(process="tests", pid=os.getpid()))
+
+
+def keep(folder: Path, state: TestsState, log: EventLog) -> None:
+    """Keep what became of the tests for the page; where that cannot be, the log says so and the page knows nothing."""
+    try:
+        write_state(folder, state)
+    except OSError as error:
+        says = f"{folder / NAME} cannot be written: {error.strerror} (start the runner again when it can)"
+        log.event("tests.not_kept", "warning", says=says)
 
 
 def run_tests(folder: Path) -> TestsState:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from types import FrameType
 from typing import Any
@@ -28,6 +30,7 @@ from runbook_engine.entrypoints.tests_state import read_state
 from runbook_engine.registry import Registry
 
 GLANCE = 0.05  # seconds between looks at the line
+SHORT = (errno.EMFILE, errno.ENFILE)
 LOGGING: Mapping[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -50,6 +53,21 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._crowd = Crowd(self.cfg.threads)
+        self._is_short = False  # of descriptors
+
+    def accept(self, listener: Any) -> None:
+        """Take a connection. One for which no descriptor is left waits where it is, and ends nobody's request."""
+        try:
+            super().accept(listener)
+        except OSError as error:
+            if error.errno not in SHORT:
+                raise
+            if not self._is_short:
+                self.log.warning("no connection can be taken: %s (raise the limit: ulimit -n)", error.strerror)
+            self._is_short = True
+            time.sleep(GLANCE)  # it is still in line, and would be looked at again at once
+        else:
+            self._is_short = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin the graceful stop."""

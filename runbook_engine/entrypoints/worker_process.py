@@ -20,6 +20,7 @@ from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.metrics import Metrics, watched
 from runbook_engine.entrypoints.watching import Watching
 from runbook_engine.entrypoints.worker import Worker
+from runbook_engine.registry import Registry
 
 DECISION_PATIENCE = 5.0  # seconds: a delivery that is cut off is decided by the next worker
 
@@ -49,8 +50,11 @@ def build_worker(launch: Launch) -> tuple[Worker, Watching, Deciding]:
     metrics = Metrics(launch.metrics_folder)
     bundle = launch.bundle()
     metrics.begin(bundle)
+    registry = Registry()
+    registry.load()
     runner = build_runner(
         launch.settings(),
+        registry=registry,
         bundle=bundle,
         watch=lambda journal: watched(journal, metrics.count_commit),
         tell=lambda notifier: CountedNotices(notifier, metrics.notices),

@@ -50,8 +50,14 @@ class Library:
         return frozenset(self._read)
 
     def holds(self, file: FilePath, user: FilePath) -> bool:
-        """Whether a file lies in the folder that a runbook, or its test, may read from."""
-        return FilePath(os.path.realpath(file)).is_relative_to(self._root(user))  # a ring of links is no error there
+        """Whether a file lies in the folder that a runbook may read from."""
+        return _really(file).is_relative_to(self._root(user))
+
+    def shows(self, file: FilePath, user: FilePath) -> bool:
+        """Whether a test may name a file: one of its folder, or YAML of the checkout that somebody works in."""
+        real, work = _really(file), FilePath.cwd()
+        in_checkout = real.is_relative_to(work) and _really(user).is_relative_to(work) and real.suffix in SUFFIXES
+        return in_checkout or self.holds(file, user)
 
     def part(self, named: str, by: str) -> Part:
         """Return the part that the runbook in the file `by` names. Raises NoPart."""
@@ -137,3 +143,8 @@ def _in(place: Place, file: str) -> Place:
 def _kind(root: Node) -> object:
     kind = root.entries.get("kind") if isinstance(root, Entries) else None
     return kind.value if isinstance(kind, Scalar) else None
+
+
+def _really(file: FilePath) -> FilePath:
+    """Return where a file is, behind all links; a ring of them is no error there."""
+    return FilePath(os.path.realpath(file))

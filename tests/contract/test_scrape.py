@@ -389,10 +389,21 @@ def test_sentence_lists_the_series_when_the_name_is_unknown(rig):
     )
 
 
+@pytest.mark.parametrize("page", ["", "<html>sign in</html>", '{"status": "ok"}'], ids=["nothing", "a page", "JSON"])
+def test_page_that_exposes_nothing_is_unreadable(rig, page: str) -> None:
+    """What a proxy shows to everybody is not the same as a metric that has no series yet."""
+    rig.shows(page)
+
+    with pytest.raises(Unreadable) as refusal:
+        rig.ask()
+
+    assert f"{rig.service.url}/metrics cannot be scraped: what answered exposes no metrics " in str(refusal.value)
+
+
 def test_token_is_sent_when_there_is_one(rig):
     """As a bearer token."""
     rig.reader = rig.build(token=SecretReference(env="TOKEN"))
-    rig.shows("")
+    rig.shows("degraded_mode 1\n")
     rig.ask()
 
     assert rig.service.asked[0].headers["Authorization"] == "Bearer s3cret"

@@ -89,6 +89,7 @@ def test_yaml_is_as_the_page_says(block: Block, folder: Path, monkeypatch: pytes
     announced = set(filter(None, block.settings.get("shows", "").split(",")))
 
     monkeypatch.syspath_prepend(str(folder))  # where a page's own package is found
+    monkeypatch.chdir(folder)
 
     loaded = load_files([file], Registry(), config)
 

@@ -35,9 +35,9 @@ class Runner:
             )
         self.address = ""
 
-    def wait_for_start(self) -> Runner:
+    def wait_for_start(self, limit: float = 20) -> Runner:
         """Wait until it answers."""
-        wait_until(lambda: bool(self.events("serve.started")) or self.process.poll() is not None, "it starts", 20)
+        wait_until(lambda: bool(self.events("serve.started")) or self.process.poll() is not None, "it starts", limit)
         assert self.events("serve.started"), self.log_file.read_text()
         self.address = self.events("serve.started")[-1]["address"]
         return self

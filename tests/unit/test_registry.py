@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from datetime import timedelta
 from importlib.metadata import EntryPoint
 
@@ -9,7 +10,7 @@ import pytest
 
 from runbook_engine import registry as module
 from runbook_engine.actions.notify import ACTION
-from runbook_engine.errors import NoAdapter, UnknownAction, UnknownSource
+from runbook_engine.errors import NoAdapter, UnknownAction, UnknownSource, Unreadable
 from runbook_engine.model.runbook import Step
 from runbook_engine.registry import ACTIONS, ADAPTERS, Registry
 
@@ -120,3 +121,43 @@ def test_time_limit_is_that_of_the_action_with_these_arguments(
     step = Step(name="a", action=action, arguments=arguments)
 
     assert limit == Registry().time_limit(step)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "package"),
+    [
+        pytest.param("action", "scale", "runbook_engine.actions", id="an action"),
+        pytest.param("collector", "graph", "runbook_engine.diagnostics", id="a collector"),
+        pytest.param("source", "alertmanager", "runbook_engine.sources", id="a source"),
+    ],
+)
+def test_what_cannot_be_listed_is_not_taken_for_nothing(
+    monkeypatch: pytest.MonkeyPatch, kind: str, name: str, package: str
+) -> None:
+    """A process that is out of descriptors would know no action from then on, and every run would fail."""
+    registry = Registry()
+
+    def refuse(path: str) -> list[str]:
+        raise OSError(errno.EMFILE, "Too many open files", path)
+
+    with monkeypatch.context() as out_of_descriptors:
+        out_of_descriptors.setattr("os.listdir", refuse)
+        with pytest.raises(Unreadable) as raised:
+            getattr(registry, kind)(name)
+
+    assert str(raised.value) == (
+        f"cannot list what is in {package} "
+        "(see whether this process is out of file descriptors: ulimit -n; else install the package again)"
+    )
+    assert getattr(registry, kind)(name).name == name
+
+
+def test_what_was_loaded_needs_no_further_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker loads everything at its start."""
+    registry = Registry()
+
+    count = registry.load()
+
+    assert count == len(registry.actions) + len(registry.collectors) + len(registry.sources) > 10
+    monkeypatch.setattr("os.listdir", lambda path: [])
+    assert registry.action("scale").name == "scale"

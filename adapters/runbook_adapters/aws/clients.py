@@ -2,19 +2,27 @@
 
 A client that looks may ask again by itself. One that touches asks once: whether an effect may be repeated is for the
 engine to decide, from the action's declared class, and a repeat that nobody sees would hide that one is in doubt.
+
+Where the lean client does, it is the one that is handed out; elsewhere, and for calls that it does not know, boto3's.
 """
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from runbook_adapters.aws.problems import library_errors, reason_of
+from runbook_adapters.aws.lean.choosing import Place, place_of
+from runbook_adapters.aws.problems import reason_of, whole_library_errors
 from runbook_engine.errors import NoAdapter
 from runbook_engine.ports import AdapterContext
+
+if TYPE_CHECKING:
+    from runbook_adapters.aws.lean.building import LeanClients
 
 CONNECT_TIMEOUT = 3.0  # seconds
 READ_TIMEOUT = 10.0
@@ -37,9 +45,12 @@ class AwsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class Sessions:
     """The sessions of one process, by region and role. Any number of threads may ask."""
 
-    _guard: threading.Lock = field(default_factory=threading.Lock)
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    _guard: threading.RLock = field(default_factory=threading.RLock)
     _sessions: dict[tuple[str, str], Any] = field(default_factory=dict)
     _clients: dict[tuple[str, str, str, Purpose], Any] = field(default_factory=dict)
+    _whole: dict[tuple[str, str, str, Purpose], Any] = field(default_factory=dict)
+    _lean: LeanClients | None = None
 
     def client(self, service: str, settings: AwsSettings, purpose: Purpose) -> Any:
         """Return the client of a service, the same to everybody who asks alike. Raises NoAdapter."""
@@ -49,8 +60,39 @@ class Sessions:
                 self._clients[key] = self._built(service, settings, purpose)
             return self._clients[key]
 
+    def whole_client(self, service: str, settings: AwsSettings, purpose: Purpose) -> Any:
+        """Return boto3's client of a service, which knows every call. Raises NoAdapter."""
+        key = (service, settings.region, settings.role, purpose)
+        with self._guard:
+            if key not in self._whole:
+                self._whole[key] = self._built_whole(service, settings, purpose)
+            return self._whole[key]
+
     def _built(self, service: str, settings: AwsSettings, purpose: Purpose) -> Any:
-        raised = library_errors()
+        place = None if settings.role else place_of(service, settings.region, self.environment)
+        if place is None:
+            return self.whole_client(service, settings, purpose)
+        return self._lean_client(service, settings, purpose, place)
+
+    def _lean_client(self, service: str, settings: AwsSettings, purpose: Purpose, place: Place) -> Any:
+        from runbook_adapters.aws.lean.building import LeanClients
+
+        if self._lean is None:
+            self._lean = LeanClients(
+                self.environment,
+                connect_timeout=CONNECT_TIMEOUT,
+                read_timeout=READ_TIMEOUT,
+                connections=CONNECTIONS,
+            )
+        return self._lean.client(
+            service,
+            place,
+            attempts=ATTEMPTS[purpose],
+            whole=lambda: self.whole_client(service, settings, purpose),
+        )
+
+    def _built_whole(self, service: str, settings: AwsSettings, purpose: Purpose) -> Any:
+        raised = whole_library_errors()
         try:
             return self._session(settings).client(service, config=_config(purpose))
         except raised as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runbook_adapters.aws.clients import Clients
-from runbook_adapters.aws.problems import looking
+from runbook_adapters.aws.problems import looking, part
 
 
 def identify(clients: Clients) -> str:
@@ -14,5 +14,6 @@ def identify(clients: Clients) -> str:
     client = clients.looking("sts")
     with looking("who asks at AWS"):
         answer = client.get_caller_identity()
-    who = str(answer["Arn"]).split(":", 5)[-1]
-    return f"account {answer['Account']}, region {client.meta.region_name}, as {who}"
+        arn, account = str(part(answer, "Arn")), part(answer, "Account")
+    who = arn.split(":", 5)[-1]
+    return f"account {account}, region {client.meta.region_name}, as {who}"

@@ -5,10 +5,13 @@ The codes are those of the services' models; HTTP statuses decide where a code i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
+from runbook_adapters.aws.lean.failures import LeanError
 from runbook_engine.errors import ActionFailed, EffectUnknown, NoAdapter, Permanent, Retryable, Unreadable
 
 THROTTLES = frozenset(
@@ -77,14 +80,35 @@ LONGEST_REASON = 300
 REMEDY = "(see `runbook permissions --format iam` for what the engine needs)"
 
 
+class Unshaped(Exception):
+    """An answer lacks what every answer of AWS to such a call has: somebody else gave it."""
+
+
+def part(answer: Mapping[str, Any], name: str) -> Any:
+    """Return what every answer of AWS to such a call has. Raises Unshaped, which the contexts below translate."""
+    if answer.get(name) is None:
+        raise Unshaped(f"what answered is not AWS: there is no {name} in it")
+    return answer[name]
+
+
 def library_errors() -> tuple[type[Exception], ...]:
-    """Return what the library raises. Raises NoAdapter where it is not installed."""
+    """Return what the lean client and boto3 raise. Asked for when something was raised: boto3 may be loaded by then.
+
+    What is not loaded has raised nothing, and is not loaded to find that out.
+    """
+    ours = (LeanError, Unshaped)
+    return (*ours, *whole_library_errors()) if "botocore" in sys.modules else ours
+
+
+def whole_library_errors() -> tuple[type[Exception], ...]:
+    """Return what boto3 raises. Raises NoAdapter where it is not installed."""
     try:
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
     except ImportError as error:
         raise NoAdapter("boto3 is not installed", "install it with: pip install 'runbook-engine[aws]'") from error
-    return BotoCoreError, ClientError, ResponseParserError
+    slips = (AttributeError, TypeError, UnicodeDecodeError)  # of its parsers, over JSON that is of something else
+    return BotoCoreError, ClientError, ResponseParserError, *slips
 
 
 def code_of(error: Exception) -> str:
@@ -104,20 +128,18 @@ def reason_of(error: Exception) -> str:
 @contextmanager
 def looking(what: str) -> Iterator[None]:
     """Turn what the library raises while something is looked at into Unreadable, with what was looked at."""
-    raised = library_errors()
     try:
         yield
-    except raised as error:
+    except library_errors() as error:
         raise Unreadable(f"{what} cannot be read: {_said(error)}") from error
 
 
 @contextmanager
 def checking(what: str) -> Iterator[None]:
     """Turn what the library raises while a writer looks before it writes: whatever it is, nothing was done yet."""
-    raised = library_errors()
     try:
         yield
-    except raised as error:
+    except library_errors() as error:
         failed = _failed(what, error)
         if isinstance(failed, EffectUnknown):
             raise Retryable(f"{what}: {_said(error)}", THROTTLE_WAIT) from error
@@ -130,10 +152,9 @@ def touching(what: str, known: Callable[[str, str], Exception | None] = lambda c
 
     `known` says first what a code of this very operation means, if it is one that it knows.
     """
-    raised = library_errors()
     try:
         yield
-    except raised as error:
+    except library_errors() as error:
         code = code_of(error)
         raise (known(code, reason_of(error)) if code else None) or _failed(what, error) from error
 
@@ -150,7 +171,7 @@ def _refused(what: str, error: Exception) -> ActionFailed:
         return Permanent(says)
     if status >= 500 and getattr(error, "operation_name", "") in UNSENT:
         return Retryable(says, THROTTLE_WAIT)
-    if status >= 500:
+    if status >= 500 or 300 <= status < 400:  # no service redirects a change: who did may have passed it on
         return EffectUnknown(f"{says}: it may be done or not")
     return Permanent(says)
 

@@ -57,10 +57,9 @@ def explain(error: Exception, table: str) -> RunbookError:
 @contextmanager
 def explained(table: str) -> Iterator[None]:
     """Turn what the library raises while something is read, or what cannot be read, into this library's errors."""
-    raised = library_errors()
     try:
         yield
-    except raised as error:
+    except library_errors() as error:
         raise explain(error, table) from error
     except msgspec.MsgspecError as error:
         raise Unreadable(

@@ -68,10 +68,9 @@ def write(table: Table, writes: Sequence[Write]) -> None:
 
 def _sent(table: Table, request: list[dict[str, Any]], token: str) -> Exception | None:
     """Send a transaction once, and return what came back instead of a yes."""
-    raised = library_errors()
     try:
         table.touching().transact_write_items(TransactItems=request, ClientRequestToken=token)
-    except raised as error:
+    except library_errors() as error:
         failure: Exception = error
         return failure
     return None

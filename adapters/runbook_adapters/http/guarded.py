@@ -65,7 +65,11 @@ def _guarded(connection: HTTPConnection, made: socket.socket, stands: Stands) ->
     if reason:
         made.close()
         raise RefusedAddress(connection, reason)
-    stands(made)
+    try:
+        stands(made)
+    except OSError as error:  # as without a descriptor for its twin
+        made.close()
+        raise NewConnectionError(connection, "it cannot be watched") from error  # nothing was sent
     return made
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from runbook_adapters.aws.clients import Clients
 from runbook_adapters.aws.looks import looking_for
-from runbook_adapters.aws.problems import looking
+from runbook_adapters.aws.problems import looking, part
 from runbook_adapters.lambda_function.names import Named
 from runbook_engine.errors import InvalidTarget, Unreadable
 
@@ -27,17 +27,21 @@ class Looks:
         """Return how the version that the alias points to is configured, or without an alias the unpublished code."""
         qualifier = {"Qualifier": name.alias} if name.alias else {}
         what = f"the configuration of function {_shown(name)}"
-        return self._one("get_function_configuration", name, what, FunctionName=name.function, **qualifier)
+        asked = {"FunctionName": name.function, **qualifier}
+        return self._one("get_function_configuration", name, what, "FunctionArn", **asked)
 
     def version(self, function: str, number: int) -> Answer:
         """Return how a published version is configured."""
         what = f"version {number} of function {function}"
         with looking_for(what, InvalidTarget(f"{what} does not exist (name one that is published)"), NOT_FOUND):
-            return self._ask("get_function_configuration", FunctionName=function, Qualifier=str(number))
+            found = self._ask("get_function_configuration", FunctionName=function, Qualifier=str(number))
+            part(found, "FunctionArn")
+            return found
 
     def alias(self, name: Named) -> Answer:
         """Return where the alias points, and what share of the calls a second version gets."""
-        return self._one("get_alias", name, f"alias {_shown(name)}", FunctionName=name.function, Name=name.alias)
+        asked = {"FunctionName": name.function, "Name": name.alias}
+        return self._one("get_alias", name, f"alias {_shown(name)}", "FunctionVersion", **asked)
 
     def versions(self, name: Named) -> tuple[Answer, ...]:
         """Return every version, the unpublished one included, in no order."""
@@ -53,7 +57,7 @@ class Looks:
     def concurrency(self, name: Named) -> int | None:
         """Return what is reserved for the function, None when nothing is."""
         what = f"the reserved concurrency of function {name.function}"
-        reserved = self._one("get_function_concurrency", name, what, FunctionName=name.function)
+        reserved = self._one("get_function_concurrency", name, what, "", FunctionName=name.function)
         found = reserved.get("ReservedConcurrentExecutions")
         return None if found is None else int(found)
 
@@ -67,7 +71,7 @@ class Looks:
         what = f"the policy of function {name.function}"
         try:
             with looking_for(what, _NoPolicy(), NOT_FOUND):
-                document = json.loads(self._ask("get_policy", FunctionName=name.function)["Policy"])
+                document = json.loads(part(self._ask("get_policy", FunctionName=name.function), "Policy"))
         except _NoPolicy:
             return ()
         except ValueError as error:
@@ -75,14 +79,18 @@ class Looks:
         statements = document.get("Statement") or []
         return tuple(statements if isinstance(statements, list) else [statements])
 
-    def _one(self, operation: str, name: Named, what: str, **arguments: Any) -> Answer:
+    def _one(self, operation: str, name: Named, what: str, always: str, **arguments: Any) -> Answer:
+        """Ask once; `always` is what every answer of Lambda has, empty when an answer may be empty."""
         with looking_for(what, _unknown(name), NOT_FOUND):
-            return self._ask(operation, **arguments)
+            answer = self._ask(operation, **arguments)
+            if always:
+                part(answer, always)
+            return answer
 
     def _pages(self, operation: str, key: str, name: Named, what: str) -> Iterator[Answer]:
         with looking_for(f"{what} function {name.function}", _unknown(name), NOT_FOUND):
             for page in self.clients.looking("lambda").get_paginator(operation).paginate(FunctionName=name.function):
-                yield from page.get(key) or ()
+                yield from part(page, key)
 
     def _ask(self, operation: str, **arguments: Any) -> Answer:
         answer: Answer = getattr(self.clients.looking("lambda"), operation)(**arguments)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,21 +17,23 @@ from pathlib import Path
 import msgspec
 
 from runbook_adapters.sqlite.loans import Loan, Transaction
-from runbook_adapters.sqlite.problems import explain, explain_folder
+from runbook_adapters.sqlite.log import refuse_damaged
+from runbook_adapters.sqlite.problems import busy, explain, explain_folder
 from runbook_adapters.sqlite.schema import check, create
 from runbook_engine.errors import RunbookError, Unreadable
 
 CHECKPOINT = 16_384  # pages, 64 MiB: beyond it whoever commits moves the log into the file, as SQLite does at 1000
 TIDY = 4 * 1024 * 1024  # bytes of the log that are worth being moved by somebody who has time
-CACHE = 8 * 1024  # KiB: a storm touches more pages than SQLite's two megabytes, and would read them again
+CACHE = 2 * 1024  # KiB of each connection, and a worker has ten: more was not faster (measured), and grew for hours
 
 
 @dataclass(frozen=True, slots=True)
 class _Pool:
-    """One process's connections; `opened` keeps those alive that a fork has left behind."""
+    """One process's connections, and whose turn it is; `opened` keeps those alive that a fork has left behind."""
 
     idle: list[sqlite3.Connection] = field(default_factory=list)
     opened: list[sqlite3.Connection] = field(default_factory=list)
+    turn: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Database:
@@ -51,6 +54,13 @@ class Database:
     def writing(self) -> Transaction:
         """Lend a connection inside a transaction that is durable at the end, or undone by any exception."""
         return Transaction(self)
+
+    def take_turn(self) -> threading.Lock:
+        """Wait until no other thread of this process writes, and return what to release then. Raises Overloaded."""
+        turn = self._pool().turn
+        if not turn.acquire(timeout=self.busy_timeout.total_seconds()):
+            raise busy(self.path, self.busy_timeout)
+        return turn
 
     def borrow(self) -> sqlite3.Connection:
         """Return a connection of this process that nobody else uses. Raises what `explained` explains."""
@@ -105,6 +115,12 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         if self._opened_file is None and not self.path.exists():  # one that was in use is never made anew
             create(self.path)
+        why_keep = self._why_keep_layout
+        if self._opened_file is None:
+            why = why_keep()
+            why_keep = lambda: why  # noqa: E731  # asked once
+            if not why:  # else a runner has it open, and has looked
+                refuse_damaged(self.path)
         connection = sqlite3.connect(
             f"{self.path.as_uri()}?mode=rw",
             uri=True,
@@ -117,7 +133,7 @@ class Database:
             connection.execute(f"PRAGMA cache_size = -{CACHE}")
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
             connection.execute("PRAGMA fullfsync = ON")  # macOS: through the drive's own cache
-            check(connection, self.path, self._why_keep_layout)
+            check(connection, self.path, why_keep)
             self._refuse_other_file()
         except BaseException:
             connection.close()

@@ -27,11 +27,16 @@ def explain(error: sqlite3.Error | UnicodeDecodeError, path: Path, busy_timeout:
         return Unreadable(f"journal {path} {REMEDIES[sqlite3.SQLITE_CORRUPT]}")
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest of the number is detail
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        waited = f"{busy_timeout.total_seconds():g} s"
-        return Overloaded(f"journal {path} was busy for {waited}: others keep writing (raise busyTimeout)")
+        return busy(path, busy_timeout)
     if code == sqlite3.SQLITE_FULL:
         return Overloaded(f"journal {path} cannot grow: the disk is full (free space in {path.parent})", DISK_PAUSE)
     return Unreadable(f"journal {path} {REMEDIES.get(code, f'failed: {error}')}")
+
+
+def busy(path: Path, busy_timeout: timedelta) -> Overloaded:
+    """Return what it means that others wrote for so long."""
+    waited = f"{busy_timeout.total_seconds():g} s"
+    return Overloaded(f"journal {path} was busy for {waited}: others keep writing (raise busyTimeout)")
 
 
 def explain_folder(error: OSError, path: Path) -> Unreadable:

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from runbook_adapters.aws.clients import Clients
-from runbook_adapters.aws.problems import checking, library_errors, looking, reason_of, touching
+from runbook_adapters.aws.problems import checking, library_errors, looking, part, reason_of, touching
 from runbook_adapters.ssm.names import objection
 from runbook_adapters.ssm.parameters import Parameter, fetch, fetch_versions
-from runbook_engine.errors import Conflict, InvalidTarget, Permanent, Retryable
+from runbook_engine.errors import Conflict, EffectUnknown, InvalidTarget, Permanent, Retryable, Unreadable
 from runbook_engine.model.observation import Flag
 from runbook_engine.model.plan import Value
 from runbook_engine.model.target import Target
@@ -77,7 +77,7 @@ class SsmFlagWriter:
         client = self._clients.touching(SERVICE)
         with touching(f"setting {target}", known):
             answer = client.put_parameter(Name=target.name, Value=value, Type="String", Overwrite=False)
-        return {"version": int(answer["Version"])}
+            return {"version": int(part(answer, "Version"))}
 
     def _remove(self, target: Target, live: Parameter) -> Mapping[str, Value]:
         client = self._clients.touching(SERVICE)
@@ -86,7 +86,17 @@ class SsmFlagWriter:
                 client.delete_parameter(Name=target.name)
             except client.exceptions.ParameterNotFound:
                 return {"unchanged": True}
+        if self._stands(target, live):  # the SDK takes any 200 for a yes where a yes says nothing
+            raise EffectUnknown(f"removing {target} was answered, and it is still there: it may be done or not")
         return {"removed": live.version}
+
+    def _stands(self, target: Target, live: Parameter) -> bool:
+        """Whether the very version that was removed can still be read; what cannot be read is left to observing."""
+        try:
+            with looking(str(target)):
+                return fetch(self._clients.looking(SERVICE), target.name) == live
+        except Unreadable:
+            return False
 
     def _replace(self, target: Target, live: Parameter, value: str) -> Mapping[str, Value]:
         versions = self._versions(target)
@@ -100,7 +110,7 @@ class SsmFlagWriter:
             answer = client.put_parameter(
                 Name=target.name, Value=value, Type=newest.kind, Overwrite=True, **newest.kept
             )
-        ours = int(answer["Version"])
+            ours = int(part(answer, "Version"))
         if ours != live.version + 1:
             raise Conflict(self._collision(target, live, value, ours))
         problem = self._mark(client, target, versions, live, value) if self._label else ""

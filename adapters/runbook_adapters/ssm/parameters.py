@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from runbook_adapters.aws.problems import part
+
 SECURE = "SecureString"
 PAGE = 50  # the most that one answer holds; SSM keeps 100 versions
 KEPT = ("Tier", "AllowedPattern", "Description", "DataType")
@@ -31,10 +33,10 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 def fetch(client: Any, name: str, *, decrypted: bool = False) -> Parameter | None:
     """Return the live version, None when there is no such parameter. Raises what the library raises."""
     try:
-        found = client.get_parameter(Name=name, WithDecryption=decrypted)["Parameter"]
+        answer = client.get_parameter(Name=name, WithDecryption=decrypted)
     except client.exceptions.ParameterNotFound:
         return None
-    return _parsed(found)
+    return _parsed(part(answer, "Parameter"))
 
 
 def fetch_versions(client: Any, name: str) -> tuple[Parameter, ...]:
@@ -43,7 +45,7 @@ def fetch_versions(client: Any, name: str) -> tuple[Parameter, ...]:
         Name=name, WithDecryption=False, PaginationConfig={"PageSize": PAGE}
     )
     try:
-        found = [_parsed(each) for page in pages for each in page["Parameters"]]
+        found = [_parsed(each) for page in pages for each in part(page, "Parameters")]
     except client.exceptions.ParameterNotFound:
         return ()
     return tuple(sorted(found, key=lambda each: each.version))
@@ -51,9 +53,9 @@ def fetch_versions(client: Any, name: str) -> tuple[Parameter, ...]:
 
 def _parsed(found: Mapping[str, Any]) -> Parameter:
     return Parameter(
-        value=str(found["Value"]),
-        version=int(found["Version"]),
-        kind=str(found["Type"]),
+        value=str(part(found, "Value")),
+        version=int(part(found, "Version")),
+        kind=str(part(found, "Type")),
         labels=tuple(found.get("Labels") or ()),
         who=str(found.get("LastModifiedUser") or ""),
         kept={name: found[name] for name in KEPT if found.get(name)},

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from runbook_adapters.aws.clients import Clients
 from runbook_adapters.aws.looks import looking_for
+from runbook_adapters.aws.problems import part
 from runbook_engine.errors import InvalidTarget, Unreadable
 from runbook_engine.model.serverless import AutomationRun, AutomationTemplate
 
@@ -46,9 +47,9 @@ class SsmAutomationReader:
         try:
             with looking_for(f"run {run_id} of automation {template}", _NoRun(), ABSENT):
                 answer = self._clients.looking("ssm").get_automation_execution(AutomationExecutionId=run_id)
+                execution = part(answer, "AutomationExecution")
         except _NoRun:
             return None
-        execution = answer["AutomationExecution"]
         said = str(execution.get("AutomationExecutionStatus"))
         status = STATUSES.get(said)
         if status is None:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 
 from runbook_adapters.aws.clients import Clients
-from runbook_adapters.aws.problems import touching
+from runbook_adapters.aws.problems import part, touching
 from runbook_adapters.aws.touching import Receipt, before_touching
 from runbook_adapters.ssm_automation.reader import known
 from runbook_engine.errors import Conflict, Permanent, Retryable
@@ -44,7 +44,7 @@ class SsmAutomationWriter:
                 Parameters=parameters,
                 ClientToken=client_token(token),
             )
-        return {"run": str(answer["AutomationExecutionId"])}
+            return {"run": str(part(answer, "AutomationExecutionId"))}
 
 
 def parameters_of(template: AutomationTemplate, arguments: Mapping[str, str]) -> dict[str, list[str]]:

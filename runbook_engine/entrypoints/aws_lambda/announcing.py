@@ -33,18 +33,18 @@ class Announcer:
         if self._publish(untaken):
             raise Overloaded(f"{len(untaken)} alerts that no runbook takes could not be told to the bus")
 
-    def tell_the_rest(self, alerts: tuple[Taken, ...]) -> None:
-        """Tell of the others; what the bus does not take is in the journal all the same."""
-        self._publish(alerts)
-
-    def _publish(self, alerts: Iterable[Taken]) -> int:
-        """Publish those that it has not heard of, the gravest first; return how many events it did not take."""
+    def untold(self, alerts: Iterable[Taken]) -> list[BusEvent]:
+        """Return what the bus has not heard of, the gravest first; the journal has it all the same."""
         news = sorted(
             (alert for alert in alerts if alert.alert_key not in self._told), key=lambda alert: RANKS[alert.severity]
         )
-        left = self.host.waker.publish([*map(self._event, news[:MOST_TOLD]), *self._others(news[MOST_TOLD:])])
+        return [*map(self._event, news[:MOST_TOLD]), *self._others(news[MOST_TOLD:])]
+
+    def _publish(self, alerts: Sequence[Taken]) -> int:
+        """Publish those that it has not heard of; return how many events it did not take."""
+        left = self.host.waker.publish(self.untold(alerts))
         if not left:
-            self._told |= {alert.alert_key for alert in news}
+            self._told |= {alert.alert_key for alert in alerts}
         return len(left)
 
     def _others(self, alerts: Sequence[Taken]) -> list[BusEvent]:

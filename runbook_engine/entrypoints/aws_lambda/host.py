@@ -17,8 +17,8 @@ from runbook_engine.entrypoints.aws_lambda.names import STATE, Names, completed,
 from runbook_engine.entrypoints.aws_lambda.signatures import KeptSignatures
 from runbook_engine.entrypoints.aws_lambda.waking import Waker
 from runbook_engine.entrypoints.clock import SystemClock
-from runbook_engine.entrypoints.composition import engine_of, front_engine_of, pause_of
 from runbook_engine.entrypoints.credentials import Keyring, load_keyring
+from runbook_engine.entrypoints.front import front_engine_of, pause_of
 from runbook_engine.entrypoints.links import ApprovalLinks, LinkingNotifier, approval_links
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.settings import InvalidSettings, Settings, read_settings
@@ -123,6 +123,8 @@ def _assemble(
         return LinkingNotifier(notifier, links) if names.approve_url or names.link_key else notifier
 
     if acts:
+        from runbook_engine.entrypoints.composition import engine_of  # eyes and hands, which the front door has not
+
         engine = engine_of(adapters, bundle, tell=linking, checkpoint=checkpoint)
     else:
         engine = front_engine_of(adapters, bundle)

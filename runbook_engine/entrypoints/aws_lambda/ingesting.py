@@ -136,8 +136,7 @@ def _keep(request: Request, scope: Scope, sender: str, host: Host) -> Receipt:
         bytes=len(request.body),
         body_sha256=hashlib.sha256(request.body).hexdigest(),
     )
-    host.waker.wake(receipt.due)
-    announcer.tell_the_rest(receipt.alerts)
+    host.waker.wake(receipt.due, new=receipt.opened, besides=announcer.untold(receipt.alerts))
     return receipt
 
 

@@ -5,13 +5,16 @@ A wish that is lost costs a minute: the sweep finds what is due and undriven.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from runbook_engine.entrypoints.logs import EventLog, say_error
 from runbook_engine.errors import RunbookError
 from runbook_engine.model.bus import BUS_VERSION, BusEvent, Unpublished
 from runbook_engine.ports import Bus, Callbacks, Clock, Seats
+
+DUE: Final = "Execution Due"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +27,19 @@ class Waker:
     clock: Clock
     log: EventLog
 
-    def wake(self, execution_ids: Iterable[str]) -> int:
-        """See to it that these executions are driven; return how many could not be seen to."""
-        asleep = [execution_id for execution_id in dict.fromkeys(execution_ids) if not self._woken(execution_id)]
-        return self.ask_for_drivers(asleep)
+    def wake(self, execution_ids: Iterable[str], *, new: Collection[str] = (), besides: Sequence[BusEvent] = ()) -> int:
+        """See to it that these executions are driven; return how many could not be seen to.
 
-    def ask_for_drivers(self, execution_ids: Sequence[str]) -> int:
+        Nobody waits for what is new. What is told to the bus besides goes in the same call.
+        """
+        wanted = dict.fromkeys(execution_ids)
+        asleep = [each for each in wanted if each in new or not self._woken(each)]
+        left = self.publish([*map(self._wish, asleep), *besides])
+        return sum(each.event.kind == DUE for each in left)
+
+    def ask_for_drivers(self, execution_ids: Iterable[str]) -> int:
         """Ask for a driver of each; return how many could not be asked for."""
-        now = self.clock.now()
-        return len(
-            self.publish(
-                [
-                    BusEvent(
-                        kind="Execution Due", at=now, detail={"version": BUS_VERSION, "execution_id": execution_id}
-                    )
-                    for execution_id in execution_ids
-                ]
-            )
-        )
+        return len(self.publish([self._wish(execution_id) for execution_id in execution_ids]))
 
     def publish(self, events: Sequence[BusEvent]) -> tuple[Unpublished, ...]:
         """Publish, and log what was not taken; a bus that cannot be reached took nothing."""
@@ -55,6 +53,9 @@ class Waker:
         for each in left:
             self.log.event("bus.refused", "error", kind=each.event.kind, code=each.code, says=each.reason)
         return left
+
+    def _wish(self, execution_id: str) -> BusEvent:
+        return BusEvent(kind=DUE, at=self.clock.now(), detail={"version": BUS_VERSION, "execution_id": execution_id})
 
     def _woken(self, execution_id: str) -> bool:
         """Whether somebody waited and was woken; what cannot be told counts as no, and a driver is asked for."""

@@ -81,7 +81,8 @@ def say_problems(settings: Settings, now: datetime) -> tuple[str, ...]:
     if beat is None:
         return (f"the runner was started, and its worker does not go round: {say_how_to_be_driven(settings)}",)
     if not is_fresh(beat, now):
-        return (f"the runner has not gone round for {age(beat.at, now)}: {say_how_to_be_driven(settings)}",)
+        since = f"since the clock was set back by {age(now, beat.at)}" if beat.at > now else f"for {age(beat.at, now)}"
+        return (f"the runner has not gone round {since}: {say_how_to_be_driven(settings)}",)
     return (f"the runner cannot see its work: {beat.problem}",) if beat.problem else ()
 
 

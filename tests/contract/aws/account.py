@@ -26,6 +26,7 @@ REGION = "eu-central-1"
 ACCOUNT = "123456789012"
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_EC2_METADATA_DISABLED": "true"}
 ENDPOINT = "AWS_ENDPOINT_URL"
+BOTO3 = {"RUNBOOK_AWS_CLIENT": "boto3"}  # within a process moto stands in for botocore's connections, not for others
 NOWHERE = {"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}
 
 
@@ -90,7 +91,7 @@ def environment(**names: str) -> Iterator[None]:
 def account() -> Iterator[None]:
     """Serve an empty account in this process."""
     nobody_calls_by_requests = mock.patch.object(models, "RESPONSES_METHODS", [])  # a thousand patterns for each test
-    with environment(**KEYS), nobody_calls_by_requests, mock_aws():
+    with environment(**KEYS, **BOTO3), nobody_calls_by_requests, mock_aws():
         yield
 
 

@@ -261,15 +261,12 @@ def test_other_errors_are_left_alone_when_they_are_not_of_the_library(wrapper: C
         assert error is caught.value
 
 
-@pytest.mark.parametrize("wrapper", [looking, checking, touching], ids=["looking", "checking", "touching"])
-def test_remedy_is_said_when_the_library_is_not_installed(
-    wrapper: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An extra that is missing is named."""
+def test_remedy_is_said_when_the_library_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An extra that is missing is named when a client is wanted that only it has."""
     monkeypatch.setitem(sys.modules, "botocore.exceptions", None)
 
-    with pytest.raises(NoAdapter) as caught, wrapper("/a"):
-        pytest.fail("nothing can be asked")
+    with pytest.raises(NoAdapter) as caught, environment(**KEYS):
+        Clients(AwsSettings(region=REGION), Sessions()).looking("cloudwatch")
 
     assert "boto3 is not installed (install it with: pip install 'runbook-engine[aws]')" == str(caught.value)
 

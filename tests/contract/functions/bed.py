@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import boto3
 from botocore.exceptions import ReadTimeoutError
@@ -23,6 +25,7 @@ from runbook_engine.testing.clock import SimulatedClock
 
 REGION = "eu-central-1"
 HERE = AwsSettings(region=REGION)
+BOTO3 = {"RUNBOOK_AWS_CLIENT": "boto3"}  # moto stands in for botocore's connections, and for no others
 
 
 @cache
@@ -47,7 +50,7 @@ class Workshop:
     @contextmanager
     def open(cls) -> Iterator[Workshop]:
         """A workshop over an AWS of its own."""
-        with mock_aws(config={"lambda": {"use_docker": False}}) as moto:
+        with mock.patch.dict(os.environ, BOTO3), mock_aws(config={"lambda": {"use_docker": False}}) as moto:
             yield cls(moto.reset)
 
 

@@ -258,6 +258,45 @@ def test_write_raises_overloaded_and_reads_go_on_when_another_process_keeps_writ
     journal.close()
 
 
+def test_write_raises_overloaded_when_another_thread_keeps_writing(tmp_path: Path) -> None:
+    """Threads of one process queue for their turn, with the same patience and the same sentence; reads go on."""
+    database = Database(tmp_path / "journal.sqlite3", timedelta(seconds=0.1))
+    journal = SqliteJournal(database)
+    old = opened(journal, "a")
+
+    with database.writing(), ThreadPoolExecutor(1) as pool:
+        late = pool.submit(journal.commit, old, expected_version=0, now=NOON)
+        with pytest.raises(Overloaded) as caught:
+            late.result(10)
+        seen = pool.submit(journal.load, "a").result(10)
+
+    sentence = f"journal {database.path} was busy for 0.1 s: others keep writing (raise busyTimeout)"
+    assert (sentence, old) == (str(caught.value), seen)
+    assert Committed(1) == journal.commit(old, expected_version=0, now=NOON)
+    journal.close()
+
+
+@pytest.mark.parametrize("fails", ["the body", "the begin"])
+def test_the_turn_to_write_is_given_back_when_a_transaction_fails(tmp_path: Path, fails: str) -> None:
+    """Whatever went wrong, the next thread is not kept waiting."""
+    database = Database(tmp_path / "journal.sqlite3", timedelta(seconds=0.1))
+    journal = SqliteJournal(database)
+    old = opened(journal, "a")
+    moved = tmp_path / "elsewhere"
+
+    if fails == "the body":
+        with pytest.raises(ZeroDivisionError), database.writing():
+            _ = 1 / 0
+    else:
+        database.path.rename(moved)
+        with pytest.raises(Unreadable), database.writing():
+            pass
+        moved.rename(database.path)
+
+    assert Committed(1) == journal.commit(old, expected_version=0, now=NOON)
+    journal.close()
+
+
 def test_journal_refuses_to_go_on_when_its_file_was_removed(tmp_path: Path) -> None:
     """A fresh file would have forgotten every lock, and the removed one is read by nobody."""
     journal, file = open_sqlite(tmp_path), tmp_path / "journal.sqlite3"

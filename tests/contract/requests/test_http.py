@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import os
@@ -202,6 +203,23 @@ def test_nothing_was_sent_when_nobody_listens(service: HttpService) -> None:
             send(template(service, url=url))
 
     assert raised.value.after is None
+
+
+def test_nothing_was_sent_without_a_descriptor_to_watch_it(
+    service: HttpService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection stands and is closed again: to call it unknown would page somebody, and demote the runbook."""
+
+    def refuse(made: socket.socket) -> socket.socket:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(socket.socket, "dup", refuse)
+
+    with pytest.raises(Retryable) as raised:
+        send(template(service))
+
+    assert str(raised.value) == "request drain-pool was not sent: no connection: Too many open files"
+    assert [] == service.asked
 
 
 def test_answer_that_takes_too_long_leaves_it_unknown() -> None:

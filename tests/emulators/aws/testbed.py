@@ -45,6 +45,7 @@ ENVIRONMENT = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": "/dev/null",
     "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+    "RUNBOOK_AWS_CLIENT": "boto3",  # moto stands in for botocore's connections; what calls `serve` has its own
 }
 CLIENTS = threading.Lock()  # making a client is not safe in several threads
 ROLE = "runbook-engine"

@@ -261,6 +261,11 @@ def test_an_unreadable_kill_switch_is_the_first_thing_said(tmp_path: Path) -> No
             {"back": MINUTE}, "the runner has not gone round for 1m: start runbook serve", id="one that is old"
         ),
         pytest.param(
+            {"back": -MINUTE},
+            "the runner has not gone round since the clock was set back by 1m: start runbook serve",
+            id="one from the future",
+        ),
+        pytest.param(
             {"problem": "the journal is locked"},
             "the runner cannot see its work: the journal is locked",
             id="one that is in trouble",

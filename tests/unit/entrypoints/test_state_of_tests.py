@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from runbook_engine.entrypoints import tests_state as states
 from runbook_engine.entrypoints.composition import load_bundle_of
+from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.settings import read_settings
-from runbook_engine.entrypoints.test_process import run_tests
+from runbook_engine.entrypoints.test_process import keep, run_tests
 from runbook_engine.registry import Registry
 
 RUNBOOKS = Path(__file__).parents[3] / "runbooks"
@@ -80,3 +83,18 @@ def test_what_became_of_them_reaches_the_page_whole(tmp_path: Path) -> None:
     )
     assert "the only one passes" == states.say_tests(after, "d")
     assert "4 of 5 fail: a, b, c and 1 more" == states.say_tests(after, "e")
+
+
+def test_a_full_disk_is_said_in_a_sentence(tmp_path: Path) -> None:
+    """What became of the tests is not known then, and everything else goes on."""
+    log, nowhere = StringIO(), tmp_path / "gone"
+
+    keep(nowhere, states.TestsState(), EventLog(log))
+
+    [line] = log.getvalue().splitlines()
+    said = json.loads(line)
+    assert ("tests.not_kept", "warning") == (said["event"], said["level"])
+    assert said["says"] == (
+        f"{nowhere}/tests.json cannot be written: No such file or directory (start the runner again when it can)"
+    )
+    assert states.read_state(nowhere) is None

@@ -140,5 +140,30 @@ def test_a_test_names_no_file_out_of_the_folder(named: str, registry: Registry, 
 
     loaded = load_files([folder / "a.test.yaml"], registry)
 
-    assert f'"{written}" leads out of the folder of the runbooks' in [error.message for error in loaded.errors]
+    says = f'"{written}" leads out of the folder of the runbooks, and of the one that you work in'
+    assert says in [error.message for error in loaded.errors]
     assert () == loaded.tests
+
+
+@pytest.mark.parametrize(
+    ("named", "codes"),
+    [
+        pytest.param("../runbooks/high-error-rate.yaml", [], id="a runbook of the checkout"),
+        pytest.param("../runbooks/secret.txt", ["leads-out"], id="what is no YAML"),
+    ],
+)
+def test_a_test_names_runbooks_of_the_checkout_that_somebody_works_in(
+    named: str, codes: list[str], registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tests often lie in a folder beside the runbooks."""
+    for name in ("runbooks", "tests"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "runbooks" / "high-error-rate.yaml").write_text((GOOD / "high-error-rate.yaml").read_text())
+    (tmp_path / "runbooks" / "secret.txt").write_text("password: s3cret\n")
+    text = (GOOD / "high-error-rate.test.yaml").read_text()
+    (tmp_path / "tests" / "a.test.yaml").write_text(text.replace("[high-error-rate.yaml]", f"[{named}]"))
+    monkeypatch.chdir(tmp_path)
+
+    loaded = load_files([Path("tests")], registry)
+
+    assert codes == [error.code for error in loaded.errors]

@@ -1,0 +1,75 @@
+"""Timing: connections whose time limit is one for the whole of an answer, however its bytes arrive.
+
+The HTTP library's own limit is one for each read. `runbook_adapters.timely` cuts by a timer instead, which is a thread
+for each request and costs as much as the rest of a call here. So each read gets the time that is left. Connecting, a
+handshake and sending need nothing of the kind: the interpreter takes a socket's limit as one for all of each.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import time
+from collections.abc import Mapping
+from http.client import HTTPResponse
+from typing import Any
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+
+class _Arriving(io.RawIOBase):
+    """What arrives over a connection, within the limit that its socket has now. Reading raises TimeoutError."""
+
+    def __init__(self, arriving: io.RawIOBase, connected: socket.socket) -> None:
+        self._arriving = arriving
+        self._connected = connected
+        self._limit = connected.gettimeout()
+        self._ends = time.monotonic() + self._limit if self._limit is not None else None
+
+    def readable(self) -> bool:
+        """It is there to be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read what is there, or wait for it as long as there is time."""
+        if self._ends is None:
+            return self._arriving.readinto(buffer)
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._connected.settimeout(left)
+        try:
+            return self._arriving.readinto(buffer)
+        finally:
+            self._connected.settimeout(self._limit)  # whoever sends over it next has the whole time
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._arriving.close()
+        super().close()
+
+
+class _Answer(HTTPResponse):
+    def __init__(self, connected: socket.socket, *arguments: Any, **named: Any) -> None:
+        super().__init__(connected, *arguments, **named)
+        self.fp = io.BufferedReader(_Arriving(self.fp.detach(), connected))
+
+
+class _Connection(HTTPConnection):
+    response_class = _Answer
+
+
+class _SecureConnection(HTTPSConnection):
+    response_class = _Answer
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+POOLS: Mapping[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": _SecurePool}
