@@ -60,7 +60,7 @@ def _unread_ends(log: bytes, page: int, sums: Sums, order: str) -> list[bool]:
     """Return of every transaction that ends behind the last good frame whether its end is whole.
 
     What a crash has torn lies over what an earlier one tore, and that has an end, too: it is not whole. A sum goes on
-    from the one before it, as it is told there, or as it was before somebody damaged it.
+    from the one before it, as it is told there, or as it was before somebody damaged it; no crash takes that one away.
     """
     salt, size = log[16:24], FRAME + page
     before: tuple[Sums, ...] = (sums,)
@@ -72,13 +72,13 @@ def _unread_ends(log: bytes, page: int, sums: Sums, order: str) -> list[bool]:
         if is_read:
             sums = _summed(head[:8] + log[at + FRAME : at + size], before[0], order)
             is_read = is_ours and sums == told
-            before = (sums,) if is_read else (told, sums)
+            before = (sums,) if is_read else (told, sums) if is_ours else ()
             if not is_read and is_ours and commits:
                 ends.append(False)
         elif is_ours:
             if commits:
                 content = head[:8] + log[at + FRAME : at + size]
-                ends.append(any(_summed(content, each, order) == told for each in before))
+                ends.append(not before or any(_summed(content, each, order) == told for each in before))
             before = (told,)
         else:
             before = ()

@@ -12,7 +12,7 @@ import pytest
 from runbook_engine.testing.clock import SimulatedClock
 from tests.chaos.cloud.killing import Reaper
 from tests.chaos.cloud.orders import CALL, SHED, CountingServer, Found, Order, Shop, config, new_orders
-from tests.chaos.tally import SEED, keep, tries
+from tests.chaos.tally import LONG, SEED, keep, tries
 from tests.emulators.aws import Aws
 from tests.pipeline.installation import Installation
 from tests.pipeline.rie.deployed import Deployed
@@ -26,6 +26,7 @@ ROLES = ("ingest", "drive", "sweep")
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
+@pytest.mark.skipif(not LONG, reason="the long form (make chaos); tests/pipeline/rie/test_deaths.py is the short one")
 def test_no_effect_is_lost_or_doubled_when_functions_are_killed_at_random(zip_folder: Path, tmp_path: Path) -> None:
     """Whoever takes alerts in, drives, or sweeps: it dies before, in and after its calls, and at any moment between."""
     found, kills, dice, orders = Found(), Counter[str](), random.Random(SEED), 0

@@ -11,7 +11,7 @@ import pytest
 
 from tests.chaos.cloud.machines import CALLINGS, ENDINGS, Unreliable
 from tests.chaos.cloud.orders import ASK, CALL, SHED, CountingServer, Found, Kind, Order, Shop, config, new_orders
-from tests.chaos.tally import SEED, keep, tries
+from tests.chaos.tally import LONG, SEED, keep, tries
 from tests.emulators.aws import Aws
 from tests.pipeline.installation import Installation
 
@@ -28,7 +28,12 @@ KINDS: tuple[Kind, ...] = ("shed", "ask", "call")
     ("fault", "ways"),
     [
         pytest.param("execution aborted or lost", ENDINGS, id="its execution ends anywhere"),
-        pytest.param("task called twice, late, in vain or not at all", CALLINGS, id="its task is called badly"),
+        pytest.param(
+            "task called twice, late, in vain or not at all",
+            CALLINGS,
+            id="its task is called badly",
+            marks=pytest.mark.skipif(not LONG, reason="the long form (make chaos)"),
+        ),
     ],
 )
 def test_no_effect_is_lost_or_doubled_whatever_the_state_machine_does(

@@ -10,6 +10,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import chain, repeat
 from pathlib import Path
 
@@ -231,7 +232,7 @@ def test_a_handshake_that_drips_ends_in_time(monkeypatch: pytest.MonkeyPatch) ->
 
         def speak() -> None:
             accepted, _ = server.accept()
-            with accepted, pytest.raises(OSError):
+            with accepted, suppress(OSError):  # nobody listens any more
                 for byte in chain([hello], repeat(b"\0", 400)):
                     accepted.sendall(byte)
                     time.sleep(0.01)

@@ -266,10 +266,17 @@ def test_only_the_newest_five_hundred_changes_are_told_when_there_are_more(
     journal: DynamoJournal, client: Any, name: str
 ) -> None:
     """A question is bounded, whatever happened."""
-    for number in range(510):
-        event = ChangeEvent(at=after(number), who="ci", what="x")
-        place = {"pk": keys.changes(CHANGED), "sk": f"AT#{keys.moment(event.at)}#{number}#mark"}
-        client.put_item(TableName=name, Item=encode(with_body(place, event)))
+    events = [ChangeEvent(at=after(number), who="ci", what="x") for number in range(510)]
+    places = [
+        {"pk": keys.changes(CHANGED), "sk": f"AT#{keys.moment(event.at)}#{number}#mark"}
+        for number, event in enumerate(events)
+    ]
+    puts = [
+        {"Put": {"TableName": name, "Item": encode(with_body(place, event))}}
+        for place, event in zip(places, events, strict=True)
+    ]
+    for first in range(0, len(puts), 100):  # as many as one transaction takes
+        client.transact_write_items(TransactItems=puts[first : first + 100])
 
     found = journal.recorded_changes(CHANGED, NOON - timedelta(days=365))
 

@@ -92,11 +92,12 @@ def test_no_connection_is_left_when_a_request_is_over(service: HttpService) -> N
     try:
         for _ in range(5):
             served.writer.send("drain-pool", POOL, digest=pinned.digest, token="e-1/0/do")
-        left = sockets_to(port)
+        ends = time.monotonic() + 10
+        while left := sockets_to(port):  # the thread that bounds a request lets go of its twin just after the answer
+            assert time.monotonic() < ends, f"{left} connections are left"
+            time.sleep(0.01)
     finally:
         gc.enable()
-
-    assert 0 == left
 
 
 def sockets_to(port: int) -> int:

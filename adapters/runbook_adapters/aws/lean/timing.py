@@ -10,12 +10,10 @@ from __future__ import annotations
 import io
 import socket
 import time
-from collections.abc import Mapping
 from http.client import HTTPResponse
 from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 
 class _Arriving(io.RawIOBase):
@@ -56,20 +54,13 @@ class _Answer(HTTPResponse):
         self.fp = io.BufferedReader(_Arriving(self.fp.detach(), connected))
 
 
-class _Connection(HTTPConnection):
+class TimedConnection(HTTPConnection):
+    """A connection with one time limit for a whole answer."""
+
     response_class = _Answer
 
 
-class _SecureConnection(HTTPSConnection):
+class TimedSecureConnection(HTTPSConnection):
+    """The same, encrypted."""
+
     response_class = _Answer
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
-
-
-POOLS: Mapping[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": _SecurePool}

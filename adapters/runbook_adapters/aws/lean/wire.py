@@ -14,14 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout, exceptions
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout, connection_from_url, exceptions
 from urllib3.connection import HTTPConnection
-from urllib3.util import parse_url
 from urllib3.util.ssl_ import create_urllib3_context
 
 from runbook_adapters.aws.lean import failures
 from runbook_adapters.aws.lean.choosing import Place
-from runbook_adapters.aws.lean.timing import POOLS
+from runbook_adapters.aws.lean.timing import TimedConnection, TimedSecureConnection
 
 KEPT_ALIVE = [*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
 MOST_BYTES = 20 * 1024 * 1024  # of a body: BatchGetItem tells 16 MiB at most, any other call 1 MiB; JSON adds a little
@@ -85,17 +84,18 @@ class Wire:
 
     def _new_pool(self, place: Place) -> HTTPConnectionPool:
         timeout = Timeout(connect=self.connect_timeout, read=self.read_timeout)
-        address = parse_url(place.url)
-        assert address.scheme and address.host, "a place has both"
         wishes: dict[str, Any] = {
             "timeout": timeout,
             "maxsize": self.connections,
             "socket_options": KEPT_ALIVE,
         }
-        if place.url.startswith("https:"):
+        secure = place.url.startswith("https:")
+        if secure:
             self._trust = self._trust or trust_of(self.environment)
             wishes["ssl_context"] = self._trust
-        return POOLS[address.scheme](address.host, address.port, **wishes)
+        pool = connection_from_url(place.url, **wishes)
+        pool.ConnectionCls = TimedSecureConnection if secure else TimedConnection
+        return pool
 
 
 def _whole(found: BaseHTTPResponse, url: str) -> bytes:
