@@ -74,6 +74,7 @@ SOON = timedelta(seconds=15)  # a sender's pause between two tries
 STEP = timedelta(minutes=1)
 LONGEST = 100  # steps until an order must be at rest: its deadline and the undoing are over
 MOST_POSTS = 60
+DEMOTED = "demoted to approve until a commit changes it"  # of a runbook of which another run ended in doubt
 
 
 class CountingServer:
@@ -140,10 +141,15 @@ class Found:
     doubtful: int = 0
     unpaged: int = 0
     broken: int = 0
+    withheld: int = 0  # runs of a runbook that is no longer trusted to act by itself
     says: list[str] = field(default_factory=list)
 
     def tally(self, host: str, fault: str, tries: int, remark: str) -> Tally:
         """Return the row of the table."""
+        if self.withheld:
+            remark = (
+                f"{remark}; {self.withheld} more runs withheld and paged: another one of their runbook ended unknown"
+            )
         return Tally(
             host=host,
             fault=fault,
@@ -250,7 +256,16 @@ def _at_rest(run: Execution) -> bool:
 
 
 def judge_order(found: Found, order: Order, run: Execution | None, counted: int, paged: Collection[str]) -> None:
-    """Hold what the target counted of one order against what the journal says of its run, and who was paged for."""
+    """Hold what the target counted of one order against what the journal says of its run, and who was paged for.
+
+    A run that never began, since another one of its runbook ended in doubt, wants nothing but a person.
+    """
+    if run is not None and run.status == "blocked" and DEMOTED in run.reason and not counted:
+        found.withheld += 1
+        if run.id not in paged:
+            found.unpaged += 1
+            found.says.append(f"{order.name} is withheld, and nobody was paged")
+        return
     found.effects += order.effects
     found.doubled += max(0, counted - order.effects)
     if run is None:

@@ -7,12 +7,13 @@ import pytest
 from runbook_engine.model.execution import Effect, StepState
 from runbook_engine.model.plan import Change
 from runbook_engine.model.target import Target
-from tests.chaos.cloud.orders import Found, Order, judge_order
+from tests.chaos.cloud.orders import DEMOTED, Found, Order, judge_order
 from tests.contract.journal.samples import NOON, execution
 
 REQUEST = Change(target=Target("request", "", "", "call:order-1"), field="sent", before=None, after="places an order")
 DOUBT = Effect(direction="do", change=REQUEST, key="k", status="unknown", begun_at=NOON, deadline=NOON)
 CALLED = execution("run", status="succeeded")
+WITHHELD = execution("run", status="blocked", reason=DEMOTED)
 DOUBTFUL = execution("run", status="unknown", steps=(StepState(name="call", action="http", effects=(DOUBT,)),))
 
 
@@ -25,6 +26,9 @@ DOUBTFUL = execution("run", status="unknown", steps=(StepState(name="call", acti
         pytest.param(None, 0, (), (1, 0, 0, 0), id="taken in, and not in the journal"),
         pytest.param(DOUBTFUL, 1, ("run",), (0, 0, 1, 0), id="in doubt, and somebody was paged"),
         pytest.param(DOUBTFUL, 0, ("another",), (0, 0, 1, 1), id="in doubt, and nobody was paged"),
+        pytest.param(WITHHELD, 0, ("run",), (0, 0, 0, 0), id="withheld, and somebody was paged"),
+        pytest.param(WITHHELD, 0, (), (0, 0, 0, 1), id="withheld, and nobody was paged"),
+        pytest.param(WITHHELD, 2, ("run",), (0, 1, 0, 0), id="said to be withheld, and done twice"),
         pytest.param(DOUBTFUL, 2, ("run",), (0, 1, 1, 0), id="in doubt, and done twice"),
     ],
 )
