@@ -148,7 +148,7 @@ class Found:
         """Return the row of the table."""
         if self.withheld:
             remark = (
-                f"{remark}; {self.withheld} more runs withheld and paged: another one of their runbook ended unknown"
+                f"{remark}; {self.withheld} more withheld and paged: a run of their runbook ended unknown"
             )
         return Tally(
             host=host,
