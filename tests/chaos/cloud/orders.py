@@ -147,9 +147,7 @@ class Found:
     def tally(self, host: str, fault: str, tries: int, remark: str) -> Tally:
         """Return the row of the table."""
         if self.withheld:
-            remark = (
-                f"{remark}; {self.withheld} more withheld and paged: a run of their runbook ended unknown"
-            )
+            remark = f"{remark}; {self.withheld} more withheld and paged: a run of their runbook ended unknown"
         return Tally(
             host=host,
             fault=fault,
