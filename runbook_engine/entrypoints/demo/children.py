@@ -41,7 +41,7 @@ class Children:
 
     def start_python(self, name: str, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         """Start a module of this very interpreter."""
-        self.start(name, [sys.executable, "-m", *arguments], environment)
+        self.start(name, [sys.executable, "-P", "-m", *arguments], environment)
 
     def wait_until(self, what: str, holds: Callable[[], bool], limit: float, needs: str = "") -> None:
         """Wait for something to hold. Raises DemoFailed in time, or as soon as the process it needs has ended."""
