@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import signal
 import socket
@@ -36,6 +37,7 @@ from runbook_engine.registry import Registry
 HOST, PORT = "127.0.0.1", 8930
 GRACE = 10.0  # seconds
 READ_LIMIT = 10.0  # seconds
+ADDRESS_LIMIT = 5.0  # seconds: the processes of a runner that was killed hold its address until they notice
 START_LIMIT = 30.0  # seconds until the first answer
 HANG_LIMIT = 60.0  # seconds without a heartbeat until a worker that lives is killed and started again
 OK, WRONG, FAILED = 0, 2, 3
@@ -222,13 +224,25 @@ def _listening(host: str, port: int, patience: float) -> Iterator[socket.socket]
         silence = struct.pack("ll", seconds, int((patience - seconds) * 1_000_000))
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, silence)
         try:
-            listening.bind((host.strip("[]"), port))
+            _bind(listening, (host.strip("[]"), port))
             listening.listen(2048)
         except OSError as error:
             raise InvalidSettings(
                 f"cannot listen on {host}:{port}: {error.strerror} (choose another with --host and --port)"
             ) from error
         yield listening
+
+
+def _bind(listening: socket.socket, address: tuple[str, int]) -> None:
+    """Bind the socket, waiting a moment for an address that is in use. Raises OSError."""
+    limit = time.monotonic() + ADDRESS_LIMIT
+    while True:
+        try:
+            return listening.bind(address)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > limit:
+                raise
+        time.sleep(0.1)
 
 
 def _address(listening: socket.socket) -> str:

@@ -55,7 +55,7 @@ class Library:
 
     def shows(self, file: FilePath, user: FilePath) -> bool:
         """Whether a test may name a file: one of its folder, or YAML of the checkout that somebody works in."""
-        real, work = _really(file), FilePath.cwd()
+        real, work = _really(file), _checkout(FilePath.cwd())
         in_checkout = real.is_relative_to(work) and _really(user).is_relative_to(work) and real.suffix in SUFFIXES
         return in_checkout or self.holds(file, user)
 
@@ -143,6 +143,11 @@ def _in(place: Place, file: str) -> Place:
 def _kind(root: Node) -> object:
     kind = root.entries.get("kind") if isinstance(root, Entries) else None
     return kind.value if isinstance(kind, Scalar) else None
+
+
+def _checkout(folder: FilePath) -> FilePath:
+    """Return the git checkout that a folder is in, or the folder itself; in a worktree `.git` is a file."""
+    return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), folder)
 
 
 def _really(file: FilePath) -> FilePath:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 
-from tests.chaos.tally import FOLDER, Tally, kept
+from tests.chaos.tally import FOLDER, FORMS, Tally, kept
 
 HEAD = ("host", "fault", "tries", "effects", "lost", "doubled", "in doubt", "of these unpaged", "broken trails")
 
@@ -16,6 +17,16 @@ def cells(row: Tally) -> tuple[str, ...]:
     return (row.host, fault, *(f"{count:,}" for count in counts))
 
 
+def runs(rows: Sequence[Tally]) -> Iterator[str]:
+    """Yield how many rows each form left, the long one first, and what they can be repeated from."""
+    for form in reversed(FORMS):
+        seeds = [row.seed for row in rows if row.form == form]
+        if seeds:
+            each = "seed" if len(set(seeds)) == 1 else "seeds"
+            number = f"{len(seeds)} {'row' if len(seeds) == 1 else 'rows'}"
+            yield f"{number} of the {form} form, from {each} {', '.join(map(str, sorted(set(seeds))))}"
+
+
 def main() -> int:
     """Print Markdown; return 1 when there is no row or one is not sound."""
     rows = kept()
@@ -24,6 +35,7 @@ def main() -> int:
         return 1
     for line in (HEAD, ("---",) * len(HEAD), *map(cells, rows)):
         print(f"| {' | '.join(line)} |")
+    print(f"\n{'; '.join(runs(rows))}")
     return 0 if all(row.sound for row in rows) else 1
 
 

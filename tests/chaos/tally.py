@@ -7,14 +7,40 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from runbook_engine.model.decoding import from_json
 
-LONG = os.environ.get("RUNBOOK_CHAOS") == "long"
-SEED = int(os.environ.get("RUNBOOK_CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 2**31)
+FORMS = ("short", "long")
+
+
+def form_of(environment: Mapping[str, str]) -> str:
+    """Return which form is wanted. Raises UsageError."""
+    form = environment.get("RUNBOOK_CHAOS") or "short"
+    if form not in FORMS:
+        remedy = "set it to short or long, or leave it out"
+        raise pytest.UsageError(f"RUNBOOK_CHAOS is {form!r}, which is no form ({remedy})")
+    return form
+
+
+def seed_of(environment: Mapping[str, str]) -> int:
+    """Return what a run can be repeated from: the given seed, or one of its own. Raises UsageError."""
+    given = environment.get("RUNBOOK_CHAOS_SEED", "")
+    if not given:
+        return random.SystemRandom().randrange(1, 2**31)
+    if not (given.isdecimal() and int(given)):
+        remedy = "set it to a whole number from 1, or leave it out"
+        raise pytest.UsageError(f"RUNBOOK_CHAOS_SEED is {given!r}, which is no seed ({remedy})")
+    return int(given)
+
+
+FORM = form_of(os.environ)
+LONG = FORM == "long"
+SEED = seed_of(os.environ)
 FOLDER = Path("build/chaos")
 
 
@@ -35,6 +61,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     unpaged: int = 0  # doubtful ones that nobody heard of
     broken: int = 0  # audit trails that do not verify
     remark: str = ""
+    form: str = FORM
     seed: int = SEED
 
     @property

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from runbook_adapters.aws.environment import check_environment
 from runbook_adapters.aws.lean.choosing import Place, place_of
 from runbook_adapters.aws.problems import reason_of, whole_library_errors
 from runbook_engine.errors import NoAdapter
@@ -69,6 +70,7 @@ class Sessions:
             return self._whole[key]
 
     def _built(self, service: str, settings: AwsSettings, purpose: Purpose) -> Any:
+        check_environment(self.environment)
         place = None if settings.role else place_of(service, settings.region, self.environment)
         if place is None:
             return self.whole_client(service, settings, purpose)
@@ -92,7 +94,7 @@ class Sessions:
         )
 
     def _built_whole(self, service: str, settings: AwsSettings, purpose: Purpose) -> Any:
-        raised = whole_library_errors()
+        raised: tuple[type[Exception], ...] = (*whole_library_errors(), ValueError)  # the last: an address is none
         try:
             return self._session(settings).client(service, config=_config(purpose))
         except raised as error:

@@ -76,6 +76,8 @@ UNUSABLE = (
     "ParamValidationError",
 )
 UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"  # other troubles of TLS may come after the request was sent
+UNSENDABLE = "Invalid header value"  # the HTTP library goes on with the value, which is a credential
+UNSENT_CREDENTIAL = "a credential holds a character that no header takes (set it again, without line breaks)"
 LONGEST_REASON = 300
 REMEDY = "(see `runbook permissions --format iam` for what the engine needs)"
 
@@ -118,7 +120,9 @@ def code_of(error: Exception) -> str:
 
 
 def reason_of(error: Exception) -> str:
-    """Return what the service said, on one line and short enough to be shown."""
+    """Return what the service said, on one line and short enough to be shown, and without a credential."""
+    if _quotes_credential(error):
+        return UNSENT_CREDENTIAL
     response = getattr(error, "response", None)
     said = response.get("Error", {}).get("Message", "") if isinstance(response, dict) else str(error)
     line = " ".join(str(said).split())
@@ -131,7 +135,7 @@ def looking(what: str) -> Iterator[None]:
     try:
         yield
     except library_errors() as error:
-        raise Unreadable(f"{what} cannot be read: {_said(error)}") from error
+        raise Unreadable(f"{what} cannot be read: {_said(error)}") from _cause(error)
 
 
 @contextmanager
@@ -142,8 +146,8 @@ def checking(what: str) -> Iterator[None]:
     except library_errors() as error:
         failed = _failed(what, error)
         if isinstance(failed, EffectUnknown):
-            raise Retryable(f"{what}: {_said(error)}", THROTTLE_WAIT) from error
-        raise failed from error
+            raise Retryable(f"{what}: {_said(error)}", THROTTLE_WAIT) from _cause(error)
+        raise failed from _cause(error)
 
 
 @contextmanager
@@ -156,7 +160,7 @@ def touching(what: str, known: Callable[[str, str], Exception | None] = lambda c
         yield
     except library_errors() as error:
         code = code_of(error)
-        raise (known(code, reason_of(error)) if code else None) or _failed(what, error) from error
+        raise (known(code, reason_of(error)) if code else None) or _failed(what, error) from _cause(error)
 
 
 def _failed(what: str, error: Exception) -> ActionFailed:
@@ -180,9 +184,18 @@ def _unanswered(what: str, error: Exception) -> ActionFailed:
     name, says = type(error).__name__, f"{what}: {reason_of(error)}"
     if name in NOT_SENT:
         return Retryable(says, THROTTLE_WAIT)
-    if name in UNUSABLE or UNTRUSTED in says:
+    if name in UNUSABLE or UNTRUSTED in says or _quotes_credential(error):
         return Permanent(says)
     return EffectUnknown(f"{says}: it may be done or not")
+
+
+def _quotes_credential(error: Exception) -> bool:
+    return getattr(error, "response", None) is None and UNSENDABLE in str(error)
+
+
+def _cause(error: Exception) -> Exception | None:
+    """Return what a traceback may show."""
+    return None if _quotes_credential(error) else error
 
 
 def _said(error: Exception) -> str:

@@ -18,7 +18,8 @@ import msgspec
 
 from runbook_adapters.sqlite.loans import Loan, Transaction
 from runbook_adapters.sqlite.log import refuse_damaged
-from runbook_adapters.sqlite.problems import busy, explain, explain_folder
+from runbook_adapters.sqlite.mark import mark_damaged, refuse_marked
+from runbook_adapters.sqlite.problems import busy, explain, explain_folder, is_damage
 from runbook_adapters.sqlite.schema import check, create
 from runbook_engine.errors import RunbookError, Unreadable
 
@@ -46,6 +47,8 @@ class Database:
         self._name = os.fspath(self.path)
         self._pools: dict[int, _Pool] = {}
         self._opened_file: tuple[int, int] | None = None
+        self._opened_log: tuple[int, int] | None = None
+        self._damage = ""  # what this process has found
 
     def reading(self) -> Loan:
         """Lend a connection for one statement, which sees one moment by itself: a transaction would triple its cost."""
@@ -65,7 +68,10 @@ class Database:
     def borrow(self) -> sqlite3.Connection:
         """Return a connection of this process that nobody else uses. Raises what `explained` explains."""
         self._refuse_other_file()
+        self._refuse_damaged()
         pool = self._pool()
+        if pool.opened:
+            self._refuse_other_log()
         try:
             return pool.idle.pop()
         except IndexError:
@@ -83,7 +89,11 @@ class Database:
     def explained(self, error: BaseException) -> RunbookError | None:
         """Return what an error means for the caller; None for one that is not the file's."""
         if isinstance(error, sqlite3.Error | UnicodeDecodeError):
-            return explain(error, self.path, self.busy_timeout)
+            told = explain(error, self.path, self.busy_timeout)
+            if is_damage(error):
+                self._damage = str(told)
+                mark_damaged(self.path)
+            return told
         if isinstance(error, OSError):
             return explain_folder(error, self.path)
         if isinstance(error, msgspec.MsgspecError):
@@ -139,7 +149,23 @@ class Database:
             connection.close()
             raise
         self._opened_file = _identity(self._name)
+        self._opened_log = _identity(f"{self._name}-wal")
         return connection
+
+    def _refuse_damaged(self) -> None:
+        """Refuse to go on with a journal that this process, or another one, has found damaged."""
+        if self._damage:
+            raise Unreadable(self._damage)
+        refuse_marked(self.path, self._name)
+
+    def _refuse_other_log(self) -> None:
+        """Refuse to go on when the log was removed: it is there for as long as anybody has the journal open."""
+        if self._opened_log is not None and self._opened_log != _identity(f"{self._name}-wal"):
+            log = f"{self.path.name}-wal"
+            raise Unreadable(
+                f"journal {self.path} has lost its log, {log}, while in use (stop what uses it with SIGTERM, "
+                "which moves what it still holds into the journal, then start again)"
+            )
 
     def _refuse_other_file(self) -> None:
         """Refuse to go on when the file was removed: what is written to it now, nobody would ever read."""

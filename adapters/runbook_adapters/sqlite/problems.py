@@ -21,6 +21,12 @@ REMEDIES = {
 }
 
 
+def is_damage(error: sqlite3.Error | UnicodeDecodeError) -> bool:
+    """Whether an error says that what the file holds is not what was written."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    return isinstance(error, UnicodeDecodeError) or code == sqlite3.SQLITE_CORRUPT
+
+
 def explain(error: sqlite3.Error | UnicodeDecodeError, path: Path, busy_timeout: timedelta) -> RunbookError:
     """Return what an error of SQLite means for the caller: come again later, or a person must look."""
     if isinstance(error, UnicodeDecodeError):  # the sentence for it quotes a damaged byte of the schema

@@ -5,22 +5,38 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from runbook_adapters.aws.clients import AwsSettings, Clients, Sessions, clients_of
 from runbook_adapters.aws.identity import identify
-from runbook_engine.errors import NoAdapter, Unreadable
-from tests.contract.aws.account import ACCOUNT, KEYS, NOW, REGION, account, context, environment, refusal, service
+from runbook_adapters.aws.problems import touching
+from runbook_engine.errors import NoAdapter, Permanent, Unreadable
+from tests.contract.aws.account import (
+    ACCOUNT,
+    ENDPOINT,
+    KEYS,
+    NOW,
+    REGION,
+    account,
+    context,
+    environment,
+    refusal,
+    service,
+)
 from tests.contract.http_service import Told
 
 IDENTITY = (
     "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:sts::123456789012:assumed-role/r/s</Arn>"
     "<Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
 )
+NO_ADDRESS = "is no address (write it as in http://127.0.0.1:4566, or leave it out)"
+CORRECT = "(correct region: and role: in engine.yaml, or the AWS_ variables and the profile of the process)"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/runbook-engine-acts"
 
 
@@ -162,6 +178,90 @@ def test_remedy_is_said_when_no_client_can_be_made(
     with environment(**variables), pytest.raises(NoAdapter) as caught:
         clients(**settings).looking("ssm")
 
+    assert says == str(caught.value)
+
+
+@pytest.mark.parametrize("switch", [pytest.param("", id="lean where it does"), pytest.param("boto3", id="boto3")])
+@pytest.mark.parametrize("service_name", ["sts", "ssm"])
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        pytest.param({ENDPOINT: "notaurl"}, f"{ENDPOINT} {NO_ADDRESS}", id="no URL"),
+        pytest.param({ENDPOINT: "http://[::1"}, f"{ENDPOINT} {NO_ADDRESS}", id="half a URL"),
+        pytest.param({ENDPOINT: "http://127.0.0.1:port"}, f"{ENDPOINT} {NO_ADDRESS}", id="a port that is none"),
+        pytest.param(
+            {f"{ENDPOINT}_SSM": "https://"}, f"{ENDPOINT}_SSM {NO_ADDRESS}", id="a service's own without host"
+        ),
+        pytest.param(
+            {"AWS_CA_BUNDLE": "/nonexistent/ca.pem"},
+            "AWS_CA_BUNDLE names /nonexistent/ca.pem, which cannot be read (correct it, or leave it out)",
+            id="no such file of certificates",
+        ),
+        pytest.param(
+            {"REQUESTS_CA_BUNDLE": "/nonexistent/ca.pem"},
+            "REQUESTS_CA_BUNDLE names /nonexistent/ca.pem, which cannot be read (correct it, or leave it out)",
+            id="no such file of certificates for everybody",
+        ),
+        *(
+            pytest.param(
+                {name: "AKIA\nhush"},
+                f"{name} holds a character that no credential has (set it again, without line breaks)",
+                id=f"a line break in {name}",
+            )
+            for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+        ),
+    ],
+)
+def test_variable_is_named_when_no_client_could_use_it(
+    variables: dict[str, str], says: str, service_name: str, switch: str
+) -> None:
+    """Whichever client is asked, before anything is sent, and never with a credential's value."""
+    with environment(**{**KEYS, "RUNBOOK_AWS_CLIENT": switch, **variables}), pytest.raises(NoAdapter) as caught:
+        clients(region=REGION).looking(service_name)
+
+    assert says == str(caught.value)
+
+
+def test_address_of_a_file_is_told_when_it_is_none(tmp_path: Path) -> None:
+    """No variable names it: the library's own words do."""
+    file = tmp_path / "config"
+    file.write_text("[default]\nendpoint_url = notaurl\n")
+
+    with environment(**{**KEYS, "AWS_CONFIG_FILE": str(file)}), pytest.raises(NoAdapter) as caught:
+        clients(region=REGION).looking("sts")
+
+    assert f"AWS sts cannot be asked: Invalid endpoint: notaurl {CORRECT}" == str(caught.value)
+
+
+def test_credential_of_a_file_is_not_quoted_when_no_header_takes_it(tmp_path: Path) -> None:
+    """The HTTP library quotes the whole header; a line that goes on in the next is easily written."""
+    file = tmp_path / "credentials"
+    file.write_text("[default]\naws_access_key_id = AKIA\n  hush\naws_secret_access_key = secret\n")
+
+    with (
+        environment(AWS_SHARED_CREDENTIALS_FILE=str(file), AWS_ENDPOINT_URL="http://127.0.0.1:9"),
+        pytest.raises(Unreadable) as caught,
+    ):
+        identify(clients(region=REGION))
+
+    says = "who asks at AWS cannot be read: a credential holds a character that no header takes"
+    assert f"{says} (set it again, without line breaks)" == str(caught.value)
+    assert "hush" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_change_is_surely_not_made_when_no_header_takes_a_credential(tmp_path: Path) -> None:
+    """Nothing was sent: a person mends it, nobody has to look."""
+    file = tmp_path / "credentials"
+    file.write_text("[default]\naws_access_key_id = AKIA\n  hush\naws_secret_access_key = secret\n")
+
+    with (
+        environment(AWS_SHARED_CREDENTIALS_FILE=str(file), AWS_ENDPOINT_URL="http://127.0.0.1:9"),
+        pytest.raises(Permanent) as caught,
+        touching("setting /a"),
+    ):
+        clients(region=REGION).touching("ssm").put_parameter(Name="/a", Value="b", Type="String")
+
+    says = "setting /a: a credential holds a character that no header takes (set it again, without line breaks)"
     assert says == str(caught.value)
 
 

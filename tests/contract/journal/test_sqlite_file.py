@@ -313,6 +313,52 @@ def test_journal_refuses_to_go_on_when_its_file_was_removed(tmp_path: Path) -> N
     journal.close()
 
 
+def test_journal_refuses_to_go_on_when_its_log_was_removed(tmp_path: Path) -> None:
+    """What is committed to it then is gone with the last process; an orderly end moves it into the file."""
+    journal, file = open_sqlite(tmp_path), tmp_path / "journal.sqlite3"
+    old = opened(journal, "a")
+    Path(f"{file}-wal").unlink()
+
+    with pytest.raises(Unreadable) as caught:
+        journal.commit(old, expected_version=0, now=NOON)
+
+    assert str(caught.value) == (
+        f"journal {file} has lost its log, journal.sqlite3-wal, while in use (stop what uses it with SIGTERM, "
+        "which moves what it still holds into the journal, then start again)"
+    )
+    journal.close()
+    assert old == open_sqlite(tmp_path).load("a")
+
+
+def test_nobody_goes_on_when_one_has_found_the_journal_damaged(tmp_path: Path) -> None:
+    """A change whose outcome cannot be stored would be made again and again by those who do not notice."""
+    first, other, file = open_sqlite(tmp_path), open_sqlite(tmp_path), tmp_path / "journal.sqlite3"
+    old = opened(first, "a")
+    assert old == other.load("a")
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    damaged = bytearray(file.read_bytes())
+    damaged[4096:] = bytes(len(damaged) - 4096)
+    file.write_bytes(damaged)
+
+    with pytest.raises(Unreadable, match="is damaged"):
+        first.executions(limit=10)
+    with pytest.raises(Unreadable) as same:
+        first.latch()
+    with pytest.raises(Unreadable) as others:
+        other.commit(old, expected_version=0, now=NOON)
+    with pytest.raises(Unreadable) as later:
+        open_sqlite(tmp_path).load("a")
+
+    remedy = "stop every process that uses it, keep a copy"
+    assert f"journal {file} is damaged ({remedy}, restore it from a backup)" == str(same.value)
+    assert f"journal {file} was found damaged, as journal.sqlite3.damaged beside it says ({remedy} of its files, " + (
+        "restore it from a backup, then remove the mark)"
+    ) == str(others.value)
+    assert str(others.value) == str(later.value)
+    assert (tmp_path / "journal.sqlite3.damaged").read_text().startswith("found damaged at 20")
+
+
 def no_sqlite_file(file: Path) -> None:
     """Some text."""
     file.write_text("apiVersion: runbook-engine/v1\n" * 100)

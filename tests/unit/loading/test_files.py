@@ -150,20 +150,58 @@ def test_a_test_names_no_file_out_of_the_folder(named: str, registry: Registry, 
     [
         pytest.param("../runbooks/high-error-rate.yaml", [], id="a runbook of the checkout"),
         pytest.param("../runbooks/secret.txt", ["leads-out"], id="what is no YAML"),
+        pytest.param("../../beside.yaml", ["leads-out"], id="a runbook beside the checkout"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("git", "work"),
+    [
+        pytest.param(None, ".", id="in a folder that git does not know"),
+        pytest.param("folder", ".", id="at the root of the checkout"),
+        pytest.param("folder", "tests", id="in a folder of the checkout"),
+        pytest.param("file", "tests/deep", id="in a folder of a worktree"),
     ],
 )
 def test_a_test_names_runbooks_of_the_checkout_that_somebody_works_in(
-    named: str, codes: list[str], registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    named: str, codes: list[str], git: str | None, work: str, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tests often lie in a folder beside the runbooks."""
-    for name in ("runbooks", "tests"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "runbooks" / "high-error-rate.yaml").write_text((GOOD / "high-error-rate.yaml").read_text())
-    (tmp_path / "runbooks" / "secret.txt").write_text("password: s3cret\n")
-    text = (GOOD / "high-error-rate.test.yaml").read_text()
-    (tmp_path / "tests" / "a.test.yaml").write_text(text.replace("[high-error-rate.yaml]", f"[{named}]"))
-    monkeypatch.chdir(tmp_path)
+    """Tests often lie in a folder beside the runbooks, and are run from wherever somebody stands."""
+    if git == "folder":
+        (checkout / ".git").mkdir()
+    if git == "file":
+        (checkout / ".git").write_text("gitdir: /elsewhere\n")
+    (checkout / "tests" / "a.test.yaml").write_text(_test_of(named))
+    monkeypatch.chdir(checkout / work)
 
-    loaded = load_files([Path("tests")], registry)
+    loaded = load_files([checkout / "tests"], Registry())
 
     assert codes == [error.code for error in loaded.errors]
+
+
+def test_a_test_names_no_runbook_beside_its_folder_when_somebody_works_there_without_git(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a checkout the working folder is the limit."""
+    (checkout / "tests" / "a.test.yaml").write_text(_test_of("../runbooks/high-error-rate.yaml"))
+    monkeypatch.chdir(checkout / "tests")
+
+    loaded = load_files([Path()], Registry())
+
+    assert ["leads-out"] == [error.code for error in loaded.errors]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder with runbooks, and beside them one for tests; one more runbook lies outside."""
+    runbook, folder = (GOOD / "high-error-rate.yaml").read_text(), tmp_path / "checkout"
+    (folder / "tests" / "deep").mkdir(parents=True)
+    (folder / "runbooks").mkdir()
+    (folder / "runbooks" / "high-error-rate.yaml").write_text(runbook)
+    (folder / "runbooks" / "secret.txt").write_text("password: s3cret\n")
+    (tmp_path / "beside.yaml").write_text(runbook)
+    return folder
+
+
+def _test_of(named: str) -> str:
+    """Return a test that names this runbook."""
+    return (GOOD / "high-error-rate.test.yaml").read_text().replace("[high-error-rate.yaml]", f"[{named}]")

@@ -20,12 +20,17 @@ class Credentials:
 
 
 def credentials_of(environment: Mapping[str, str]) -> Credentials:
-    """Return the credentials of an environment that has them. Raises NoAdapter, naming variables and never values.
+    """Return the credentials of an environment that has them. Raises NoAdapter, naming variables and never values."""
+    check_credentials(environment)
+    return Credentials(environment[KEY], environment[SECRET], environment.get(TOKEN, ""))
 
-    A character that no header takes is found here: the HTTP library's own complaint would quote the whole value.
+
+def check_credentials(environment: Mapping[str, str]) -> None:
+    """Raise NoAdapter when a character is in one that no header takes, naming the variable and never the value.
+
+    It is found here because the HTTP library's own complaint would quote the whole value.
     """
     for name in (KEY, SECRET, TOKEN):
         value = environment.get(name, "")
         if not (value.isascii() and value.isprintable()) or " " in value:
             raise NoAdapter(f"{name} holds a character that no credential has", "set it again, without line breaks")
-    return Credentials(environment[KEY], environment[SECRET], environment.get(TOKEN, ""))
