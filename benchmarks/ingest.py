@@ -32,7 +32,7 @@ QUICK_SIZES = {1: 200, 100: 8, 2_000: 1}
 NAIVE_BODIES = {1: 300, 100: 6}
 GOALS = {1: 0.45, 100: 0.4, 10_000: 0.35}
 Take = Callable[[bytes], object]
-HEAD = ("alerts", "taken a CPU s", "x floor", "goal", "x naive", "p50 ms", "x floor p50", "p99 ms", "x floor p50")
+HEAD = ("alerts", "taken a CPU s", "x floor", "goal", "x naive", "p50 ms", "x floor p50", "p99 ms", "x floor p50", "floor's own")
 
 
 class Cost(NamedTuple):
@@ -101,6 +101,7 @@ def _row(name: str, size: int, count: int, kind: deliveries.Kind) -> tuple[objec
         engine.median / floor.median,
         engine.slowest * 1e3,
         engine.slowest / floor.median,
+        floor.slowest / floor.median,
         1 / whole,
         floor.cpu / whole,
         naive.cpu / whole,

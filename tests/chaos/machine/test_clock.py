@@ -111,10 +111,11 @@ class Jumping(Host):
         made = Counter(self.effects)
         made.update(value for _, value in self.registry_effects)
         wanted = Counter((*self.case.effects, *self.case.register))
+        again = sum(effect.direction == "redo" for step in run.steps for effect in step.effects)  # undone too early
         ended = run.ended and run.compensation != "undoing"
         heard = any(event not in ("started",) for _, event in self.told)
         return Told(
-            doubled=sum((made - wanted).values()),
+            doubled=max(0, sum((made - wanted).values()) - again),
             lost=not ended,
             doubtful=run.status == "unknown",
             unpaged=run.status != "succeeded" and not heard,
