@@ -32,7 +32,18 @@ QUICK_SIZES = {1: 200, 100: 8, 2_000: 1}
 NAIVE_BODIES = {1: 300, 100: 6}
 GOALS = {1: 0.45, 100: 0.4, 10_000: 0.35}
 Take = Callable[[bytes], object]
-HEAD = ("alerts", "taken a CPU s", "x floor", "goal", "x naive", "p50 ms", "x floor p50", "p99 ms", "x floor p50", "floor's own")
+HEAD = (
+    "alerts",
+    "taken a CPU s",
+    "x floor",
+    "goal",
+    "x naive",
+    "p50 ms",
+    "x floor p50",
+    "p99 ms",
+    "x floor p50",
+    "floor's own",
+)
 
 
 class Cost(NamedTuple):

@@ -188,8 +188,8 @@ def run(quick: bool) -> str:
 
 
 def _table(what: str, found: Sequence[tuple[int, Costs]]) -> str:
-    head = (what, "alert us", "x", "statements", "repeat us", "x", "statements", "run us", "x", "statements")
-    head += ("look us", "x", "page ms", "x", "kB stored", "x", "kB written", "x")
+    each = ("alert us", "x", "statements", "repeat us", "x", "statements", "run us", "x", "statements")
+    head = (what, *each, "look us", "x", "page ms", "x", "kB stored", "x", "kB written", "x")
     least = found[0][1]
 
     def cells(size: int, costs: Costs) -> Iterator[object]:
@@ -217,12 +217,12 @@ def _costs(bench: Bench, rounds: int) -> Costs:
         bench.database.counts = False
         before, _ = bench.sizes()
         measured = [_round(bench, f"pod-{number}") for number in range(rounds)]
-        after, written = bench.sizes()
+        after, log = bench.sizes()
         looks = [bench.measure(look) for _ in range(rounds)]
         pages = [bench.measure(lambda: look_around(bench.engine, Registry(), now)) for _ in range(3)]
     by_kind = zip(zip(*measured, strict=True), zip(*counted, strict=True), strict=True)
     alert, repeat, execution = (_middle(took, count) for took, count in by_kind)
-    stored, written = (after - before) / rounds, written / rounds
+    stored, written = (after - before) / rounds, log / rounds
     return Costs(alert, repeat, execution, _middle(looks, looks), _middle(pages, pages), stored, written)
 
 
@@ -266,7 +266,7 @@ def _crowd(path: Path, size: int, rounds: int) -> tuple[Cost, float, float]:
         bench.database.counts = False
         before, _ = bench.sizes()
         measured = [_one_more(bench, f"new-{number}") for number in range(rounds)]
-        after, written = bench.sizes()
+        after, log = bench.sizes()
     return _middle(measured, counted), (after - before) / rounds / 1e3, written / rounds / 1e3
 
 
