@@ -267,7 +267,7 @@ def _crowd(path: Path, size: int, rounds: int) -> tuple[Cost, float, float]:
         before, _ = bench.sizes()
         measured = [_one_more(bench, f"new-{number}") for number in range(rounds)]
         after, log = bench.sizes()
-    return _middle(measured, counted), (after - before) / rounds / 1e3, written / rounds / 1e3
+    return _middle(measured, counted), (after - before) / rounds / 1e3, log / rounds / 1e3
 
 
 def _one_more(bench: Bench, pod: str) -> Cost:
