@@ -125,12 +125,8 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         if self._opened_file is None and not self.path.exists():  # one that was in use is never made anew
             create(self.path)
-        why_keep = self._why_keep_layout
-        if self._opened_file is None:
-            why = why_keep()
-            why_keep = lambda: why  # noqa: E731  # asked once
-            if not why:  # else a runner has it open, and has looked
-                refuse_damaged(self.path)
+        if self._opened_file is None and not self._why_keep_layout():  # else a runner has it open, and has looked
+            refuse_damaged(self.path)
         connection = sqlite3.connect(
             f"{self.path.as_uri()}?mode=rw",
             uri=True,
@@ -143,7 +139,7 @@ class Database:
             connection.execute(f"PRAGMA cache_size = -{CACHE}")
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
             connection.execute("PRAGMA fullfsync = ON")  # macOS: through the drive's own cache
-            check(connection, self.path, why_keep)
+            check(connection, self.path, self._why_keep_layout)
             self._refuse_other_file()
         except BaseException:
             connection.close()

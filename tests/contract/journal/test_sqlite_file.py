@@ -135,14 +135,15 @@ def test_journal_of_an_older_release_is_left_as_it_is_while_somebody_says_why(tm
     """Whoever reads the old layout would be cut off; once nobody does, it is brought up to date."""
     file = tmp_path / "journal.sqlite3"
     first_layout(file)
-    reasons = ["an older process uses it (stop it)", ""]
-    database = Database(file, timedelta(seconds=1), lambda: reasons.pop(0))
+    reasons = ["an older process uses it (stop it)"]
+    database = Database(file, timedelta(seconds=1), lambda: "".join(reasons))
     journal = SqliteJournal(database)
 
     with pytest.raises(Unreadable) as raised:
         journal.load("a")
     with closing(sqlite3.connect(file)) as connection:
         kept = connection.execute("PRAGMA user_version").fetchone()
+    reasons.clear()
     found = journal.load("a")
 
     assert f"journal {file} has layout 1, and an older process uses it (stop it)" == str(raised.value)
