@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -37,9 +38,15 @@ class Bell:
         waiting.register(self.hears, select.POLLIN)
         if not waiting.poll(patience * 1000):
             return False
-        with suppress(BlockingIOError):  # somebody else has heard it
-            os.read(self.hears, MANY)
-        return True
+        try:
+            return bool(os.read(self.hears, MANY)) or self._is_cut(patience)
+        except BlockingIOError:  # somebody else has heard it
+            return True
+
+    def _is_cut(self, patience: float) -> bool:
+        """Wait for the time that was asked for: nobody can ring any more, and the pipe says so at once, for ever."""
+        time.sleep(patience)
+        return False
 
 
 @contextmanager

@@ -12,7 +12,6 @@ from typing import Any
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints.adapters import Adapters
 from runbook_engine.entrypoints.clock import SystemClock
-from runbook_engine.entrypoints.front import JOURNAL as JOURNAL
 from runbook_engine.entrypoints.front import journal_of, pause_of
 from runbook_engine.entrypoints.links import LinkingNotifier, links_of
 from runbook_engine.entrypoints.receiver_breaker import ReceiverBreaker

@@ -27,9 +27,7 @@ from runbook_engine.model.directive import Approve, Directive, Done, Next, Wait
 from runbook_engine.model.execution import Execution
 
 LEAST_TIME = timedelta(seconds=2)  # with less left, nothing external is begun
-QUICK = timedelta(
-    seconds=1
-)  # a turn that is older begins nothing more: what it saw is kept, and soon too old to act on
+QUICK = timedelta(seconds=1)  # a turn that is older begins nothing more: what it saw is soon too old to act on
 Touch = Begin | Apply | Notify  # what reaches out and changes something; what it came to is committed at once
 NO_SIGNAL = timedelta(days=1)  # a host that cannot be woken looks again once a day
 
@@ -59,10 +57,13 @@ def _take(turn: Turn, now: datetime, time_left: timedelta) -> Directive:
         if time_left - (present - now) < LEAST_TIME:
             return _rest(turn, None, present)
         turn.take_lease(present)
+        if isinstance(wanted, Apply | Notify):
+            turn.settle(present)
         before = turn.execution
         _perform(turn, wanted, present)
         present = turn.tools.now()
-        if isinstance(wanted, Touch) or turn.execution is before or present - now > QUICK:
+        # abs: of a turn in which the clock was set back nobody knows how old it is
+        if isinstance(wanted, Touch) or turn.execution is before or abs(present - now) > QUICK:
             left = next_move(turn.execution, turn.runbook, present)
             return _rest(turn, left if isinstance(left, Pause) else None, present)
 

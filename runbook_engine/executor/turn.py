@@ -120,12 +120,16 @@ class Turn:
         self.commit(now)
         self.tools.checkpoint("leased")
 
+    def settle(self, now: datetime, place: str = "settled") -> None:
+        """Store what happened so far, if anything did: what comes next tells of it, or builds on it."""
+        if self._records or self.execution != self._stored:
+            self.commit(now)
+            self.tools.checkpoint(place)
+
     def rest(self, pause: Pause | None, now: datetime) -> None:
         """Store what happened and where the execution rests, if that is news."""
         self.execution = rest(self.execution, pause, now)
-        if self._records or self.execution != self._stored:
-            self.commit(now)
-            self.tools.checkpoint("rested")
+        self.settle(now, "rested")
 
 
 def _lets_go(execution: Execution) -> bool:

@@ -400,3 +400,36 @@ def test_a_page_is_delivered_once_its_receiver_is_back() -> None:
     assert "unresolved" == made.execution().status
     assert ["notFixed", "started"] == sorted(made.told("oncall"))
     assert () == made.execution().outbox
+
+
+def test_nothing_is_told_before_it_is_durable() -> None:
+    """Whoever goes on after a crash may find it otherwise; what was said to people cannot be taken back."""
+    run = Rig(ASKS)
+    ahead: list[str] = []
+    heard: list[str] = []
+
+    class Witness:
+        """A receiver that looks into the journal before it believes."""
+
+        def send(self, receiver: str, message: Message) -> str:
+            """Compare what is told with what is stored."""
+            stored = run.journal.load(message.execution_id)
+            heard.append(message.event)
+            if message.id not in [notice.id for notice in stored.outbox] or message.status != stored.status:
+                ahead.append(f"{message.event}: {message.status}, and stored is {stored.status}")
+            return ""
+
+    run.engine = Engine(
+        bundle=Bundle((ASKS,), configuration()),
+        journal=run.journal,
+        world=run.simulated.world,
+        effects=with_parts(run.simulated.effects, notifier=Witness()),
+        registry=Registry(),
+    )
+    execution = until_asked(run)
+    assert execution.approval is not None
+    run.engine.approve(execution.id, plan_hash=execution.approval.hash, by="ann", now=run.now)
+    run.run(4 * MINUTE)
+
+    assert {"started", "changed", "approval", "ended"} <= set(heard)
+    assert [] == ahead

@@ -11,7 +11,8 @@ import msgspec
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints.adapters import convert_settings
 from runbook_engine.entrypoints.cli.failure import NothingYet, NotInstalled
-from runbook_engine.entrypoints.composition import JOURNAL, build_engine, build_pause, load_bundle_of
+from runbook_engine.entrypoints.composition import build_engine, build_pause, load_bundle_of
+from runbook_engine.entrypoints.front import JOURNAL
 from runbook_engine.entrypoints.heartbeat import is_fresh, read_heartbeat
 from runbook_engine.entrypoints.lock import FOLDER, is_held
 from runbook_engine.entrypoints.settings import CONFIG_NAME, Settings

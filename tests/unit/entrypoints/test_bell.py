@@ -43,6 +43,18 @@ def test_many_rings_are_heard_as_one() -> None:
         assert [True, False] == [bell.wait(LONG), bell.wait(0)]
 
 
+def test_who_waits_sleeps_when_nobody_can_ring_any_more() -> None:
+    """The pipe says at once, and for ever, that its other end is closed: that is no ring, and no reason to spin."""
+    hears, rings = os.pipe()
+    os.close(rings)
+    started = time.monotonic()
+
+    woken = Bell(hears=hears).wait(0.05)
+
+    os.close(hears)
+    assert (False, True) == (woken, time.monotonic() - started >= 0.05)
+
+
 def test_ringing_never_waits_when_nobody_listens() -> None:
     """The worker may be away for long: a full pipe has been rung often enough."""
     with hung_bell() as bell:
