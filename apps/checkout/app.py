@@ -48,6 +48,8 @@ def create_app(
 
     app = Flask("checkout")
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    for followed in (degraded_mode, knobs):  # read before the first request: it may come with others at once
+        followed.get()
     add_measurement(app, metrics, clock)
     add_checkout(app, metrics, degraded_mode, knobs, chance=chance, sleep=sleep, crash=crash)
     add_health(app, settings, degraded_mode)

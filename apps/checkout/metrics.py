@@ -4,9 +4,13 @@ Under several workers the client library keeps each worker's figures in PROMETHE
 before this module is imported; /metrics adds them up, those of dead workers included, so counters never go back.
 """
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0)
@@ -62,5 +66,24 @@ class Metrics:
         if self._folder is None:
             return generate_latest(self._registry)
         everyone = CollectorRegistry()
-        MultiProcessCollector(everyone, path=str(self._folder))  # type: ignore[no-untyped-call]  # the client's own gap
+        _Workers(everyone, path=str(self._folder))  # type: ignore[no-untyped-call]  # the client's own gap
         return generate_latest(everyone)
+
+
+class _Workers(MultiProcessCollector):
+    """The figures of every worker that has some.
+
+    A file is empty between its making and its first figure, for good if its worker is killed there; the client
+    library cannot read it (https://github.com/prometheus/client_python/issues/1199).
+    """
+
+    def collect(self) -> Iterable[Metric]:
+        files = [entry.path for entry in os.scandir(self._path) if entry.name.endswith(".db") and _has_figures(entry)]
+        return cast(Iterable[Metric], self.merge(files))  # type: ignore[no-untyped-call]
+
+
+def _has_figures(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.stat().st_size > 0
+    except FileNotFoundError:  # the gauge of a worker that ended just now
+        return False

@@ -7,7 +7,7 @@ a process, in a folder that the supervisor empties at its start; a scrape adds t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import product
 from pathlib import Path
@@ -76,7 +76,7 @@ class Metrics:
         """Return everything as Prometheus reads it; gauges are (name, meaning, value by label)."""
         registry = CollectorRegistry() if self._folder is not None else self._registry
         if self._folder is not None:
-            MultiProcessCollector(registry, str(self._folder))  # type: ignore[no-untyped-call]  # ships no types
+            _Processes(registry, str(self._folder))  # type: ignore[no-untyped-call]  # ships no types
         return generate_latest(registry) + generate_latest(_Gauges(gauges))
 
     def count_commit(self, execution: Execution, records: Sequence[AuditRecord]) -> None:
@@ -103,6 +103,18 @@ class Metrics:
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         return Counter(name, meaning, labels, registry=self._registry)
+
+
+class _Processes(MultiProcessCollector):
+    """The counters of every process that has counted something.
+
+    A file is empty between its making and its first number, for good if its process is killed there; the client
+    library cannot read it (https://github.com/prometheus/client_python/issues/1199).
+    """
+
+    def collect(self) -> Iterable[Metric]:
+        files = [str(file) for file in Path(self._path).glob("*.db") if file.stat().st_size]
+        return cast(Iterable[Metric], self.merge(files))  # type: ignore[no-untyped-call]  # ships no types
 
 
 class _Gauges(CollectorRegistry):

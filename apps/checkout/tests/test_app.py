@@ -209,8 +209,8 @@ def test_degraded_mode_comes_from_the_environment_when_there_is_no_store(bench: 
 
 def test_knobs_come_from_the_environment_when_the_file_leaves_them_out(bench: Bench) -> None:
     """The file overrides single knobs; ending its fault leaves the release's own."""
-    client = bench.start(ERROR_RATE="1", LATENCY_MS="50")
     bench.set_knobs(ERROR_RATE=0)
+    client = bench.start(ERROR_RATE="1", LATENCY_MS="50")
 
     healthy = client.get("/checkout").status_code
     bench.knobs_file.unlink()
@@ -219,6 +219,15 @@ def test_knobs_come_from_the_environment_when_the_file_leaves_them_out(bench: Be
 
     assert (healthy, faulty) == (200, 502)
     assert bench.slept == [0.05, 0.05]
+
+
+def test_flag_is_read_before_the_first_request(bench: Bench) -> None:
+    """A worker that takes a dead one's place is degraded from its first answers on, however many come at once."""
+    bench.set_flag("true")
+    client = bench.start(FLAG_TTL="30")
+    bench.flag_store.unlink()
+
+    assert json.loads(client.get("/checkout").text)["degraded"] is True
 
 
 def test_knobs_come_from_the_environment_when_there_is_no_file(bench: Bench) -> None:

@@ -51,6 +51,21 @@ def test_a_scrape_adds_up_what_several_processes_counted(tmp_path: Path) -> None
     assert [3.0, 6.0] == seen
 
 
+def test_a_process_that_was_killed_before_it_counted_hides_nothing(tmp_path: Path) -> None:
+    """It leaves an empty file for ever; the scrapes after it must not fail for ever."""
+    (tmp_path / "counter_1.db").touch()
+
+    counted = subprocess.run(
+        [sys.executable, "-c", COUNT, str(tmp_path)],
+        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert values_of(counted.stdout)["runbook_alerts_total", ("accepted",)] == 3
+
+
 def test_a_change_is_counted_when_its_outcome_is_durable(tmp_path: Path) -> None:
     """One change: its latency once, and each guardrail's answer once."""
     metrics = Metrics()
