@@ -20,6 +20,8 @@ def own_changes(
     parsed: Parsed, scope_name: str, configuration: Configuration
 ) -> tuple[tuple[tuple[Target, ChangeEvent], ...], tuple[Rejected, ...]]:
     """Return the changes that are kept, each under its own target, and those that are refused."""
+    if not parsed.changes:
+        return (), ()
     scope = next((scope for scope in configuration.scopes if scope.name == scope_name), Scope(name=scope_name))
     kept: list[tuple[Target, ChangeEvent]] = []
     refused: list[Rejected] = []

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from runbook_engine.model.alert import Links, Resource
 
 MAX_URL = 2048
+KEPT = 512  # answers that are kept, of each question
 DNS_SUBDOMAIN = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
 DNS_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 CLUSTER = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,98}[A-Za-z0-9])?")
@@ -41,12 +43,18 @@ def read_resource(labels: Mapping[str, str]) -> Resource:
     """Return what the labels name, each value checked against the grammar of its type."""
     found: dict[str, str] = {}
     for field, label, grammar in _PLACES:
-        if label in labels and grammar.fullmatch(labels[label]):
+        if label in labels and _holds(grammar, labels[label]):
             found[field] = labels[label]
     for label, kind in _SUBJECTS:
         if label in labels and DNS_SUBDOMAIN.fullmatch(labels[label]):
             return Resource(kind=kind, name=labels[label], **found)
     return Resource(**found) if found else _NOTHING
+
+
+@lru_cache(maxsize=KEPT)
+def _holds(grammar: re.Pattern[str], value: str) -> bool:
+    """Whether a place is written as its type is; a storm names few places, over and over."""
+    return grammar.fullmatch(value) is not None
 
 
 def read_links(candidates: Mapping[str, str], warnings: list[str]) -> Links:
@@ -57,6 +65,7 @@ def read_links(candidates: Mapping[str, str], warnings: list[str]) -> Links:
     return Links(**kept)
 
 
+@lru_cache(maxsize=KEPT)
 def is_link(url: str) -> bool:
-    """Whether the text is a plain http or https address, on one line and without space."""
+    """Whether the text is a plain http or https address, on one line and without space; a rule sends the same ones."""
     return len(url) <= MAX_URL and LINK.fullmatch(url) is not None
