@@ -6,7 +6,6 @@ Adapters import this inside `build()`: it brings the HTTP library with it.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
@@ -24,7 +23,7 @@ from urllib3.exceptions import (
 )
 from urllib3.util import parse_url
 
-from runbook_adapters.timely import POOLS
+from runbook_adapters.timing import POOLS
 from runbook_engine.errors import NoAdapter
 
 CONNECT_TIME_LIMIT = 2.0
@@ -134,18 +133,17 @@ class Web:
         return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, content)
 
     def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
-        """Read at most so much, within the whole time limit: a slow drip is no answer."""
-        deadline = time.monotonic() + self._read_time_limit
+        """Read at most so much; the time limit of the connection is one for all of it."""
         parts, size = [], 0
-        while part := response.read1(64 * 1024, decode_content=False):
-            parts.append(part)
-            size += len(part)
-            if size > self._most_bytes:
-                response.close()
-                raise TooLarge(f"the answer is larger than {self._most_bytes} bytes")
-            if time.monotonic() > deadline:
-                response.close()
-                raise NoAnswer(f"the answer took longer than {self._read_time_limit:g}s")
+        try:
+            while part := response.read1(64 * 1024, decode_content=False):
+                parts.append(part)
+                size += len(part)
+                if size > self._most_bytes:
+                    response.close()
+                    raise TooLarge(f"the answer is larger than {self._most_bytes} bytes")
+        except ReadTimeoutError as error:
+            raise NoAnswer(f"the answer took longer than {self._read_time_limit:g}s") from error
         return b"".join(parts)
 
 

@@ -218,12 +218,11 @@ def test_delivery_is_given_up_when(service, told, says):
 
 def test_delivery_may_be_repeated_when_nobody_listens():
     """A receiver that is down comes back."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{probe.getsockname()[1]}/T0/secret-path"
-
-    with pytest.raises(Retryable) as refusal:
-        webhook(WebhookSettings(url=url)).send("chat", MESSAGE)
+    with socket.socket() as taken:  # bound, so that nobody else listens there, and not listening
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/T0/secret-path"
+        with pytest.raises(Retryable) as refusal:
+            webhook(WebhookSettings(url=url)).send("chat", MESSAGE)
 
     assert str(refusal.value) == "receiver chat was not reached: no connection: Connection refused"
 

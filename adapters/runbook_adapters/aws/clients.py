@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from runbook_adapters.aws.environment import check_environment
+from runbook_adapters.aws.environment import check_environment, check_trust
 from runbook_adapters.aws.lean.choosing import Place, place_of
 from runbook_adapters.aws.problems import reason_of, whole_library_errors
 from runbook_engine.errors import NoAdapter
@@ -52,6 +52,7 @@ class Sessions:
     _clients: dict[tuple[str, str, str, Purpose], Any] = field(default_factory=dict)
     _whole: dict[tuple[str, str, str, Purpose], Any] = field(default_factory=dict)
     _lean: LeanClients | None = None
+    _has_trust: bool = False  # the certificates that are named were looked at
 
     def client(self, service: str, settings: AwsSettings, purpose: Purpose) -> Any:
         """Return the client of a service, the same to everybody who asks alike. Raises NoAdapter."""
@@ -71,6 +72,9 @@ class Sessions:
 
     def _built(self, service: str, settings: AwsSettings, purpose: Purpose) -> Any:
         check_environment(self.environment)
+        if not self._has_trust:
+            check_trust(self.environment)
+            self._has_trust = True
         place = None if settings.role else place_of(service, settings.region, self.environment)
         if place is None:
             return self.whole_client(service, settings, purpose)

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from runbook_adapters.kubernetes.credentials import Credentials, NoCredential, checked_header
+from runbook_adapters.kubernetes.tls import ca_of_data
 from runbook_engine.errors import NoAdapter
 
 _NOT_OURS = {
@@ -156,6 +157,8 @@ def _check(merged: Any, context: str, where: str) -> None:
         raise NoAdapter(f"{of} does not verify the server", "give its cluster certificate-authority-data instead")
     if cluster.get("proxy-url"):
         raise NoAdapter(f"{of} has a proxy-url", "take it out, and set proxy in engine.yaml")
+    if written := cluster.get("certificate-authority-data"):  # which the official client writes to a file of its own
+        ca_of_data(str(written), f"certificate-authority-data of context {context} of {where}")
     for word, what in _NOT_OURS.items():
         if word in _user(merged, context):
             raise NoAdapter(f"{of} has a user with {word}", what)
@@ -177,6 +180,9 @@ def _why(error: Exception) -> str:
         return error.strerror or type(error).__name__
     if isinstance(error, KeyError):
         return f"it lacks {error.args[0]}"
+    absent = re.fullmatch(r"File does not exist: (.+)", str(error))
+    if absent:
+        return f"it names {absent[1]}, and there is no such file"
     missing = re.search(r"Expected key (\S+)|Expected object with name (\S+)", str(error))
     if missing:
         return f"it lacks {missing[1] or missing[2]}"

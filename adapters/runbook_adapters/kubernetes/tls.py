@@ -33,17 +33,17 @@ def trust(ca: str = "", *, certificate: Path | None = None, key: Path | None = N
     return context
 
 
-def ca_of_data(text: str) -> str:
-    """Return the PEM of a setting that holds PEM or its base64. Raises NoAdapter."""
+def ca_of_data(text: str, where: str = "caData") -> str:
+    """Return the PEM of a setting that holds PEM or its base64; `where` names the setting. Raises NoAdapter."""
     if text.lstrip().startswith(_PEM):
-        return text
+        return _readable(text, where)
     try:
         found = base64.b64decode("".join(text.split()), validate=True).decode("ascii")
     except (binascii.Error, ValueError) as error:
-        raise NoAdapter("adapter kubernetes: caData cannot be read", REMEDY) from error
+        raise NoAdapter(f"adapter kubernetes: {where} cannot be read", REMEDY) from error
     if not found.lstrip().startswith(_PEM):
-        raise NoAdapter("adapter kubernetes: caData holds no certificate", REMEDY)
-    return found
+        raise NoAdapter(f"adapter kubernetes: {where} holds no certificate", REMEDY)
+    return _readable(found, where)
 
 
 def ca_of_file(path: Path) -> str:
@@ -55,4 +55,13 @@ def ca_of_file(path: Path) -> str:
         raise NoAdapter(f"adapter kubernetes: the CA file {path} cannot be read: {what}", REMEDY) from error
     if not found.lstrip().startswith(_PEM):
         raise NoAdapter(f"adapter kubernetes: the CA file {path} holds no certificate", REMEDY)
-    return found
+    return _readable(found, f"the CA file {path}")
+
+
+def _readable(pem: str, named: str) -> str:
+    """Return PEM that holds certificates. Raises NoAdapter."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
+    except (ssl.SSLError, ValueError) as error:
+        raise NoAdapter(f"adapter kubernetes: {named} holds no certificate that can be read", REMEDY) from error
+    return pem

@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, Literal, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -207,13 +208,22 @@ class Transport:
 
     def _patiently(self, ask: Callable[[], Got]) -> Got:
         """Ask again what surely did nothing, as long as patience lasts."""
+        began = time.monotonic()
+        try:
+            return ask()
+        except ApiProblem as problem:  # patience costs more than all else that is done for a call: not before it is due
+            if not _harmless(problem):
+                raise
+            return self._patience_since(began)(_after(problem, ask))
+
+    def _patience_since(self, began: float) -> tenacity.Retrying:
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception(_harmless),
             wait=self._wait,
-            stop=self._out_of_patience,
+            stop=partial(self._out_of_patience, began),
             sleep=self._sleep,
             reraise=True,
-        )(ask)
+        )
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         problem = state.outcome.exception() if state.outcome else None
@@ -228,8 +238,8 @@ class Transport:
             return 0.0  # a kept connection that died in its sleep
         return self._jitter(0.1, 0.5 * 2**state.attempt_number)
 
-    def _out_of_patience(self, state: tenacity.RetryCallState) -> bool:
-        spent = max(state.idle_for, state.seconds_since_start or 0.0)
+    def _out_of_patience(self, began: float, state: tenacity.RetryCallState) -> bool:
+        spent = max(state.idle_for, time.monotonic() - began)
         return state.attempt_number >= MOST_TRIES or spent + state.upcoming_sleep > self._patience
 
     def _object(self, request: _Request) -> Json:
@@ -273,6 +283,18 @@ class Transport:
         with opened:
             said = said_of(opened.status, opened.headers, opened.beginning(), secret=who)
         raise problem_of(request.call, said)
+
+
+def _after(failed: ApiProblem, ask: Callable[[], Got]) -> Callable[[], Got]:
+    """Return what fails the first time as it has failed already, and asks from then on."""
+    known = [failed]
+
+    def ask_again() -> Got:
+        if known:
+            raise known.pop()
+        return ask()
+
+    return ask_again
 
 
 def _asked(path: str, query: Query) -> str:

@@ -42,16 +42,18 @@ class SqliteInbox:
         """Return how much waits."""
         query = (
             "SELECT count(*), coalesce(sum(alerts), 0), coalesce(sum(length(body)), 0),"
-            " (SELECT received_at FROM inbox ORDER BY number LIMIT 1), (SELECT count(*) FROM aside) FROM inbox"
+            " (SELECT received_at FROM inbox ORDER BY number LIMIT 1), (SELECT count(*) FROM aside),"
+            " (SELECT coalesce(sum(length(body)), 0) FROM aside) FROM inbox"
         )
         with self._database.reading() as connection:
-            deliveries, alerts, size, since, aside = connection.execute(query).fetchone()
+            deliveries, alerts, size, since, aside, aside_size = connection.execute(query).fetchone()
         return Fill(
             deliveries=deliveries,
             alerts=alerts,
             bytes=size,
             since=None if since is None else from_micros(since),
             set_aside=aside,
+            set_aside_bytes=aside_size,
         )
 
     def tried(self, number: int) -> int:

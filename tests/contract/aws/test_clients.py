@@ -299,7 +299,7 @@ def test_nothing_of_the_library_is_loaded_when_adapters_are_built() -> None:
     """
 
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False, timeout=180
     )
 
     assert (0, "[]\n") == (done.returncode, done.stdout), done.stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -19,6 +19,7 @@ from runbook_adapters.aws.problems import checking, code_of, looking, reason_of,
 from runbook_engine.errors import ActionFailed, Conflict, EffectUnknown, NoAdapter, Permanent, Retryable, Unreadable
 from tests.contract.aws.account import KEYS, REGION, environment, refusal, service, shared_sessions
 from tests.contract.http_service import Asked, HttpService, Told
+from tests.lab import PATIENCE, wait_until
 
 DOUBT = ": it may be done or not"
 GRANTS = " (see `runbook permissions --format iam` for what the engine needs)"
@@ -99,14 +100,18 @@ def test_touching_is_in_doubt_when_no_answer_comes(told: HttpService, monkeypatc
     """A request that was sent may have been done."""
     monkeypatch.setattr(clients_module, "READ_TIMEOUT", 0.2)
 
+    given_up = threading.Event()
+
     def late(_asked: Asked) -> Told:
-        time.sleep(0.5)
+        given_up.wait(PATIENCE)
         return Told()
 
     told.answer = late
 
     with pytest.raises(EffectUnknown) as caught:
         put()
+    wait_until(lambda: bool(told.asked), "what was asked has arrived")
+    given_up.set()
 
     assert f'setting /a: Read timeout on endpoint URL: "{told.url}/"{DOUBT}' == str(caught.value)
     assert 1 == len(told.asked)
@@ -114,12 +119,11 @@ def test_touching_is_in_doubt_when_no_answer_comes(told: HttpService, monkeypatc
 
 def test_touching_is_surely_not_done_when_nobody_listens() -> None:
     """A request that was never sent may be sent again."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-
-    with environment(**KEYS, AWS_ENDPOINT_URL=url), pytest.raises(Retryable) as caught:
-        put()
+    with socket.socket() as taken:  # bound, so that nobody else listens there, and not listening
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with environment(**KEYS, AWS_ENDPOINT_URL=url), pytest.raises(Retryable) as caught:
+            put()
 
     assert f'setting /a: Could not connect to the endpoint URL: "{url}/"' == str(caught.value)
     assert timedelta(seconds=10) == caught.value.after

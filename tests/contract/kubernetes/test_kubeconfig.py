@@ -241,7 +241,7 @@ def test_current_context_is_only_for_those_who_may_guess(tmp_path: Path) -> None
         pytest.param(
             {"user": {"token": SECRET, "exec": {"command": "x"}, "client-certificate": "/not/there"}},
             "shop",
-            "{path} cannot be used: it is not a kubeconfig (kubectl config view shows it)",
+            "{path} cannot be used: it names /not/there, and there is no such file (kubectl config view shows it)",
             id="a certificate that is missing",
         ),
     ],

@@ -78,7 +78,7 @@ class Line:
         self.waits: list[float] = []
         self.tokens = Tokens()
         self.transport = Transport(
-            Wire(url, times=wire.pop("times", Times(connect=1.0, read=1.0, write=1.0)), **wire),
+            Wire(url, times=wire.pop("times", Times(connect=30.0, read=30.0, write=30.0)), **wire),
             self.tokens,
             FixedClock(),
             patience=timedelta(seconds=patience),
@@ -844,7 +844,7 @@ def test_rest_of_an_answer_is_not_taken_for_the_next(service: HttpService) -> No
 def test_silence_is_cut(do: Do, kind: type[RunbookError]) -> None:
     """A server that takes the request and says nothing is not waited for; a change may have been made."""
     quiet = threading.Event()
-    with raw_service([lambda _connection: quiet.wait(5)]) as service:
+    with raw_service([lambda _connection: quiet.wait(60)]) as service:
         line = Line(service.url, patience=0.1, times=Times(connect=1.0, read=0.2, write=0.2))
 
         with pytest.raises(kind) as caught:
@@ -860,18 +860,18 @@ def test_slow_drip_is_cut() -> None:
     stop = threading.Event()
 
     def drip(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
         while not stop.wait(0.02):
             connection.sendall(b" ")
 
     with raw_service([drip]) as service:
-        line = Line(service.url, patience=0.1, times=Times(connect=1.0, read=0.2, write=0.2))
+        line = Line(service.url, patience=0.1, times=Times(connect=1.0, read=2.0, write=2.0))
 
         with pytest.raises(Unreadable) as caught:
             look(line.transport)
         stop.set()
 
-    assert f"cannot {GET}: the answer took longer than 0.2s ({NEVER_READ})" == str(caught.value)
+    assert f"cannot {GET}: the answer took longer than 2s ({NEVER_READ})" == str(caught.value)
 
 
 @pytest.mark.parametrize(("do", "kind"), [(look, Unreadable), (patch, EffectUnknown)], ids=["a look", "a change"])
@@ -894,7 +894,7 @@ def test_head_that_drips_is_cut(do: Do, kind: type[RunbookError]) -> None:
         stop.set()
 
     assert "no answer within the time limit" in str(caught.value)
-    assert took < 5
+    assert took < 30  # and it would drip on for ever
 
 
 def ok(document: object) -> bytes:
@@ -961,14 +961,13 @@ def test_half_a_refusal_is_a_refusal() -> None:
 
 def test_nobody_listening_means_that_nothing_was_sent() -> None:
     """No connection, no effect: it is safe to come again."""
-    with socket.create_server(("localhost", 0)) as taken:
-        port = taken.getsockname()[1]
-    line = Line(f"http://localhost:{port}", patience=0.3)
-
-    with pytest.raises(Retryable) as changed:
-        patch(line.transport)
-    with pytest.raises(Unreadable) as looked:
-        look(line.transport)
+    with socket.socket() as taken:  # bound, so that nobody else listens there, and not listening
+        taken.bind(("127.0.0.1", 0))
+        line = Line(f"http://127.0.0.1:{taken.getsockname()[1]}", patience=0.3)
+        with pytest.raises(Retryable) as changed:
+            patch(line.transport)
+        with pytest.raises(Unreadable) as looked:
+            look(line.transport)
 
     hint = "nothing was sent; check that server in engine.yaml can be reached from here"
     assert f"cannot {CALL}: no connection: Connection refused ({hint})" == str(changed.value)

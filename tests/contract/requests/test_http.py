@@ -25,6 +25,7 @@ from runbook_engine.model.request import RequestState
 from runbook_engine.ports import AdapterContext, Served
 from runbook_engine.testing.clock import SimulatedClock
 from tests.contract.http_service import HttpService, Told, http_service
+from tests.lab import PATIENCE
 
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
 POOL = {"pool": "a/b c", "reason": 'he said "no", {"x": 1}'}
@@ -92,7 +93,7 @@ def test_no_connection_is_left_when_a_request_is_over(service: HttpService) -> N
     try:
         for _ in range(5):
             served.writer.send("drain-pool", POOL, digest=pinned.digest, token="e-1/0/do")
-        ends = time.monotonic() + 10
+        ends = time.monotonic() + PATIENCE
         while left := sockets_to(port):  # the thread that bounds a request lets go of its twin just after the answer
             assert time.monotonic() < ends, f"{left} connections are left"
             time.sleep(0.01)
@@ -250,7 +251,7 @@ def test_answer_that_drips_is_cut(head: bytes) -> None:
         with connection, suppress(OSError):
             connection.recv(65536)
             connection.sendall(head)
-            for _ in range(250):
+            for _ in range(3000):
                 time.sleep(0.02)
                 connection.sendall(b" ")
 
@@ -263,7 +264,7 @@ def test_answer_that_drips_is_cut(head: bytes) -> None:
         with pytest.raises(EffectUnknown, match="no answer within the time limit"):
             send(pinned)
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 30  # all the drops take a minute
 
 
 def test_expected_statuses_are_taken(service: HttpService) -> None:

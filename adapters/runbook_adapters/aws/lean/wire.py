@@ -21,7 +21,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 from runbook_adapters.aws.environment import TRUST_VARIABLES
 from runbook_adapters.aws.lean import failures
 from runbook_adapters.aws.lean.choosing import Place
-from runbook_adapters.aws.lean.timing import TimedConnection, TimedSecureConnection
+from runbook_adapters.timing import TimedConnection, TimedSecureConnection
 
 KEPT_ALIVE = [*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
 MOST_BYTES = 20 * 1024 * 1024  # of a body: BatchGetItem tells 16 MiB at most, any other call 1 MiB; JSON adds a little
