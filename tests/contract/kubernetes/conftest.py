@@ -80,6 +80,6 @@ def _within(transport: Transport, client: Client, fake: FakeCluster | None) -> I
     client.create("namespace", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     client.namespace = namespace
     try:
-        yield Bed(transport, client, namespace, patience=10 if fake else 180, fake=fake)
+        yield Bed(transport, client, namespace, patience=90 if fake else 180, fake=fake)
     finally:
         client.delete("namespace", namespace)

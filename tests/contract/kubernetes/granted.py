@@ -61,7 +61,7 @@ PATH = re.compile(
     r"/(?P<resource>[^/]+)(?:/(?P<name>[^/]+)(?:/(?P<part>[^/]+))?)?"
 )
 A_MOMENT = 0.02  # seconds that the cluster's controllers get, while for the engine one second passes
-PATIENCE = 20.0
+PATIENCE = 90.0
 
 
 class ClockAhead:

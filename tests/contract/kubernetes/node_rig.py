@@ -106,7 +106,7 @@ def rest(cluster: FakeCluster) -> None:
     cluster.wait(lambda: _at_rest(cluster), what="a cluster at rest")
 
 
-def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+def until(condition: Callable[[], bool], seconds: float = 90) -> None:
     """Wait for something that is asked of the server, which must not be held up meanwhile."""
     ends = time.monotonic() + seconds
     while not condition():

@@ -70,7 +70,7 @@ def raw_service(answers: Sequence[Answer], tls: ssl.SSLContext | None = None) ->
             except OSError:
                 return
             service.connections += 1
-            connection.settimeout(5)
+            connection.settimeout(60)
             try:
                 secured = tls.wrap_socket(connection, server_side=True) if tls else connection
             except OSError:
@@ -87,7 +87,7 @@ def raw_service(answers: Sequence[Answer], tls: ssl.SSLContext | None = None) ->
         with suppress(OSError):
             listening.shutdown(socket.SHUT_RDWR)
         listening.close()
-        thread.join(5)
+        thread.join(60)
 
 
 def _request(connection: socket.socket) -> bytes:

@@ -29,7 +29,7 @@ class Kubectl:
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [str(self.program), "--kubeconfig", str(self.config), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_the_same_pods_are_left_when_a_drain_succeeds(
     one.writer.cordon(NODE_A)
 
     batches = drain(ours, one, rules)
-    done = kubectl("drain", "node-a", "--ignore-daemonsets", "--timeout=30s", *flags)
+    done = kubectl("drain", "node-a", "--ignore-daemonsets", "--timeout=120s", *flags)
 
     assert done.returncode == 0, done.stderr
     assert batches[-1].left == 0
@@ -147,7 +147,7 @@ def test_the_same_pods_forbid_a_drain(
     one.writer.cordon(NODE_A)
 
     batch = one.writer.evict(NODE_A, RULES, limit=5)
-    done = kubectl("drain", "node-a", "--ignore-daemonsets", "--timeout=30s")
+    done = kubectl("drain", "node-a", "--ignore-daemonsets", "--timeout=120s")
 
     assert done.returncode != 0
     assert {says.split()[1] for says in batch.blocked} == {f"default/{pod}" for pod in pods}
@@ -189,7 +189,7 @@ def test_kubectl_sees_what_it_expects_when_we_have_drained(
     asked = ours.log.count("POST", "/eviction")
 
     nodes = kubectl("get", "node", "node-a", "--no-headers")
-    again = kubectl("drain", "node-a", "--ignore-daemonsets", "--timeout=30s")
+    again = kubectl("drain", "node-a", "--ignore-daemonsets", "--timeout=120s")
     back = kubectl("uncordon", "node-a")
 
     assert nodes.stdout.split()[1] == "Ready,SchedulingDisabled"

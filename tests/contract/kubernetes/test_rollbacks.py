@@ -263,7 +263,7 @@ def test_kubectl_sees_the_older_release_when_we_rolled_back(cluster: Bed, kind: 
 
     rig.writer.rollback(rig.target, 1, expected=2)
 
-    status = subprocess.run([*kubectl, "rollout", "status", f"{kind}/web", "--timeout=20s"], capture_output=True)
+    status = subprocess.run([*kubectl, "rollout", "status", f"{kind}/web", "--timeout=120s"], capture_output=True)
     newest = subprocess.run(
         [*kubectl, "rollout", "history", f"{kind}/web", "--revision=3"], capture_output=True, text=True
     )
