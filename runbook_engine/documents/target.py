@@ -102,13 +102,14 @@ class TargetDocument(Document):
     @property
     def template(self) -> TargetTemplate:
         """The target as the engine fills it in."""
-        written = getattr(self, FOUND.get(self.kind, self.kind))
-        if self.kind in PLACED:
+        kind = self.kind
+        written = getattr(self, FOUND.get(kind, kind))
+        if kind in PLACED:
             name = f"{written}:{self.alias}" if self.alias else str(written)
-            return TargetTemplate(self.kind, name, "", self.place or "")
+            return TargetTemplate(kind, name, "", self.place or "")
         if isinstance(written, str):
-            return TargetTemplate(self.kind, written, self.namespace or "", self.cluster or "")
-        return TargetTemplate(self.kind, written.name, written.namespace or "", self.cluster or "")
+            return TargetTemplate(kind, written, self.namespace or "", self.cluster or "")
+        return TargetTemplate(kind, written.name, written.namespace or "", self.cluster or "")
 
     @property
     def _kinds(self) -> list[str]:

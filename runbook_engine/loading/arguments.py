@@ -46,8 +46,9 @@ def _check_spelling(
     findings: Findings, path: Path, written: Mapping[str, Any], model: type[BaseModel], where: str
 ) -> None:
     """Report a Python name of a field: the model would take it, the format has one spelling."""
-    aliases = {name: field.alias or name for name, field in model.model_fields.items()}
+    fields = model.model_fields
     for key in written:
-        if key in aliases and aliases[key] != key:
+        spelling = (fields[key].alias or key) if key in fields else key
+        if spelling != key:
             message = f'unknown field "{key}" in {where}'
-            findings.error_at_key((*path, key), "unknown-field", message, did_you_mean(aliases[key], [aliases[key]]))
+            findings.error_at_key((*path, key), "unknown-field", message, did_you_mean(spelling, [spelling]))

@@ -93,7 +93,7 @@ def digest_of(runbook: Runbook) -> str:
         steps=tuple(msgspec.structs.replace(step, line=0, file="") for step in runbook.steps),
         inputs=tuple(msgspec.structs.replace(entry, description="") for entry in runbook.inputs),
     )
-    told = msgspec.json.decode(msgspec.json.encode(deciding, order="deterministic"))
+    told = msgspec.to_builtins(deciding, order="deterministic")
     del told["apart"]  # it follows from the steps
     came_later = [(told, "reviewed"), *((step, "file") for step in told["steps"])]
     for fields, name in came_later:

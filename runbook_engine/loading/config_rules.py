@@ -14,7 +14,7 @@ from runbook_engine.loading.mapping_rules import check_mappings
 from runbook_engine.loading.rules import Catalogue, as_list, as_map, steps_of
 from runbook_engine.loading.sender_rules import check_senders
 from runbook_engine.loading.web_rules import check_web
-from runbook_engine.loading.yaml_tree import Path, Scalar, walk
+from runbook_engine.loading.yaml_tree import Path
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.templating import is_template
 
@@ -182,8 +182,8 @@ def _choices(adapters: Mapping[str, Any]) -> Iterator[tuple[str, Path, str]]:
 
 def _check_settings(findings: Findings) -> None:
     """Report secrets that stand in the settings of adapters and receivers."""
-    for path, node in walk(findings.root):
-        if not path or path[0] not in ("adapters", "receivers") or not isinstance(node, Scalar):
+    for path, node in findings.scalars:
+        if not path or path[0] not in ("adapters", "receivers"):
             continue
         literal = isinstance(node.value, str | int | float) and not isinstance(node.value, bool)
         if literal and _SECRET.search(str(path[-1])) and len(path) > 2:

@@ -24,6 +24,7 @@ from runbook_engine.loading.parting import parted_by
 from runbook_engine.loading.rules import Catalogue
 from runbook_engine.loading.uses import expand
 from runbook_engine.loading.validate import Judged, judge_document, judge_findings
+from runbook_engine.loading.walk import SUFFIXES, read_file, walk
 from runbook_engine.loading.yaml_source import parse_yaml
 from runbook_engine.loading.yaml_tree import Node, Path, Place
 from runbook_engine.model.bundle import Bundle
@@ -32,9 +33,9 @@ from runbook_engine.model.diagnostic import Diagnostic
 from runbook_engine.model.group import batch_of
 from runbook_engine.model.quantity import duration_text
 from runbook_engine.model.runbook import Runbook
+from runbook_engine.model.uncollected import uncollected
 from runbook_engine.model.worst_case import worst_case
 
-SUFFIXES = (".yaml", ".yml")
 JudgeSet = Callable[[Sequence[tuple[Runbook, Findings]], Catalogue, Configuration | None], None]
 
 
@@ -65,6 +66,7 @@ class Loaded(msgspec.Struct, frozen=True):
         return tuple(found for found in self.diagnostics if found.severity == "warning")
 
 
+@uncollected()
 def load_files(
     paths: Sequence[FilePath | str],
     catalogue: Catalogue,
@@ -76,11 +78,9 @@ def load_files(
 
     `judge_set` holds the valid runbooks against each other and against themselves; only lint has any use for it.
     """
-    found: list[Diagnostic] = []
-    files = _files(
-        [FilePath(path) for path in paths], FilePath(config_path) if config_path is not None else None, found
-    )
-    folders = [FilePath(path) for path in paths if FilePath(path).is_dir()]
+    files, told = walk([FilePath(path) for path in paths], FilePath(config_path) if config_path is not None else None)
+    found = list(told)
+    folders = [FilePath(path).resolve() for path in paths if FilePath(path).is_dir()]
     library = Library(folders, lambda source, root: judge_document(source, root, catalogue).findings)
     judged = [entry for file in files for entry in _judge_file(file, catalogue, library, found)]
     found.extend(library.diagnostics)
@@ -92,7 +92,7 @@ def load_files(
     names = frozenset(runbook.name for runbook in runbooks)
     for entry in judged:
         _check_named_files(entry, library)
-        if any(folder.resolve() in FilePath(entry.findings.source.file).resolve().parents for folder in folders):
+        if not isinstance(entry.document, RunbookDocument) and _lies_in(entry, folders):
             _warn_of_unused(entry, library)
             warn_of_unknown_runbooks(entry.findings, names)
         found.extend(entry.findings.diagnostics)
@@ -120,42 +120,10 @@ def load_valid_files(
     return loaded
 
 
-def _files(paths: Sequence[FilePath], config: FilePath | None, found: list[Diagnostic]) -> tuple[FilePath, ...]:
-    """Return the files under the paths, each once: the configuration first, folders in order of names."""
-    listed = [config] if config is not None else []
-    for path in paths:
-        listed.extend(_inside(path, found) if path.is_dir() else [path])
-    unique = {path.resolve(): path for path in reversed(listed)}
-    return tuple(reversed(unique.values()))
-
-
-def _under(folder: FilePath) -> list[FilePath]:
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix in SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
-
-
-def _inside(folder: FilePath, found: list[Diagnostic]) -> Iterator[FilePath]:
-    """Yield the files of a folder, and report the links that lead out of it: not a line of what is there is shown."""
-    root = folder.resolve()
-    for file in _under(folder):
-        if file.resolve().is_relative_to(root):
-            yield file
-            continue
-        message, hint = "the file is a link that leads out of the folder", "put the file itself here"
-        found.append(Source(str(file), ()).diagnostic(Place(1, 1), "leads-out", message, hint))
-
-
 def _judge_file(file: FilePath, catalogue: Catalogue, library: Library, found: list[Diagnostic]) -> Iterator[Judged]:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        found.append(Source(str(file), ()).diagnostic(Place(1, 1), "unreadable-file", f"cannot be read: {reason}"))
+    content = read_file(file)
+    if isinstance(content, Diagnostic):
+        found.append(content)
         return
     parsed = parse_yaml(content, str(file))
     found.extend(parsed.diagnostics)
@@ -173,6 +141,12 @@ def _judge_root(source: Source, root: Node, catalogue: Catalogue, library: Libra
     findings = expand(source, root, library)
     unusable = findings.failed and findings.root is root
     return Judged(findings) if unusable else judge_findings(findings, catalogue)
+
+
+def _lies_in(entry: Judged, folders: Sequence[FilePath]) -> bool:
+    """Whether a document was found in one of the folders, and is not a file that was named by itself."""
+    above = FilePath(entry.findings.source.file).resolve().parents
+    return any(folder in above for folder in folders)
 
 
 def _warn_of_unused(entry: Judged, library: Library) -> None:
@@ -209,10 +183,8 @@ def _compile(
             check_against(findings, configuration, catalogue)
         _check_unique(entry, names)
         if isinstance(entry.document, RunbookDocument) and not findings.failed:
-            before = len(findings.diagnostics)
             runbook = compile_runbook(entry.document, findings)
             runbook = msgspec.structs.replace(runbook, apart=parted_by(runbook, catalogue))
-            del findings.diagnostics[before:]  # compiling reads the matchers a second time
             _warn_of_deadline(entry, runbook, catalogue)
             yield runbook, findings
 

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from runbook_engine.loading.diagnostics import Source
-from runbook_engine.loading.yaml_tree import Node, Path, Place, Plain, key_place, plain, resolve, value_place
+from runbook_engine.loading.yaml_tree import (
+    Node,
+    Path,
+    Place,
+    Plain,
+    Scalar,
+    key_place,
+    plain,
+    resolve,
+    scalars,
+    value_place,
+)
 from runbook_engine.model.diagnostic import Diagnostic, Severity
+from runbook_engine.model.matcher import Matcher
 
 _OWNERS = {"steps": "step", "tests": "test"}
 
@@ -17,9 +31,19 @@ class Findings:
         self.root = root
         self._part = part
         self._used_at = used_at
-        self.content: Plain = plain(root)
         self.diagnostics: list[Diagnostic] = []
         self.explained: set[Path] = set()
+        self.matchers: dict[Path, tuple[Matcher, ...]] = {}  # those that are right, by the path of their list
+
+    @cached_property
+    def content(self) -> Plain:
+        """The document as plain Python values."""
+        return plain(self.root)
+
+    @cached_property
+    def scalars(self) -> list[tuple[Path, Scalar]]:
+        """Every single value of the document with its path: several rules look at all of them."""
+        return scalars(self.root)
 
     @property
     def failed(self) -> bool:

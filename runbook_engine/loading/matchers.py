@@ -8,7 +8,7 @@ from typing import Final
 
 from runbook_engine.loading.diagnostics import did_you_mean
 from runbook_engine.loading.findings import Findings
-from runbook_engine.loading.yaml_tree import Entries, Items, Path, Place, Scalar, plain
+from runbook_engine.loading.yaml_tree import Entries, Items, Node, Path, Place, Scalar, plain
 from runbook_engine.matching.meta import META_LABELS
 from runbook_engine.matching.regexes import compile_pattern
 from runbook_engine.model.alert import SEVERITY_NUMBERS
@@ -20,11 +20,10 @@ _LOST_TAIL = re.compile(r"\s+#\S")
 
 
 def check_matchers(findings: Findings, path: Path) -> tuple[Matcher, ...]:
-    """Report what is wrong with the matchers at a path, and return those that are right."""
-    node = findings.node(path)
-    if not isinstance(node, Items):
-        return ()
-    return tuple(matcher for index in range(len(node.items)) for matcher in _check(findings, (*path, index), node))
+    """Report what is wrong with the matchers at a path, once, and return those that are right."""
+    if path not in findings.matchers:
+        findings.matchers[path] = tuple(_read(findings, path))
+    return findings.matchers[path]
 
 
 def warn_of_match_all(findings: Findings, path: Path, matchers: tuple[Matcher, ...]) -> None:
@@ -34,8 +33,14 @@ def warn_of_match_all(findings: Findings, path: Path, matchers: tuple[Matcher, .
         findings.warning(path, "match-all", message, "add a matcher such as alertname = NAME")
 
 
-def _check(findings: Findings, path: Path, parent: Items) -> Iterator[Matcher]:
-    node = findings.node(path)
+def _read(findings: Findings, path: Path) -> Iterator[Matcher]:
+    listed = findings.node(path)
+    if isinstance(listed, Items):
+        for index, node in enumerate(listed.items):
+            yield from _check(findings, (*path, index), node, listed)
+
+
+def _check(findings: Findings, path: Path, node: Node, parent: Items) -> Iterator[Matcher]:
     if isinstance(node, Entries):
         _explain_map(findings, path, node)
         return

@@ -13,7 +13,7 @@ from typing import Final
 from runbook_engine.loading.diagnostics import did_you_mean
 from runbook_engine.loading.findings import Findings
 from runbook_engine.loading.rules import as_map
-from runbook_engine.loading.yaml_tree import Entries, Items, Node, Path, Scalar, walk
+from runbook_engine.loading.yaml_tree import Entries, Items, Node, Path, Scalar
 from runbook_engine.model.quantity import InvalidQuantity, parse_duration, parse_percent
 from runbook_engine.templating import is_template
 
@@ -34,8 +34,8 @@ def check_parameters(findings: Findings) -> None:
     """Report parameters of a part that nothing uses, that are not declared, or whose default is of another type."""
     declared = as_map(as_map(findings.content).get("parameters"))
     used: set[str] = set()
-    for path, node in walk(findings.root):
-        if path[:1] != ("parameters",) and isinstance(node, Scalar) and isinstance(node.value, str):
+    for path, node in findings.scalars:
+        if path[:1] != ("parameters",) and isinstance(node.value, str):
             used |= _check_text(findings, path, node.value, declared)
     for name, written in declared.items():
         path = ("parameters", name)

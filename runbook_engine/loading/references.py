@@ -9,7 +9,7 @@ from typing import Final
 from runbook_engine.errors import TemplateError
 from runbook_engine.loading.diagnostics import did_you_mean
 from runbook_engine.loading.findings import Findings
-from runbook_engine.loading.yaml_tree import Path, Scalar, walk
+from runbook_engine.loading.yaml_tree import Path
 from runbook_engine.templating import is_template, parse_path, variables_of
 
 ALERT_FIELDS: Final = ("name", "labels", "annotations", "severity", "status", "scope", "source")
@@ -21,8 +21,8 @@ _INPUT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def check_templates(findings: Findings, inputs: Collection[str]) -> None:
     """Report templates that stand in the wrong place, do not parse, or name an input that is not declared."""
     read: set[str] = set()
-    for path, node in walk(findings.root):
-        if isinstance(node, Scalar) and isinstance(node.value, str) and is_template(node.value):
+    for path, node in findings.scalars:
+        if isinstance(node.value, str) and is_template(node.value):
             variables = _check(findings, path, node.value, inputs)
             read.update(variable[1] for variable in variables if variable[0] == "inputs" and len(variable) > 1)
     for name in inputs:

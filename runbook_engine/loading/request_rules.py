@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from runbook_engine.loading.diagnostics import did_you_mean
 from runbook_engine.loading.findings import Findings
 from runbook_engine.loading.rules import as_list, as_map
-from runbook_engine.loading.yaml_tree import Path, Scalar, walk
+from runbook_engine.loading.yaml_tree import Path, scalars
 from runbook_engine.model.quantity import InvalidQuantity, parse_duration
 from runbook_engine.model.request import ANSWER_ID, HOLE, holes_of
 
@@ -183,8 +183,8 @@ def _texts(findings: Findings, path: Path) -> Iterator[tuple[Path, str]]:
     """Yield every text of a request that may hold parameters, with its path."""
     for place in ((*path, "url"), (*path, "status", "url"), (*path, "body")):
         root = findings.node(place)
-        for inner, node in walk(root, place) if root is not None else ():
-            if isinstance(node, Scalar) and isinstance(node.value, str):
+        for inner, node in scalars(root, place) if root is not None else ():
+            if isinstance(node.value, str):
                 yield inner, node.value
 
 

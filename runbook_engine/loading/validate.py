@@ -26,7 +26,7 @@ from runbook_engine.loading.references import check_inputs, check_templates
 from runbook_engine.loading.request_rules import check_requests
 from runbook_engine.loading.rules import Catalogue, as_list, as_map, check_rules
 from runbook_engine.loading.sentences import absent_at, fields_at, report
-from runbook_engine.loading.yaml_tree import Entries, Node, Scalar, walk
+from runbook_engine.loading.yaml_tree import Entries, Node
 
 KINDS: Final[Mapping[str, type[Envelope]]] = {
     "Runbook": RunbookDocument,
@@ -82,8 +82,8 @@ def _model(findings: Findings) -> type[Envelope] | None:
 
 def _check_empties(findings: Findings, model: type[Envelope]) -> None:
     """Report keys without a value: most likely a block whose indentation was lost, such as an approval."""
-    for path, node in walk(findings.root):
-        if not (isinstance(node, Scalar) and node.value is None and path) or isinstance(path[-1], int):
+    for path, node in findings.scalars:
+        if node.value is not None or not path or isinstance(path[-1], int):
             continue
         written = set(fields_at(model, path[:-1])) - absent_at(model, path[:-1])
         if "with" not in path[:-1] and "diagnostics" not in path and path[-1] in written:

@@ -22,6 +22,7 @@ from runbook_engine.model.diagnostic import Diagnostic
 MAX_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 64
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_LONGEST_TRUTH: Final = max(map(len, TRUTHS))
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -62,6 +63,8 @@ def _refused(source: Source, problem: Problem) -> Parsed:
 class _Open:
     """A list or map whose end has not been seen."""
 
+    __slots__ = ("entries", "is_map", "items", "key", "keys", "place", "style")
+
     def __init__(self, start: Any, place: Place) -> None:
         self.is_map = isinstance(start, yaml.MappingStartEvent)
         self.style: Style = "flow" if start.flow_style else "block"
@@ -88,44 +91,53 @@ class _Reader:
         """Yield the tree of each document that is not empty."""
         stack: list[_Open] = []
         for event in events:
-            node = self._node(event, stack)
-            if node is None:
+            if isinstance(event, yaml.ScalarEvent):
+                node: Node = self._scalar(event)
+            elif isinstance(event, yaml.CollectionStartEvent):
+                stack.append(self._open(event, stack))
                 continue
+            elif isinstance(event, yaml.CollectionEndEvent):
+                node = stack.pop().close()
+            elif isinstance(event, yaml.AliasEvent):
+                raise Problem(
+                    self._place(event), "alias", f"aliases are not read (*{event.anchor})", "write the value out"
+                )
+            else:
+                continue  # where a document or the whole stream begins or ends
             if stack:
                 self._add(stack[-1], node)
             elif not (isinstance(node, Scalar) and node.value is None):
                 yield node
 
-    def _node(self, event: Any, stack: list[_Open]) -> Node | None:
+    def _scalar(self, event: Any) -> Scalar:
         place = self._place(event)
         self._refuse_cleverness(event, place)
-        if isinstance(event, yaml.ScalarEvent):
-            return self._scalar(event, place)
-        if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
-            self._refuse_as_key(stack, place)
-            if len(stack) >= MAX_DEPTH:
-                raise Problem(place, "too-deep", f"nested deeper than {MAX_DEPTH} levels", "")
-            stack.append(_Open(event, place))
-        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            return stack.pop().close()
-        return None
+        text = event.value
+        return Scalar(text, text, place, "quoted") if event.style else Scalar(read_scalar(text), text, place, "plain")
+
+    def _open(self, event: Any, stack: list[_Open]) -> _Open:
+        place = self._place(event)
+        self._refuse_cleverness(event, place)
+        self._refuse_as_key(stack, place)
+        if len(stack) >= MAX_DEPTH:
+            raise Problem(place, "too-deep", f"nested deeper than {MAX_DEPTH} levels", "")
+        return _Open(event, place)
 
     def _place(self, event: Any) -> Place:
         start, end = event.start_mark, event.end_mark
-        width = end.column - start.column if end.line == start.line else len(self._line(start.line)) - start.column
-        return Place(start.line + 1, start.column + 1, max(1, width))
+        line, column = start.line, start.column
+        width = (end.column if end.line == line else len(self._line(line))) - column
+        return Place(line + 1, column + 1, width if width > 1 else 1)
 
     def _line(self, index: int) -> str:
         return self.source.lines[index] if index < len(self.source.lines) else ""
 
     def _refuse_cleverness(self, event: Any, place: Place) -> None:
-        if isinstance(event, yaml.AliasEvent):
-            raise Problem(place, "alias", f"aliases are not read (*{event.anchor})", "write the value out")
-        if getattr(event, "anchor", None):
+        if event.anchor:
             raise Problem(
                 place, "anchor", f"anchors are not read (&{event.anchor})", "write the value out where it is used"
             )
-        if getattr(event, "tag", None):
+        if event.tag:
             raise Problem(place, "tag", f"tags are not read ({event.tag})", "remove it, or quote this if it is text")
 
     def _refuse_as_key(self, stack: list[_Open], place: Place) -> None:
@@ -144,11 +156,6 @@ class _Reader:
             )
         raise Problem(place, "key-is-no-text", "a key must be text, this one is a list or a map", "")
 
-    def _scalar(self, event: Any, place: Place) -> Scalar:
-        if event.style:
-            return Scalar(event.value, event.value, place, "quoted")
-        return Scalar(read_scalar(event.value), event.value, place, "plain")
-
     def _add(self, parent: _Open, node: Node) -> None:
         if not parent.is_map:
             self._warn_of_truths(node)
@@ -162,31 +169,36 @@ class _Reader:
 
     def _key(self, parent: _Open, node: Node) -> str:
         assert isinstance(node, Scalar)  # maps and lists were refused when they began
-        if not isinstance(node.value, str):
+        key = node.value
+        if not isinstance(key, str):
             raise Problem(
                 node.place, "key-is-no-text", f"a key must be text, {node.text or 'nothing'} is none", _quote(node)
             )
-        if node.style == "plain" and node.text.lower() in TRUTHS:
+        if _is_truth(node):
             message = f'the key "{node.text}" is read as true or false by other YAML readers'
             self._report(node.place, "truth-key", message, _quote(node))
-        if node.value in parent.keys:
-            first = parent.keys[node.value]
-            message = f'the key "{node.value}" is written twice, first in line {first.line}'
+        first = parent.keys.setdefault(key, node.place)
+        if first is not node.place:
+            message = f'the key "{key}" is written twice, first in line {first.line}'
             self._report(node.place, "duplicate-key", message, "keep one of the two")
-        parent.keys.setdefault(node.value, node.place)
-        return node.value
+        return key
 
     def _report(self, place: Place, code: str, message: str, hint: str) -> None:
         self.diagnostics.append(self.source.diagnostic(place, code, message, hint))
 
     def _warn_of_truths(self, node: Node) -> None:
-        if not (isinstance(node, Scalar) and node.style == "plain" and node.text.lower() in TRUTHS):
+        if not (isinstance(node, Scalar) and _is_truth(node)):
             return
         word = "true" if node.text.lower() in TRUE_WORDS else "false"
         message = f'"{node.text}" is text here, and {word} to other YAML readers'
         hint = f"{_quote(node)}, or write {word}"
         found = self.source.diagnostic(node.place, "truth-value", message, hint, severity="warning")
         self.diagnostics.append(found)
+
+
+def _is_truth(node: Scalar) -> bool:
+    """Whether other YAML readers take this for true or false."""
+    return node.style == "plain" and len(node.text) <= _LONGEST_TRUTH and node.text.lower() in TRUTHS
 
 
 def _quote(node: Scalar) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -52,13 +52,11 @@ Node = Scalar | Items | Entries
 
 def plain(node: Node) -> Plain:
     """Return the node as plain Python values."""
-    match node:
-        case Scalar():
-            return node.value
-        case Items():
-            return [plain(item) for item in node.items]
-        case Entries():
-            return {key: plain(value) for key, value in node.entries.items()}
+    if isinstance(node, Scalar):  # twice as fast as a match, and every value of every file comes by here
+        return node.value
+    if isinstance(node, Entries):
+        return {key: plain(value) for key, value in node.entries.items()}
+    return [plain(item) for item in node.items]
 
 
 def child(node: Node, part: str | int) -> Node | None:
@@ -101,12 +99,19 @@ def value_place(root: Node, path: Sequence[str | int]) -> Place:
     return node.place
 
 
-def walk(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
-    """Yield every node with its path, parents first."""
-    yield path, node
-    if isinstance(node, Items):
-        for index, item in enumerate(node.items):
-            yield from walk(item, (*path, index))
+def scalars(node: Node, path: Path = ()) -> list[tuple[Path, Scalar]]:
+    """Return every single value with its path, in the order in which they are written."""
+    found: list[tuple[Path, Scalar]] = []
+    _collect(node, path, found)
+    return found
+
+
+def _collect(node: Node, path: Path, found: list[tuple[Path, Scalar]]) -> None:
+    if isinstance(node, Scalar):
+        found.append((path, node))
     elif isinstance(node, Entries):
         for key, value in node.entries.items():
-            yield from walk(value, (*path, key))
+            _collect(value, (*path, key), found)
+    else:
+        for index, item in enumerate(node.items):
+            _collect(item, (*path, index), found)

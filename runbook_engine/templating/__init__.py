@@ -86,8 +86,8 @@ def _segments(text: str) -> tuple[str | Path, ...] | None:
     """Return text and paths in turn, or None when an expression is more than a path."""
     _refuse_statements(text)
     segments: list[str | Path] = []
-    for piece in _OPENING.split(text):
-        path = parse_path(piece[2:-2]) if _OPENING.fullmatch(piece) else None
+    for at, piece in enumerate(_OPENING.split(text)):
+        path = parse_path(piece[2:-2]) if at % 2 else None  # text and openings in turn
         if path is None and ("{{" in piece or "}}" in piece):
             return None
         segments.append(piece if path is None else path)

@@ -11,7 +11,7 @@ from typing import Final
 from runbook_engine.loading.rules import as_map, steps_of
 from runbook_engine.loading.set_analysis.implication import Conjunction
 from runbook_engine.loading.set_analysis.subject import Subject
-from runbook_engine.loading.yaml_tree import Path, Plain, Scalar, walk
+from runbook_engine.loading.yaml_tree import Path, Plain, scalars
 from runbook_engine.model.runbook import InputType
 from runbook_engine.templating import is_template, variables_of
 
@@ -79,6 +79,6 @@ def _naming_fields(subject: Subject) -> Iterator[tuple[Path, str]]:
 
 def _templates(subject: Subject, path: Path, target: Plain) -> Iterator[tuple[Path, str]]:
     node = subject.findings.node(path) if isinstance(target, dict) else None
-    for inner, found in walk(node, path) if node is not None else ():
-        if isinstance(found, Scalar) and isinstance(found.value, str) and is_template(found.value):
+    for inner, found in scalars(node, path) if node is not None else ():
+        if isinstance(found.value, str) and is_template(found.value):
             yield inner, found.value
