@@ -13,6 +13,7 @@ from runbook_engine.ports import Clock
 
 MOST_WAITING = 50_000  # alerts, or deliveries without any
 MOST_BYTES = 256 * 1024 * 1024
+MOST_ASIDE = 50_000  # deliveries, and as many bytes as may wait: until a person says, nothing of them goes away
 
 
 @dataclass(slots=True)
@@ -39,6 +40,11 @@ class Backlog:
                 raise Overloaded(
                     f"{waiting} {what} in {self._fill.bytes >> 20} MiB wait to be decided, "
                     f"the most is {MOST_WAITING} in {MOST_BYTES >> 20} MiB"
+                )
+            if self._fill.set_aside >= MOST_ASIDE or self._fill.set_aside_bytes >= MOST_BYTES:
+                raise Overloaded(
+                    f"{self._fill.set_aside} deliveries in {self._fill.set_aside_bytes >> 20} MiB were set aside, "
+                    f"the most is {MOST_ASIDE} in {MOST_BYTES >> 20} MiB (runbook inbox lists them: retry or discard)"
                 )
 
 

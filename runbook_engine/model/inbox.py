@@ -46,6 +46,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int = 0
     since: datetime | None = None  # since when the oldest waits
     set_aside: int = 0
+    set_aside_bytes: int = 0
 
 
 EMPTY = Fill()

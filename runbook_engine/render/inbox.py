@@ -11,6 +11,7 @@ from runbook_engine.render.lines import Lines, Span, line, table
 from runbook_engine.render.wording import age, count, record_time, when
 
 OVERDUE = timedelta(seconds=30)  # the worker looks fifty times a second
+LOOK = "runbook inbox shows why, runbook inbox retry NUMBER decides it again"
 
 
 def render_inbox(fill: Fill, aside: Sequence[SetAside], now: datetime) -> Lines:
@@ -37,9 +38,12 @@ def render_set_aside(fill: Fill) -> Lines:
     """Return that deliveries could not be decided, and what to do."""
     if not fill.set_aside:
         return ()
-    what = f"{_deliveries(fill.set_aside)} could not be decided, so no run was opened for what was in it"
-    todo = "runbook inbox shows why, runbook inbox retry NUMBER decides it again"
-    return (line(Span("SET ASIDE", "bad"), "   ", Span(what, "strong"), f"; {todo}", hang=6),)
+    return (line(Span("SET ASIDE", "bad"), "   ", Span(say_set_aside(fill), "strong"), f"; {LOOK}", hang=6),)
+
+
+def say_set_aside(fill: Fill) -> str:
+    """Return that deliveries could not be decided, and what that means."""
+    return f"{_deliveries(fill.set_aside)} could not be decided, so no run was opened for what was in it"
 
 
 def say_waiting(fill: Fill, now: datetime) -> str:

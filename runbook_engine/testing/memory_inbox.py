@@ -53,6 +53,7 @@ class MemoryInbox:
                 bytes=sum(len(kept.request.body) for kept in waiting),
                 since=waiting[0].since if waiting else None,
                 set_aside=len(self._aside),
+                set_aside_bytes=sum(len(kept.request.body) for _, kept in self._aside.values()),
             )
 
     def tried(self, number: int) -> int:

@@ -53,7 +53,7 @@ def _lint(arguments: Namespace, desk: Desk) -> int:
     loaded = load_files(
         arguments.paths, Registry(), arguments.config or _config_above(arguments.paths), judge_set=analyse
     )
-    if not _found(loaded.files, arguments.paths):
+    if not loaded.errors and not _found(loaded.files, arguments.paths):
         raise UsageError(f"no YAML file under {', '.join(arguments.paths)}: name a folder with runbooks, or a file")
     if arguments.format == "json":
         answer(desk, record_lint(loaded.files, loaded.diagnostics))

@@ -10,7 +10,6 @@ import os
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints.adapters import Adapters
@@ -18,6 +17,7 @@ from runbook_engine.entrypoints.cli.approval_check import examine_approvals
 from runbook_engine.entrypoints.cli.arguments import Parser, add_format, add_places
 from runbook_engine.entrypoints.cli.desk import Desk
 from runbook_engine.entrypoints.cli.failure import NO, OK
+from runbook_engine.entrypoints.cli.inbox_check import examine_inbox
 from runbook_engine.entrypoints.cli.installation import find_full_disk_of
 from runbook_engine.entrypoints.cli.output import answer, say
 from runbook_engine.entrypoints.cli.runner_probe import examine_runner
@@ -117,7 +117,8 @@ def _misread(loaded: Loaded, settings: Settings) -> Finding | None:
     """Return what is wrong with engine.yaml; None = it can be read, or there is none."""
     if settings.config is None:
         return None
-    wrong = [error for error in loaded.errors if Path(error.file).resolve() == settings.config.resolve()]
+    config = os.path.realpath(settings.config)  # which a ring of links is no error for
+    wrong = [error for error in loaded.errors if os.path.realpath(error.file) == config]
     if not wrong:
         return None
     says = f"{count(len(wrong), 'error')}, the first: {wrong[0].message}"
@@ -224,6 +225,7 @@ def _engine(patient: Patient, full: Refusal | None) -> Iterator[Finding]:
         return
     journal = _journal(engine)
     yield journal if full is None else _unwritten(journal, full)
+    yield from examine_inbox(engine)
     yield _pause(engine, patient.clock)
     if journal.health == "ok" or full is None:
         yield _storm(engine, patient.clock)
