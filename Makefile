@@ -59,7 +59,8 @@ test-cluster: setup  ## the cluster contract on a real cluster (RUNBOOK_TEST_KUB
 test-long: setup  ## the long form of what `make test` samples: all places, more alerts, more examples
 	RUNBOOK_TESTS=long $(PYTEST) -n 2 --timeout 1800 tests/unit tests/properties tests/hostile tests/contract/journal \
 	  tests/contract/dynamodb tests/crash/test_every_checkpoint.py tests/crash/test_serverless.py \
-	  tests/crash/test_drain.py tests/crash/test_shipped_runbooks.py tests/scenario/test_groups.py
+	  tests/crash/test_drain.py tests/crash/test_shipped_runbooks.py tests/scenario/test_groups.py \
+	  tests/contract/test_streams.py
 	RUNBOOK_TRANSCRIPTS=long EXAMPLES_IN_MOTO=100 $(PYTEST) -n 2 --timeout 1800 \
 	  tests/pipeline/test_same_transcript.py tests/contract/journal/test_agreement.py
 	RUNBOOK_TESTS=long $(PYTEST) --timeout 600 tests/contention
@@ -130,11 +131,16 @@ fmt: setup  ## let ruff repair style and format
 bench: setup  ## measure matching, ingest, engine overhead and start-up (BENCH=--quick for the short form)
 	$(BIN)/python -m benchmarks $(BENCH)
 
-bench-peers: setup  ## compare matching with other engines, in an environment of their own (BENCH=--quick; Drools wants JAVA_HOME)
+bench-peers: setup  ## compare with other engines, each in an environment of its own (BENCH=--quick; two want Java 17)
 	$(UV) venv -q --allow-existing .venv-peers
 	$(UV) pip install -q --python .venv-peers/bin/python msgspec google-re2 rule-engine cel-python \
 	  common-expression-language drools-jpy
+	$(UV) venv -q --allow-existing .venv-peers/ansible
+	-$(UV) pip install -q --python .venv-peers/ansible/bin/python 'ansible-rulebook>=1.2' ansible-core ansible-runner
+	$(UV) venv -q --allow-existing .venv-peers/dbos
+	-$(UV) pip install -q --python .venv-peers/dbos/bin/python dbos
 	.venv-peers/bin/python -m benchmarks.peers $(BENCH)
+	$(BIN)/python -m benchmarks $(BENCH) ansible_rulebook dbos_steps
 	$(UV) venv -q --allow-existing .venv-peers/robusta
 	$(UV) pip install -q --python .venv-peers/robusta/bin/python msgspec google-re2 'robusta-cli<0.11'
 	.venv-peers/robusta/bin/python -m benchmarks.peers $(BENCH)

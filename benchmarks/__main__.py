@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 
 import benchmarks
+from benchmarks.record import head
 
 
 def names() -> list[str]:
@@ -25,6 +26,7 @@ def main() -> None:
     unknown = sorted(set(asked.name) - set(known))
     if unknown:
         parser.error(f"no benchmark is named {', '.join(unknown)} (there are: {', '.join(known)})")
+    print(f"{head(quick=asked.quick)}\n", flush=True)
     for name in asked.name or known:
         print(f"== {name}\n{importlib.import_module(f'benchmarks.{name}').run(quick=asked.quick)}\n", flush=True)
 

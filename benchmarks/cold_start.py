@@ -56,7 +56,7 @@ def run(*, quick: bool = False) -> str:
     """Return what each start costs, as ratios to the SDK with one client."""
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch)
-        unpacked = _unpacked(home)
+        unpacked = unpacked_zip(home)
         bare = _without_bytecode(unpacked, home / "bare")
         runtime = provide(home / "runtime")
         starts = {
@@ -147,7 +147,8 @@ def _table(kept: dict[str, list[dict[str, Any]]]) -> str:
     return table(("start", "ms", "CPU ms", "x CPU of boto3", "MiB", "modules", "heavy ones"), rows)
 
 
-def _unpacked(home: Path) -> Path:
+def unpacked_zip(home: Path) -> Path:
+    """Build the zip as `make lambda` does, and return it as Lambda unpacks it."""
     built = build_zip(home, write_sources(home / "sources"))
     if built.returncode:
         raise RuntimeError(built.stderr)

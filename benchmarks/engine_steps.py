@@ -144,9 +144,9 @@ def run(quick: bool) -> str:
     """Return what a step costs on each journal, beside two transactions of one row."""
     with tempfile.TemporaryDirectory() as folder:
         durable = sqlite_journal(Path(folder) / "journal.sqlite3")
-        bare = _bare(Path(folder) / "bare.sqlite3")
-        ways = (_driver(MemoryJournal()), _driver(durable), lambda number: _two_rows(bare))
-        memory, sqlite, rows = _in_turn(ways, QUICK_RUNS if quick else RUNS)
+        bare = bare_rows(Path(folder) / "bare.sqlite3")
+        ways = (driver(MemoryJournal()), driver(durable), lambda number: two_rows(bare))
+        memory, sqlite, rows = in_turn(ways, QUICK_RUNS if quick else RUNS)
         durable.close()
         bare.close()
     lines = (("memory", memory, "-"), ("SQLite", sqlite, GOAL), ("two rows in bare sqlite3", rows, "-"))
@@ -160,7 +160,7 @@ def run(quick: bool) -> str:
     )
 
 
-def _in_turn(ways: Sequence[Callable[[int], Cost]], runs: int) -> tuple[Cost, ...]:
+def in_turn(ways: Sequence[Callable[[int], Cost]], runs: int) -> tuple[Cost, ...]:
     """Let each take its turn in every round, so that a busy moment meets all of them; return a step's medians."""
     rounds = [[way(number) for way in ways] for number in range(runs + WARM_UP)][WARM_UP:]
     return tuple(
@@ -168,7 +168,7 @@ def _in_turn(ways: Sequence[Callable[[int], Cost]], runs: int) -> tuple[Cost, ..
     )
 
 
-def _driver(journal: Journal) -> Callable[[int], Cost]:
+def driver(journal: Journal) -> Callable[[int], Cost]:
     """Return what opens an execution over this journal and drives it to its end."""
     counted = Counted(journal)
     simulated = SimulatedWorld()
@@ -209,7 +209,8 @@ def _drive(engine: Engine, counted: Counted, execution_id: str) -> Cost:
     return Cost(wall, cpu, turns, counted.commits - commits)
 
 
-def _bare(path: Path) -> sqlite3.Connection:
+def bare_rows(path: Path) -> sqlite3.Connection:
+    """Return bare sqlite3 with the pragmas of the journal and one table."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
@@ -217,7 +218,7 @@ def _bare(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _two_rows(connection: sqlite3.Connection) -> Cost:
+def two_rows(connection: sqlite3.Connection) -> Cost:
     """For each step, write two rows of a few kilobytes, each in a transaction of its own."""
     body = msgspec.msgpack.encode(RUNBOOK)
     wall, cpu = perf_counter(), process_time()

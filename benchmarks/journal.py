@@ -7,33 +7,39 @@ and the rest is what its indexes cost. Times of one machine in one run: only the
 
 from __future__ import annotations
 
-import sqlite3
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple
 
-import msgspec
-
+from benchmarks.journal_callers import callers
+from benchmarks.journal_rows import (
+    BARE_INSERT,
+    BARE_TABLE,
+    NOON,
+    Statements,
+    arrival,
+    audit_record,
+    connect,
+    episode,
+    incident,
+    pack,
+    pending,
+    timed,
+    write,
+)
+from benchmarks.timing import table
 from runbook_adapters.sqlite import SqliteJournal
 from runbook_adapters.sqlite.database import Database
 from runbook_adapters.sqlite.schema import TABLES
-from runbook_engine.model.alert import Alert
-from runbook_engine.model.audit import AuditRecord
-from runbook_engine.model.episode import Episode
-from runbook_engine.model.execution import Execution, Member, StepState
-from runbook_engine.model.incident import Arrival, Incident, Intake
+from runbook_engine.model.incident import Intake
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ROUNDS = 5  # alternating, so that a busy moment of the machine meets both
 PAGE = 50
-
-BARE_TABLE = "CREATE TABLE bare (serial INTEGER PRIMARY KEY, id TEXT, number INTEGER, body BLOB)"
-BARE_INSERT = "INSERT INTO bare (id, number, body) VALUES (?, ?, ?)"
-Statements = list[tuple[str, list[tuple[object, ...]]]]
+GOAL = 0.7
+COMMITS, QUICK_COMMITS = 1600, 160
 
 
 class Rates(NamedTuple):
@@ -43,25 +49,35 @@ class Rates(NamedTuple):
     tables: float
     bare: float
 
-    def line(self, what: str) -> str:
-        """Return one line of the report."""
-        ratios = f"{self.journal / self.tables:.2f}x tables, {self.journal / self.bare:.2f}x bare"
-        return f"{what:<34} {self.journal:>8,.0f}/s   {ratios}"
+    def row(self, what: str, size: int = 1) -> tuple[object, ...]:
+        """Return one row of the report; so many are in one commit."""
+        ratios = self.journal / self.tables, self.journal / self.bare
+        return (
+            what,
+            self.journal / size,
+            self.bare / size,
+            self.journal,
+            self.tables,
+            self.bare,
+            *ratios,
+            f">= {GOAL}",
+        )
 
 
 def run(quick: bool) -> str:
-    """Measure commits, deliveries and the incident page."""
+    """Measure commits, deliveries, many callers and the incident page."""
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), 40 if quick else 400)
-        lines = (
-            "SQLite, WAL, synchronous=FULL (goal: 0.7x; a page within 5 ms)",
-            bench.commits().line("commit (version + audit record)"),
-            bench.deliveries(1).line("incidents, one a delivery"),
-            bench.deliveries(100).line("incidents, 100 a delivery"),
-            bench.page(2_000 if quick else 100_000),
+        rows = (
+            bench.commits().row("a version and its audit record"),
+            bench.deliveries(1).row("incidents, one a delivery"),
+            bench.deliveries(100).row("incidents, 100 a delivery", 100),
         )
+        page = bench.page(2_000 if quick else 100_000)
         bench.close()
-    return "\n".join(lines)
+        together = callers(Path(folder), QUICK_COMMITS if quick else COMMITS)
+    head = ("SQLite, WAL, synchronous=FULL", "commits a s", "raw sqlite3", "of them a s", "tables", "raw sqlite3")
+    return f"{table((*head, 'x tables', 'x raw', 'goal'), rows)}\n{page}\n\n{together}"
 
 
 class Bench:
@@ -117,8 +133,8 @@ class Bench:
             seconds * 1000 for seconds in timed(lambda: self.journal.incidents(limit=PAGE), self.repeats * 2)
         ]
         worst = quantiles(milliseconds, n=100)[98]
-        what = f"page of {PAGE} of {stored:,} incidents"
-        return f"{what:<34} p50 {median(milliseconds):.2f} ms   p99 {worst:.2f} ms"
+        what = f"a page of {PAGE} of {stored:,} incidents"
+        return f"{what}: p50 {median(milliseconds):.2f} ms, p99 {worst:.2f} ms (goal: within 5 ms)"
 
     def close(self) -> None:
         """Close all files."""
@@ -140,35 +156,10 @@ class Bench:
         numbers = range(self.serial, self.serial + size)
         self.serial += size
         return Intake(
-            episodes=tuple(_episode(number) for number in numbers),
-            incidents=tuple(_incident(number) for number in numbers),
-            arrivals=tuple(_arrival(number) for number in numbers),
+            episodes=tuple(episode(number) for number in numbers),
+            incidents=tuple(incident(number) for number in numbers),
+            arrivals=tuple(arrival(number) for number in numbers),
         )
-
-
-def timed(call: Callable[[], object], repeats: int) -> Iterator[float]:
-    """Call it again and again, and yield the seconds of each."""
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        yield time.perf_counter() - start
-
-
-def connect(path: Path, tables: str) -> sqlite3.Connection:
-    """Return a connection with the pragmas of the journal, and these tables."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.executescript(tables)
-    return connection
-
-
-def write(connection: sqlite3.Connection, statements: Statements) -> None:
-    """Execute them in one transaction."""
-    connection.execute("BEGIN IMMEDIATE")
-    for statement, rows in statements:
-        connection.executemany(statement, rows)
-    connection.execute("COMMIT")
 
 
 def _bare_rows(intake: Intake) -> list[tuple[object, ...]]:
@@ -192,82 +183,3 @@ def _table_rows(intake: Intake) -> Statements:
             [(new.incident_id, pack(new)) for new in intake.arrivals],
         ),
     ]
-
-
-def pack(value: object) -> bytes:
-    """Return a value as the journal stores it."""
-    return msgspec.msgpack.encode(value)
-
-
-def _alert(number: int) -> Alert:
-    labels = {"alertname": "CheckoutHighErrorRate", "severity": "critical", "service": "checkout", "pod": f"p{number}"}
-    annotations = {"summary": "More than two in a hundred requests fail.", "runbook": "https://example.org/checkout"}
-    return Alert(
-        scope="main",
-        source="alertmanager",
-        name="CheckoutHighErrorRate",
-        labels=labels,
-        annotations=annotations,
-        alert_key=f"key-{number}",
-        received_at=NOON,
-        starts_at=NOON,
-    )
-
-
-def _episode(number: int) -> Episode:
-    return Episode(
-        alert_key=f"key-{number}",
-        episode_id=f"episode-{number}",
-        scope="main",
-        name="CheckoutHighErrorRate",
-        start=NOON,
-        displayed_start=NOON,
-        last_seen=NOON,
-        incident_id=f"incident-{number}",
-    )
-
-
-def _incident(number: int) -> Incident:
-    opened = NOON + timedelta(seconds=number)
-    return Incident(
-        id=f"incident-{number}",
-        key=f"apps/service-{number}",
-        title="CheckoutHighErrorRate on checkout",
-        severity="critical",
-        opened_at=opened,
-        last_firing_at=opened,
-        resolved_at=None if number % 20 == 0 else opened + timedelta(minutes=9),
-        open_alerts=(f"key-{number}",),
-        alert_keys=(f"key-{number}",),
-    )
-
-
-def _arrival(number: int) -> Arrival:
-    return Arrival(incident_id=f"incident-{number}", at=NOON, alert=_alert(number), transition="opened")
-
-
-def audit_record(number: int) -> AuditRecord:
-    """Return a record of the run `committed`."""
-    return AuditRecord(
-        execution_id="committed", number=number, at=NOON, actor="engine", event="applied", says="replicas 4 to 6"
-    )
-
-
-def pending(name: str) -> Execution:
-    """Return a run that was opened, and has done nothing."""
-    steps = tuple(StepState(name=step, action="degrade") for step in ("shed-optional-features", "add-capacity"))
-    return Execution(
-        id=name,
-        runbook="checkout-high-error-rate",
-        runbook_digest="d1",
-        incident_id="incident-0",
-        slot=f"slot-{name}",
-        owner="team-checkout",
-        scope="main",
-        alert=_alert(0),
-        members=(Member(alert_key="key-0", episode_id="episode-0", name="CheckoutHighErrorRate", since=NOON),),
-        mode="auto",
-        steps=steps,
-        opened_at=NOON,
-        deadline_at=NOON + timedelta(minutes=40),
-    )

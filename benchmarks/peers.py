@@ -17,6 +17,7 @@ from time import process_time
 from typing import Any
 
 from benchmarks.mixes import Labels, alerts, runbooks
+from benchmarks.record import head
 from benchmarks.timing import seconds, table
 from runbook_engine.matching.conditions import condition
 from runbook_engine.matching.index import Index
@@ -195,4 +196,5 @@ def _ratio(make: Callable[[Sequence[Entry]], Find], entries: Sequence[Entry], bu
 
 
 if __name__ == "__main__":
-    print(run(quick="--quick" in sys.argv))
+    wished = "--quick" in sys.argv
+    print(f"{head(quick=wished)}\n\n== peers\n{run(quick=wished)}\n")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 PATIENCE = 20.0  # seconds
 
@@ -22,9 +25,26 @@ def started(command: Sequence[str], port: int) -> Iterator[int]:
             server.terminate()
 
 
-def await_port(port: int) -> None:
+@contextmanager
+def serving(
+    command: Sequence[str], port: int, log: Path, more: Mapping[str, str] | None = None, patience: float = PATIENCE
+) -> Iterator[None]:
+    """Run a server as a service manager does; what fails while it runs is told with the end of what it wrote."""
+    with log.open("wb") as output:
+        server = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **(more or {})})
+    try:
+        await_port(port, patience)
+        yield
+    except RuntimeError as error:
+        raise RuntimeError(f"{error}\n{log.read_text()[-2000:]}") from error
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(30)
+
+
+def await_port(port: int, patience: float = PATIENCE) -> None:
     """Wait until somebody listens."""
-    limit = time.monotonic() + PATIENCE
+    limit = time.monotonic() + patience
     while time.monotonic() < limit:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
