@@ -36,17 +36,17 @@ class Registry:
     @cached_property
     def actions(self) -> Mapping[str, ActionSpec]:
         """Every action by name."""
-        return _with_strangers(self._own_actions, ACTIONS)
+        return _with_strangers(self._own_actions, self._installed[ACTIONS])
 
     @cached_property
     def collectors(self) -> Mapping[str, CollectorSpec]:
         """Every evidence collector by name."""
-        return _with_strangers(self._own_collectors, COLLECTORS)
+        return _with_strangers(self._own_collectors, self._installed[COLLECTORS])
 
     @cached_property
     def sources(self) -> Mapping[str, SourceSpec]:
         """Every alert source by name."""
-        return _with_strangers(self._own_sources, SOURCES)
+        return _with_strangers(self._own_sources, self._installed[SOURCES])
 
     def load(self) -> int:
         """Find everything now, and return how much there is: a process that lives long may be unable to look later."""
@@ -96,7 +96,11 @@ class Registry:
 
     @cached_property
     def _adapter_points(self) -> Mapping[str, EntryPoint]:
-        return {point.name: point for point in _entry_points(ADAPTERS)}  # a look at everything that is installed
+        return {point.name: point for point in self._installed[ADAPTERS]}
+
+    @cached_property
+    def _installed(self) -> Mapping[str, tuple[EntryPoint, ...]]:
+        return _entry_points()  # a look at everything that is installed: one serves every kind
 
     @cached_property
     def _own_actions(self) -> Mapping[str, ActionSpec]:
@@ -111,9 +115,9 @@ class Registry:
         return {spec.name: spec for spec in _scan(SOURCES, "SOURCE")}
 
 
-def _with_strangers(own: Mapping[str, Any], group: str) -> Mapping[str, Any]:
+def _with_strangers(own: Mapping[str, Any], points: tuple[EntryPoint, ...]) -> Mapping[str, Any]:
     """Return ours and what other packages registered; a name of ours cannot be taken."""
-    loaded = [point.load() for point in _entry_points(group)]
+    loaded = [point.load() for point in points]
     return MappingProxyType(dict(sorted({**{spec.name: spec for spec in loaded}, **own}.items())))
 
 
@@ -131,10 +135,12 @@ def _scan(package_name: str, attribute: str) -> Iterator[Any]:
             yield found
 
 
-def _entry_points(group: str) -> tuple[EntryPoint, ...]:
+def _entry_points() -> Mapping[str, tuple[EntryPoint, ...]]:
+    """Return what other packages registered, by group. It opens two files of each installed package."""
     from importlib.metadata import entry_points  # costs as much as a third of the engine, and ingest needs none
 
-    return tuple(entry_points(group=group))
+    found = entry_points()
+    return {group: tuple(found.select(group=group)) for group in (ACTIONS, COLLECTORS, SOURCES, ADAPTERS)}
 
 
 def _did_you_mean(name: str, known: Mapping[str, Any]) -> str:

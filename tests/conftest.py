@@ -1,19 +1,21 @@
 """How many examples Hypothesis tries where a test names no number: fewest for `make test-fast`, most by night.
 
-No example has a deadline: it would be one on how busy the machine is, and promises about time have tests of their own.
+No example has a deadline, and none is drawn too slowly: both would be about how busy the machine is, and promises about
+time have tests of their own. Where CI is set, the examples are the same every time (a profile of Hypothesis itself).
 """
 
 from __future__ import annotations
 
 import pytest
 from _pytest.nodeid import NodeId
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.length import LONG, examples
 
-settings.register_profile("fast", max_examples=20, deadline=None)
-settings.register_profile("gate", max_examples=examples(100), deadline=None)
-settings.register_profile("long", max_examples=500, deadline=None)
+UNHURRIED = [HealthCheck.too_slow]
+settings.register_profile("fast", max_examples=20, deadline=None, suppress_health_check=UNHURRIED)
+settings.register_profile("gate", max_examples=examples(100), deadline=None, suppress_health_check=UNHURRIED)
+settings.register_profile("long", max_examples=500, deadline=None, suppress_health_check=UNHURRIED)
 settings.load_profile("long" if LONG else "gate")
 
 

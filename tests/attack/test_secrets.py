@@ -142,7 +142,7 @@ def spoken(runner: Runner, service: HttpService) -> Iterator[tuple[str, str]]:
             yield name, str(runner.ask("POST", "/hooks/lab", body, headers=headers))
     for scope, header in (("other", "X-Hub-Signature-256"), ("graf", "X-Grafana-Alerting-Signature")):
         yield scope, str(runner.ask("POST", f"/hooks/{scope}", b"{}", headers={header: CANARIES["GITHUB_KEY"]}))
-    wait_until(lambda: len(service.asked) > 5, "everybody is told", 20)
+    wait_until(lambda: len(service.asked) > 5, "everybody is told")
     listed = runner.ask("GET", "/api/executions", token=CANARIES["READER"])[1]["executions"]
     signed = runner.ask("POST", "/sign-in", f"token={CANARIES['ANN']}".encode(), headers=_form(runner))
     cookie = {"Cookie": signed[2].get("set-cookie", "").partition(";")[0]}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,8 @@ from runbook_engine.errors import Unreadable
 from runbook_engine.model.configuration import Configuration, SeriesRule
 from runbook_engine.model.target import Target
 from runbook_engine.ports import AdapterContext
+from tests.lab import PATIENCE
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -48,9 +49,7 @@ class Platform:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.deployment = folder / "deployments" / "checkout"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.answers: list[int] = []
         context = AdapterContext(
             clock=SystemClock(),
@@ -101,7 +100,7 @@ class Platform:
             return None
         return found[0].value if found else None
 
-    def until(self, holds: Callable[[], bool], within: float = 10) -> None:
+    def until(self, holds: Callable[[], bool], within: float = PATIENCE) -> None:
         deadline = time.monotonic() + within
         while not holds():
             assert time.monotonic() < deadline, (self.error_ratio(), self.answers[-20:])
@@ -110,7 +109,7 @@ class Platform:
     def visit(self, stop: threading.Event) -> None:
         """Buy something, again and again."""
         while not stop.is_set():
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
             try:
                 connection.request("GET", "/checkout")
                 self.answers.append(connection.getresponse().status)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -37,6 +36,8 @@ from runbook_engine.model.observation import Workload
 from runbook_engine.model.target import Target
 from runbook_engine.ports import AdapterContext, ChangeReader, ClusterReader, ClusterWriter, LogReader
 from tests.contract.cluster_contract import ClusterContract
+from tests.lab import PATIENCE
+from tests.ports import free_port
 
 SOURCE = Path(__file__).parent.parent / "data" / "wsgi"
 CHECKOUT = Target("deployment", "local", "apps", "checkout")
@@ -106,7 +107,7 @@ class Rig:
         return {worker.pid for worker in live_workers(self.folder)}
 
     def get(self, path: str = "/") -> str:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         connection.request("GET", path)
         text = connection.getresponse().read().decode()
         connection.close()
@@ -122,14 +123,7 @@ class Rig:
             return
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def eventually(look: Callable[[], object], holds: Callable[[object], bool], within: float = 8.0):
+def eventually(look: Callable[[], object], holds: Callable[[object], bool], within: float = PATIENCE):
     """Return the first look for which it holds."""
     deadline = time.monotonic() + within
     while not holds(seen := look()):
@@ -177,7 +171,7 @@ class Clients:
             thread.join()
 
     def _run(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         while not self._stop.is_set():
             try:
                 connection.request("GET", "/")
@@ -248,10 +242,11 @@ def test_no_request_fails_when_every_worker_is_replaced(rig):
     before = rig.pids()
 
     with Clients(rig.port) as clients:
-        time.sleep(0.2)
+        eventually(lambda: clients.answered, lambda answered: answered > 20)
         rig.writer.restart(CHECKOUT, "mark-1")
         seen = rig.settled()
-        time.sleep(0.2)
+        settled = clients.answered
+        eventually(lambda: clients.answered, lambda answered: answered > settled + 30)
 
     assert seen.restarted_at == "mark-1"
     assert not before & rig.pids()
@@ -409,7 +404,7 @@ def test_second_master_is_refused_when_one_serves_the_folder(rig):
         [sys.executable, "-m", "gunicorn", "--config", rig.folder / "gunicorn.conf.py"],
         capture_output=True,
         text=True,
-        timeout=10,
+        timeout=PATIENCE,
         check=False,
     )
 

@@ -51,9 +51,9 @@ def kill(name: str) -> None:
 
 
 class Mortality:
-    """Counts the places that were passed; dies at those that were ordered, the first one being 1."""
+    """Counts the places that were passed; dies at those that were ordered, by number (the first is 1) or by name."""
 
-    def __init__(self, *deaths: int, by: Callable[[str], None] = die) -> None:
+    def __init__(self, *deaths: int | str, by: Callable[[str], None] = die) -> None:
         self.passed: list[str] = []
         self.died_at: list[str] = []
         self._deaths = frozenset(deaths)
@@ -62,7 +62,7 @@ class Mortality:
     def __call__(self, name: str) -> None:
         """Pass one place, or not."""
         self.passed.append(name)
-        if len(self.passed) in self._deaths:
+        if {len(self.passed), name} & self._deaths:
             self.died_at.append(name)
             self._by(name)
 

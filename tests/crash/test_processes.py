@@ -34,8 +34,15 @@ class Lived:
     """One run that was killed once (or not at all) and brought to its end by the next process."""
 
     folder: Path
-    death: int
+    death: int | str
     exits: tuple[int, ...]  # of every process, as waitpid tells: negative is a signal
+
+    @property
+    def died(self) -> bool:
+        """Whether it died once, and ended well; or waited so few times, on a busy machine, that it missed the place."""
+        if self.exits == (-signal.SIGKILL, 0) or isinstance(self.death, str):
+            return self.exits == (-signal.SIGKILL, 0)
+        return self.exits == (0,) and len((self.folder / "passed").read_text().splitlines()) < self.death
 
     @property
     def place(self) -> str:
@@ -44,9 +51,9 @@ class Lived:
         return f"killed at {self.death}, exits {self.exits}: {problem.read_text() if problem.exists() else ''}"
 
 
-def live(name: str, folder: Path, deaths: range | tuple[int, ...]) -> Iterator[Lived]:
+def live(name: str, folder: Path, deaths: Iterable[int | str]) -> Iterator[Lived]:
     """Run a case once for every place of death, several at once; each as often as it takes."""
-    waiting, alive = list(deaths), dict[int, tuple[int, Path, tuple[int, ...]]]()
+    waiting, alive = list(deaths), dict[int, tuple[int | str, Path, tuple[int, ...]]]()
     while waiting or alive:
         while waiting and len(alive) < AT_ONCE:
             death = waiting.pop(0)
@@ -98,7 +105,7 @@ def test_no_effect_is_lost_or_doubled_when_the_process_is_killed(case: Case, tmp
     stride = 1 if LONG else SAMPLE.get(case.name, OTHERS_SAMPLE)
 
     for lived in live(case.name, tmp_path, range(1, places - 3, stride)):  # polling makes the count vary a little
-        assert (-signal.SIGKILL, 0) == lived.exits, lived.place
+        assert lived.died, lived.place
         assert seen_at_target(case, reference) == seen_at_target(case, lived), lived.place
         journal = open_journal(lived.folder)
         (execution,) = journal.executions(limit=2)
@@ -113,8 +120,11 @@ def test_a_change_that_must_not_be_repeated_is_called_once_at_most_when_the_proc
     _, places = undisturbed(case.name, tmp_path)
     statuses = set()
 
-    for lived in live(case.name, tmp_path, range(1, places - 3, 1 if LONG else 3)):
-        assert (-signal.SIGKILL, 0) == lived.exits, lived.place
+    numbered = range(
+        1, places - 3, 1 if LONG else 3
+    )  # the names are for where it counts, which no number is sure to hit
+    for lived in live(case.name, tmp_path, (*numbered, "after-intent", "after-apply")):
+        assert lived.died, lived.place
         files = FileWorld(case, lived.folder)
         keys = [key for key, _, _ in files.register.calls]
         assert len(set(keys)) == len(keys), lived.place

@@ -7,7 +7,6 @@ import math
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -25,7 +24,8 @@ import yaml
 
 from tests.dashboards.boards import FILES, RULES, Query, everything, load, queries, variables
 from tests.dashboards.history import STEP, STEPS, record
-from tests.lab import wait_until
+from tests.lab import PATIENCE, wait_until
+from tests.ports import free_port
 from tests.tools import find_tool
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.xdist_group("dashboards")]  # one Prometheus for all
@@ -50,7 +50,7 @@ class Server:
         """Return what it answers. Raises AssertionError with its own words when it refuses."""
         asked = f"{self.address}/api/v1/{path}?{urllib.parse.urlencode(values, doseq=True)}"
         try:
-            with urllib.request.urlopen(asked, timeout=10) as answer:
+            with urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
             raise AssertionError(error.read().decode()) from error
@@ -91,12 +91,10 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         span = [f"--start={time.time() - STEPS * STEP:.0f}", f"--end={time.time():.0f}", f"--eval-interval={STEP}s"]
         _backfill(folder, "rules", f"--url={server.address}", *span, f"--output-dir={folder}/data", folder / "past.yml")
     with _running(folder, "now.yml") as server:
-        wait_until(lambda: server.rules_ran() > 0, "the rules ran", 30)
+        wait_until(lambda: server.rules_ran() > 0, "the rules ran")
         first = server.rules_ran()
-        wait_until(lambda: server.rules_ran() > first + 2, "they ran again, on what other groups recorded", 30)
-        wait_until(
-            lambda: all(server.ask("query", query=rule)["result"] for rule in LAST_RULES), "the last is there", 30
-        )
+        wait_until(lambda: server.rules_ran() > first + 2, "they ran again, on what other groups recorded")
+        wait_until(lambda: all(server.ask("query", query=rule)["result"] for rule in LAST_RULES), "the last is there")
         yield server
 
 
@@ -114,9 +112,7 @@ def _backfill(folder: Path, kind: str, *arguments: object) -> None:
 
 @contextmanager
 def _running(folder: Path, configuration: str) -> Iterator[Server]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        listen = f"127.0.0.1:{probe.getsockname()[1]}"
+    listen = f"127.0.0.1:{free_port()}"
     arguments = [f"--config.file={folder / configuration}", f"--storage.tsdb.path={folder}/data"]
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
@@ -126,7 +122,7 @@ def _running(folder: Path, configuration: str) -> Iterator[Server]:
             start_new_session=True,
         )
     try:
-        wait_until(lambda: _is_ready(listen), "Prometheus is ready", 30)
+        wait_until(lambda: _is_ready(listen), "Prometheus is ready")
         yield Server(f"http://{listen}")
     finally:
         os.killpg(process.pid, signal.SIGTERM)

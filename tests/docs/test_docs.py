@@ -40,7 +40,7 @@ KNOWN_HOSTS = re.compile(
 THIS_MACHINE = re.compile(r"(?<![\w.])/(work|root|home|Users)/|/tmp/\w")
 ROUTE = re.compile(r"@routes\.(get|post)\(\"([^\"]+)\"\)")
 ANY_ID = re.compile(r"<\w+_id>")
-SECONDS = 60
+SECONDS = 180
 
 
 def named(blocks: list[Block]) -> list[object]:

@@ -55,7 +55,7 @@ def type_in(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
         **GIT,
     }
     shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
-    return subprocess.run(shell, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(shell, cwd=folder, env=environment, capture_output=True, text=True, timeout=180, check=False)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from http.client import HTTPConnection
 from typing import Any
 
 from runbook_engine.entrypoints.settings import Settings
-from tests.lab import SECRETS, wait_until
+from tests.lab import PATIENCE, SECRETS, wait_until
 
 
 class Runner:
@@ -35,7 +35,7 @@ class Runner:
             )
         self.address = ""
 
-    def wait_for_start(self, limit: float = 20) -> Runner:
+    def wait_for_start(self, limit: float = PATIENCE) -> Runner:
         """Wait until it answers."""
         wait_until(lambda: bool(self.events("serve.started")) or self.process.poll() is not None, "it starts", limit)
         assert self.events("serve.started"), self.log_file.read_text()
@@ -59,7 +59,7 @@ class Runner:
         """Return status, decoded JSON (or text) and headers of one request."""
         given = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         host, _, port = self.address.removeprefix("http://").rpartition(":")
-        connection = HTTPConnection(host, int(port), timeout=10)
+        connection = HTTPConnection(host, int(port), timeout=PATIENCE)
         try:
             connection.request(method, path, body or None, given | (headers or {}))
             answer = connection.getresponse()
@@ -86,8 +86,8 @@ class Runner:
         """Stop it and return its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        code = self.process.wait(20)
-        end = time.monotonic() + 10
+        code = self.process.wait(PATIENCE)
+        end = time.monotonic() + PATIENCE
         while self.left() and time.monotonic() < end:
             time.sleep(0.05)
         return code

@@ -10,9 +10,10 @@ import json
 import secrets
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from os import kill
 from pathlib import Path
 
@@ -22,13 +23,14 @@ from runbook_adapters.process.lifecycle import create_deployment
 from runbook_engine.entrypoints.composition import build_engine
 from runbook_engine.entrypoints.demo.alerting import PROGRAMS
 from runbook_engine.entrypoints.demo.children import Children
-from runbook_engine.entrypoints.demo.stage import RUNBOOK, free_ports, shorten
+from runbook_engine.entrypoints.demo.stage import RUNBOOK, shorten
 from runbook_engine.entrypoints.demo.traffic import Traffic
 from runbook_engine.entrypoints.demo.wire import answers, ask
 from runbook_engine.entrypoints.settings import read_settings
 from runbook_engine.model.execution import Execution
 from tests.e2e.runner import Runner
-from tests.lab import wait_until
+from tests.lab import PATIENCE, wait_until
+from tests.ports import free_ports
 
 WINDOW = "3s"
 ANY_SERVICE = (  # what makes the shipped runbook one for any service, and shorter still than the demo's
@@ -94,10 +96,11 @@ class Shops:
         self._start_alerting()
         self.start_runner()
         for name, port in self.ports.items():
-            self.children.wait_until(f"{name} ready", lambda port=port: answers(port, "/healthz/ready"), 30, needs=name)  # type: ignore[misc]
+            ready: Callable[[], bool] = partial(answers, port, "/healthz/ready")
+            self.children.wait_until(f"{name} ready", ready, PATIENCE, needs=name)
             self.traffic[name].start()
         for port in (self.prometheus, *self.alertmanagers):
-            wait_until(lambda port=port: answers(port, "/-/ready"), f"{port} is ready", 30)  # type: ignore[misc]
+            wait_until(lambda port=port: answers(port, "/-/ready"), f"{port} is ready")  # type: ignore[misc]
         self.engine = build_engine(self.settings)
         self.calm_down()
 
@@ -114,7 +117,7 @@ class Shops:
     def start_runner(self) -> None:
         """Start the runner, or start it again on the same port."""
         self.runner = Runner(self.settings, "--port", str(self.runner_port)).wait_for_start()
-        wait_until(lambda: answers(self.runner_port, "/readyz"), "the runner is ready", 30)
+        wait_until(lambda: answers(self.runner_port, "/readyz"), "the runner is ready")
 
     def kill_worker(self) -> None:
         """Kill the process that drives; whoever started it notices."""
@@ -127,7 +130,7 @@ class Shops:
         for line in self.runner.left():
             with suppress(ProcessLookupError):
                 kill(int(line.split()[0]), signal.SIGKILL)
-        self.runner.process.wait(10)
+        self.runner.process.wait(PATIENCE)
         wait_until(lambda: self.runner is not None and not self.runner.left(), "nothing of the runner lives")
 
     # --- what a test does ---------------------------------------------------------------------------------
@@ -142,8 +145,8 @@ class Shops:
     def calm_down(self) -> None:
         """End every fault, and wait until nothing is left of it: no alert fires, nothing is held, nobody waits."""
         self.inject(0.0, *self.names)
-        wait_until(lambda: all(run.finished for run in self.engine.journal.executions(limit=50)), "all is undone", 40)
-        wait_until(lambda: all(self.recorded(name) == 0.0 for name in self.names), "no errors are measured", 30)
+        wait_until(lambda: all(run.finished for run in self.engine.journal.executions(limit=50)), "all is undone")
+        wait_until(lambda: all(self.recorded(name) == 0.0 for name in self.names), "no errors are measured")
         assert {"false"} == {self.flag(name)[0] for name in self.names}
 
     def reset_flags(self) -> None:

@@ -92,10 +92,10 @@ class Stage:
         (found,) = self.journal.executions(limit=2)
         return found
 
-    def wait(self, holds: Callable[[Execution], bool], what: str, limit: float = 40) -> Execution:
+    def wait(self, holds: Callable[[Execution], bool], what: str) -> Execution:
         """Wait until something holds of the only run."""
         try:
-            wait_until(lambda: holds(self.execution()), what, limit)
+            wait_until(lambda: holds(self.execution()), what)
         except AssertionError as error:
             raise AssertionError("\n".join([str(error), *self.says()])) from error
         return self.execution()

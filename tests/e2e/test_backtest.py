@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -17,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.lab import wait_until
+from tests.lab import PATIENCE, wait_until
+from tests.ports import free_port
 from tests.tools import find_tool
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.xdist_group("backtest")]  # one Prometheus for all of them
@@ -103,9 +103,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         check=True,
         capture_output=True,
     )
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     arguments = [
         str(find_tool("prometheus")),
         f"--config.file={folder}/prometheus.yml",
@@ -116,7 +114,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(arguments, stdout=log, stderr=log, start_new_session=True)
     try:
-        wait_until(lambda: _ready(f"http://{address}"), "Prometheus is ready", 20)
+        wait_until(lambda: _ready(f"http://{address}"), "Prometheus is ready")
         yield f"http://{address}"
     finally:
         os.killpg(process.pid, signal.SIGKILL)
@@ -160,7 +158,7 @@ def test_what_a_server_adds_when_it_sends_is_told(prometheus: str, runbooks: Pat
 def _backtest(url: str, runbooks: Path, *more: str) -> dict[str, Any]:
     command = [sys.executable, "-c", "from runbook_engine.entrypoints.cli import main; raise SystemExit(main())"]
     asked = ["backtest", "--prometheus", url, "--until", UNTIL.isoformat(), "--runbooks", str(runbooks), *more]
-    done = subprocess.run([*command, *asked], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([*command, *asked], capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert 0 == done.returncode, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer

@@ -110,7 +110,7 @@ def _run(place: Path, *argv: str, program: str = MAIN) -> subprocess.CompletedPr
         env=_environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 

@@ -28,8 +28,9 @@ from runbook_engine.entrypoints.demo.traffic import Traffic
 from runbook_engine.entrypoints.demo.watcher import Watcher
 from runbook_engine.entrypoints.settings import read_settings
 from runbook_engine.model.execution import Execution
+from tests.e2e.crowd import Crowd
 from tests.e2e.lap import Lap
-from tests.lab import wait_until
+from tests.lab import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -95,21 +96,19 @@ def test_a_fault_is_remediated_and_undone_when_prometheus_and_alertmanager_watch
 
     clock.start()
     scene.inject(FAULT)
-    children.wait_until("the webhook", lambda: newest(engine) is not None, 30, needs="runner")
+    children.wait_until("the webhook", lambda: newest(engine) is not None, PATIENCE, needs="runner")
     clock.lap("fault to webhook")
-    children.wait_until("the flag set", lambda: flag_of(scene) == "true", 20, needs="runner")
+    children.wait_until("the flag set", lambda: flag_of(scene) == "true", PATIENCE, needs="runner")
     clock.lap("webhook to flag set")
-    children.wait_until("the verification", lambda: status("succeeded", "failed", "unresolved", "blocked"), 60)
+    children.wait_until("the verification", lambda: status("succeeded", "failed", "unresolved", "blocked"), PATIENCE)
     clock.lap("flag set to verified")
     verified = newest(engine)
     healed = traffic.error_ratio(time.time() - 2)
     scene.inject(0.0)
-    children.wait_until("the end of the alert", lambda: resolved(engine), 30, needs="runner")
-    children.wait_until("the compensation", lambda: flag_of(scene) == "false", 60, needs="runner")
+    children.wait_until("the end of the alert", lambda: resolved(engine), PATIENCE, needs="runner")
+    children.wait_until("the compensation", lambda: flag_of(scene) == "false", PATIENCE, needs="runner")
     clock.lap("fault ended to flag restored")
-    wait_until(
-        lambda: [one.compensation for one in engine.journal.executions(limit=1)] == ["undone"], "it is undone", 20
-    )
+    wait_until(lambda: [one.compensation for one in engine.journal.executions(limit=1)] == ["undone"], "it is undone")
 
     assert verified is not None
     assert ("succeeded", "held", ["shed-optional-features"]) == (verified.status, verified.compensation, ran(verified))
@@ -168,7 +167,7 @@ class Demo:
         [found] = self.folder.glob("runbook-demo-*")
         return found
 
-    def wait_for(self, sentence: str, limit: float = 60) -> None:
+    def wait_for(self, sentence: str, limit: float = PATIENCE) -> None:
         """Wait until it has said something."""
         wait_until(lambda: sentence in self.output or self.process.poll() is not None, sentence, limit)
         assert sentence in self.output, self.output
@@ -183,7 +182,7 @@ class Demo:
         """Leave nothing to the next test, whatever this one found."""
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
 
     def _marked(self, process: Path) -> bool:
         try:
@@ -227,15 +226,15 @@ def without_prometheus(tmp_path: Path) -> str:
 def test_two_demos_at_once_both_heal_and_leave_nothing_behind(
     start: Callable[..., Demo], without_prometheus: str
 ) -> None:
-    """Each within the promised time, on ports of its own, told whole, and gone at the end."""
+    """Each within the promised time (of a machine of its own), on its own ports, told whole, and gone at the end."""
     began = time.monotonic()
-    demos = [start(path=without_prometheus) for _ in range(2)]
-
-    codes = [demo.process.wait(DEMO_LIMIT + 5) for demo in demos]
+    with Crowd() as crowd:
+        demos = [start(path=without_prometheus) for _ in range(2)]
+        codes = [demo.process.wait(2.5 * DEMO_LIMIT) for demo in demos]
     took = time.monotonic() - began
 
     assert [0, 0] == codes, "\n".join(demo.output for demo in demos)
-    assert took < DEMO_LIMIT
+    assert took < DEMO_LIMIT * crowd.factor, f"{took:.0f} s, {crowd.factor:.1f} times as slow as alone"
     for demo in demos:
         assert [] == demo.left()
         assert [demo.folder / "output.txt"] == list(demo.folder.iterdir())
@@ -259,8 +258,8 @@ def test_nothing_is_left_when_the_demo_ends_in_the_middle(number: int, code: int
 
     demo.process.send_signal(number)
 
-    assert code == demo.process.wait(30), demo.output
-    wait_until(lambda: demo.left() == [], "all children have ended", 20)
+    assert code == demo.process.wait(PATIENCE), demo.output
+    wait_until(lambda: demo.left() == [], "all children have ended")
     assert len(alive) >= 8, alive  # the demo, its service with master and workers, the runner with its three
     if installed(*PROGRAMS):
         assert any("--storage.tsdb.path" in command for command in alive)
@@ -274,7 +273,7 @@ def test_the_demo_says_no_when_the_fault_cannot_be_healed(start: Callable[..., D
     flags.unlink()
     flags.mkdir()
 
-    code = demo.process.wait(DEMO_LIMIT)
+    code = demo.process.wait(2.5 * DEMO_LIMIT)
 
     assert 1 == code, demo.output
     assert "The demo failed: " in demo.output

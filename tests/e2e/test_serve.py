@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.runner import Runner
-from tests.lab import CONFIG, SECRETS, TOKENS, install, wait_until, webhook
+from tests.lab import CONFIG, PATIENCE, SECRETS, TOKENS, install, wait_until, webhook
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("serve")]  # one runner for all of them
 
@@ -38,7 +38,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def runner(folder: Path) -> Iterator[Runner]:
     """One runner with tokens, for the tests that leave it as it was."""
-    started = Runner(install(folder, config=CONFIG + TOKENS + LIMITS), "--read-limit", "0.7")
+    started = Runner(install(folder, config=CONFIG + TOKENS + LIMITS))
+    yield from kept(started)
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    """One that waits for nobody: on a busy machine its patience would be too short for honest senders."""
+    settings = install(tmp_path_factory.mktemp("impatient"), config=CONFIG + TOKENS + LIMITS)
+    yield from kept(Runner(settings, "--read-limit", "0.7"))
+
+
+def kept(started: Runner) -> Iterator[Runner]:
+    """Yield a runner once it answers; its end is clean."""
     try:
         yield started.wait_for_start()
     finally:
@@ -126,22 +138,25 @@ def test_a_body_larger_than_the_limit_is_refused_however_it_is_sent(runner: Runn
         pytest.param(HEAD + b"Transfer-Encoding: chunked\r\n\r\n3e8\r\n{", b" ", id="a chunk byte by byte"),
     ],
 )
-def test_who_sends_too_slowly_is_not_waited_for(first: bytes, drip: bytes, runner: Runner) -> None:
+def test_who_sends_too_slowly_is_not_waited_for(first: bytes, drip: bytes, impatient: Runner) -> None:
     """Eight such senders would otherwise hold every thread."""
-    host, _, port = runner.address.removeprefix("http://").rpartition(":")
+    host, _, port = impatient.address.removeprefix("http://").rpartition(":")
     started = time.monotonic()
     with socket.create_connection((host, int(port)), timeout=0.2) as connection:
         connection.sendall(first)
         answer = b""
-        while not answer and time.monotonic() - started < 8:
+        while not answer and time.monotonic() - started < PATIENCE:
             try:
                 answer = connection.recv(4096) or b"closed"
             except TimeoutError:
-                connection.sendall(drip)
+                with suppress(ConnectionError):  # it was closed just now, and the next look says so
+                    connection.sendall(drip)
+            except ConnectionError:  # closed while a byte of ours was on its way
+                answer = b"closed"
 
     assert answer == b"closed" or answer.startswith(b"HTTP/1.1 400")
-    assert 0.5 < time.monotonic() - started < 4
-    assert 200 == runner.ask("GET", "/healthz")[0]
+    assert 0.5 < time.monotonic() - started < PATIENCE  # a thousand bytes would take longer
+    assert 200 == impatient.ask("GET", "/healthz")[0]
 
 
 def test_two_deliveries_at_once_open_one_execution(runner: Runner, folder: Path) -> None:
@@ -172,7 +187,7 @@ def test_a_worker_killed_in_the_middle_is_started_again_and_its_work_taken_over(
         os.kill(runner.worker_pid(), signal.SIGKILL)
         wait_until(lambda: len(runner.events("child.died")) > before, "its death is noticed")
 
-    wait_until(lambda: is_shed(folder, "killed"), "the next worker does it", 15)
+    wait_until(lambda: is_shed(folder, "killed"), "the next worker does it")
     wait_until(
         lambda: (
             runner.ask("GET", f"/api/executions/{execution_id}", token=READER)[1]["execution"]["status"] == "succeeded"
@@ -192,7 +207,7 @@ def test_what_was_answered_is_decided_once_by_the_next_worker_when_one_is_killed
     os.kill(worker, signal.SIGKILL)
 
     wait_until(lambda: len(runner.events("child.died")) > before, "its death is noticed")
-    wait_until(lambda: all(is_shed(folder, part) for part in parts), "the next worker does all of it", 30)
+    wait_until(lambda: all(is_shed(folder, part) for part in parts), "the next worker does all of it")
     listed = runner.ask("GET", "/api/executions?limit=500", token=READER)[1]["executions"]
     assert [(202, False)] * 4 == [(status, said["decided"]) for status, said, _ in answers]
     assert len(parts) == len([one for one in listed if "/lab/crowd-" in one["target"]])
@@ -216,7 +231,7 @@ def test_a_journal_that_goes_away_is_503_and_nothing_is_lost_when_it_is_back(run
     )
     assert (503, "unavailable") == (broken[0], broken[1]["error"]["code"])
     assert int(broken[2]["retry-after"]) >= 1
-    wait_until(lambda: is_shed(folder, "back"), "the work goes on", 15)
+    wait_until(lambda: is_shed(folder, "back"), "the work goes on")
 
 
 def test_a_person_pauses_and_resumes_over_http(runner: Runner, folder: Path) -> None:
@@ -242,7 +257,7 @@ def test_the_tests_beside_the_runbooks_are_run_once(runner: Runner) -> None:
     """Behind everything else; what became of them is there for the page, and the process is gone."""
     state = runner.state / "serve" / "tests.json"
 
-    wait_until(state.exists, "they were run", 30)
+    wait_until(state.exists, "they were run")
 
     assert {"tested": {}, "problem": ""} == json.loads(state.read_text())  # there are none here
     launch = str(state.with_name("launch.json"))
@@ -318,7 +333,7 @@ def test_what_cannot_be_served_safely_is_not_started(
         (settings.runbooks / "engine.yaml").unlink()
     runner = Runner(settings, *(str(guarded) if one == "TOKENS" else one for one in arguments))
 
-    code = runner.process.wait(20)
+    code = runner.process.wait(PATIENCE)
 
     assert 2 == code
     assert sentence == runner.log_file.read_text().strip()
@@ -343,7 +358,7 @@ def test_a_web_process_that_cannot_start_ends_the_runner(tmp_path: Path) -> None
     (broken / "__init__.py").write_text("raise ImportError('broken by the test')\n")
     runner = Runner(install(tmp_path), environment={"PYTHONPATH": str(broken.parent)})
 
-    code = runner.process.wait(20)
+    code = runner.process.wait(PATIENCE)
 
     assert 3 == code
     assert runner.events("serve.failed")
@@ -355,7 +370,7 @@ def test_a_second_runner_on_the_same_state_is_refused(runner: Runner, folder: Pa
     settings = install(tmp_path)
     second = Runner(settings, "--state", str(runner.state))
 
-    assert 2 == second.process.wait(20)
+    assert 2 == second.process.wait(PATIENCE)
     said = f"another runbook serve uses {runner.state} (stop it, or give this one its own with --state)"
     assert said == second.log_file.read_text().strip()
 
@@ -363,15 +378,15 @@ def test_a_second_runner_on_the_same_state_is_refused(runner: Runner, folder: Pa
 def test_a_worker_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None:
     """It lives, so its death is never noticed; what came in meanwhile is done by the next one."""
     settings = install(tmp_path, config=CONFIG + LIMITS)
-    runner = Runner(settings, "--hang-limit", "5").wait_for_start()
+    runner = Runner(settings, "--hang-limit", "8").wait_for_start()
     hung = runner.worker_pid()
     wait_until(lambda: (settings.state / "serve" / "worker.json").exists(), "it goes round")
 
     os.kill(hung, signal.SIGSTOP)
     status = runner.ask("POST", "/hooks/lab", webhook("hung"))[0]
 
-    wait_until(lambda: is_shed(tmp_path, "hung"), "the next worker does it", 20)
-    event = runner.events("child.hung")[0]
-    assert (202, "worker", hung, 5.0) == (status, event["child"], event["child_pid"], event["silent_for"])
+    wait_until(lambda: is_shed(tmp_path, "hung"), "the next worker does it")
+    events = [(each["child"], each["silent_for"]) for each in runner.events("child.hung") if each["child_pid"] == hung]
+    assert (202, [("worker", 8.0)]) == (status, events)
     assert hung != runner.worker_pid()
     assert (0, []) == (runner.stop(), runner.left())

@@ -17,7 +17,7 @@ from runbook_engine.model.observation import ChangeEvent
 from runbook_engine.model.target import Target
 from tests.e2e.runner import Runner
 from tests.emulators.kubernetes import FakeCluster
-from tests.lab import CONFIG, SECRETS, install, wait_until
+from tests.lab import CONFIG, PATIENCE, SECRETS, install, wait_until
 from tests.tools import find_tool
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -61,7 +61,7 @@ def by_kubectl(fake: FakeCluster, folder: Path) -> None:
         [str(find_tool("kubectl")), "--kubeconfig", config, "set", "image", "deployment/web", f"{name}={NEW}"],
         check=True,
         capture_output=True,
-        timeout=30,
+        timeout=PATIENCE,
     )
 
 
@@ -110,11 +110,11 @@ def test_runner_goes_on_when_its_cluster_is_away(fake: FakeCluster, settings: Se
         wait_until(lambda: fake.log.count("GET", "deployments.*watch=true") > 0, "it watches")
         fake.faults.lost_before("GET", "watch=true", times=1000)
         fake.restart(away=0.1)
-        wait_until(lambda: bool(runner.events("watch.lost")), "the loss is told", 30)
+        wait_until(lambda: bool(runner.events("watch.lost")), "the loss is told")
         by_the_api(fake, settings.state)
         healthy, _, _ = runner.ask("GET", "/readyz", token=SECRETS["READER"])
         fake.faults.clear()
-        wait_until(lambda: bool(releases(settings)), "the release is kept", 30)
+        wait_until(lambda: bool(releases(settings)), "the release is kept")
     finally:
         code = runner.stop()
 

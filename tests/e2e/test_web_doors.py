@@ -13,7 +13,7 @@ from http.client import HTTPConnection, HTTPResponse
 import pytest
 
 from tests.e2e.runner import Runner
-from tests.lab import CONFIG, SECRETS, TOKENS, install, wait_until, webhook
+from tests.lab import CONFIG, PATIENCE, SECRETS, TOKENS, install, wait_until, webhook
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("web-doors")]  # one runner for all of them
 
@@ -27,7 +27,7 @@ web:
 @contextmanager
 def listening(runner: Runner) -> Iterator[HTTPResponse]:
     """Listen to changes, as somebody whom the proxy names."""
-    connection = HTTPConnection(runner.address.removeprefix("http://"), timeout=10)
+    connection = HTTPConnection(runner.address.removeprefix("http://"), timeout=PATIENCE)
     try:
         connection.request("GET", "/live", headers={"X-Forwarded-User": "ben"})
         yield connection.getresponse()
@@ -50,7 +50,7 @@ def next_event(answer: HTTPResponse) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
     """One runner with a long grace."""
-    started = Runner(install(tmp_path_factory.mktemp("web"), config=CONFIG + TOKENS + WEB), grace="20")
+    started = Runner(install(tmp_path_factory.mktemp("web"), config=CONFIG + TOKENS + WEB), grace="90")
     try:
         yield started.wait_for_start()
     finally:
@@ -106,9 +106,9 @@ def test_pages_hear_of_changes_and_nobody_waits_for_them_at_the_end(runner: Runn
     assert (200, "changed", "changed") == (answer.status, stands["event"], changed["event"])
     assert stands["data"] != changed["data"]
     assert all(b"event: away" not in each for each in rest)
-    assert let_go < 3
+    assert let_go < 30
     assert (0, []) == (code, runner.left())
-    assert took < 10
+    assert took < 60
     assert not runner.events("child.killed")
     assert (0o600, 32) == (rights, len(own_key))
     assert own_key.hex() not in runner.log_file.read_text()

@@ -75,7 +75,7 @@ def waited(shops: Shops, name: str, since: datetime, holds: Callable[[Execution]
         return run is not None and holds(run)
 
     try:
-        wait_until(held, what, 40)
+        wait_until(held, what)
     except AssertionError as error:
         raise AssertionError("\n".join([str(error), *map(shops.says, shops.runs(name, since))])) from error
     found = shops.run(name, since)
@@ -90,9 +90,9 @@ def undone(shops: Shops, name: str, since: datetime) -> Execution:
 
 def healed(shops: Shops, name: str) -> None:
     """Wait until customers of a shop, which is broken still, have met no error for a second; then end its fault."""
-    wait_until(lambda: shops.flag(name)[0] == "true", "its flag is set", 40)
+    wait_until(lambda: shops.flag(name)[0] == "true", "its flag is set")
     set_at = time.time()
-    wait_until(lambda: time.time() > set_at + 1 and served(shops, name), "its customers meet no error", 20)
+    wait_until(lambda: time.time() > set_at + 1 and served(shops, name), "its customers meet no error")
     shops.inject(0.0, name)
 
 
@@ -192,7 +192,7 @@ def test_nothing_is_half_done_and_it_succeeds_later_when_the_flag_store_is_down(
     lap.start()
     waiting = waited(shops, SOUTH, began, lambda run: "is corrupt" in run.waits_for, "it says what it waits for")
     lap.lap("fault to told that the store is corrupt")
-    wait_until(lambda: shops.told("paged.log", "is corrupt") > pages, "the on-call is told why", 20)
+    wait_until(lambda: shops.told("paged.log", "is corrupt") > pages, "the on-call is told why")
     lap.lap("to the on-call told")
 
     lock.unlink(missing_ok=True)

@@ -84,10 +84,10 @@ def test_function_is_ended_when_its_time_is_over(tmp_path: Path) -> None:
     begun = time.monotonic()
 
     with Runtime(tmp_path, "app.handler", scratch=tmp_path / "scratch", timeout=1) as limited:
-        reply = limited.invoke({"sleep": 20})
+        reply = limited.invoke({"sleep": 600})
 
     assert ("Sandbox.Timedout", "Task timed out after 1.00 seconds") == (reply.error, reply.payload)
-    assert 1 <= time.monotonic() - begun < 15
+    assert 1 <= time.monotonic() - begun < 90
 
 
 def test_exception_of_the_handler_is_the_error(runtime: Runtime) -> None:

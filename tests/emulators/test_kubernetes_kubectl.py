@@ -43,7 +43,7 @@ def kubectl(binary: str, cluster: FakeCluster, tmp_path: Path) -> Kubectl:
 
     def run(*arguments: str, stdin: str | None = None, fails: bool = False) -> subprocess.CompletedProcess[str]:
         command = [binary, "--kubeconfig", str(config), "--cache-dir", str(tmp_path / "cache"), *arguments]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=180)
         assert (done.returncode != 0) is fails, done.stdout + done.stderr
         return done
 
@@ -65,7 +65,7 @@ def test_get_prints_the_servers_columns(kubectl: Kubectl) -> None:
 def test_scale_moves_the_pods(kubectl: Kubectl, cluster: FakeCluster) -> None:
     """And refuses when the current count is another."""
     kubectl("scale", "deployment/web", "--replicas=5", "--current-replicas=3")
-    kubectl("rollout", "status", "deployment/web", "--timeout=20s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=120s")
     refused = kubectl("scale", "deployment/web", "--replicas=9", "--current-replicas=3", fails=True)
 
     assert len(cluster.ready_pods("app=web")) == 5
@@ -79,11 +79,11 @@ def test_restart_and_undo_roll_all_pods(kubectl: Kubectl, cluster: FakeCluster, 
     before = {pod["metadata"]["uid"] for pod in cluster.pods(f"app={name}")}
 
     kubectl("rollout", "restart", target)
-    kubectl("rollout", "status", target, "--timeout=30s")
+    kubectl("rollout", "status", target, "--timeout=120s")
     after = {pod["metadata"]["uid"] for pod in cluster.pods(f"app={name}")}
     history = kubectl("rollout", "history", target).stdout
     kubectl("rollout", "undo", target)
-    kubectl("rollout", "status", target, "--timeout=30s")
+    kubectl("rollout", "status", target, "--timeout=120s")
 
     template = cluster.get(f"{kind}s", name)["spec"]["template"]
     assert not before & after
@@ -96,7 +96,7 @@ def test_undo_of_a_bad_image_leaves_the_old_one_running(kubectl: Kubectl, cluste
     kubectl("set", "image", "deployment/web", "app=app:bad-pull")
     cluster.wait(lambda: "app:bad-pull" in images(cluster, "web"))
     kubectl("rollout", "undo", "deployment/web")
-    kubectl("rollout", "status", "deployment/web", "--timeout=20s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=120s")
 
     assert images(cluster, "web") == {"app:v1"}
     assert annotations(cluster.get("deployments", "web"))["deployment.kubernetes.io/revision"] == "3"
@@ -142,7 +142,7 @@ def test_drain_waits_for_the_budget_and_leaves_daemonset_pods(kubectl: Kubectl, 
     cluster.pdb("shop", min_available=1)
     cluster.wait(lambda: dig(cluster.get("poddisruptionbudgets", "shop"), "status", "disruptionsAllowed"))
 
-    done = kubectl("drain", "node-a", "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=60s")
+    done = kubectl("drain", "node-a", "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=120s")
 
     left = [pod["metadata"]["labels"]["app"] for pod in cluster.pods() if pod["spec"].get("nodeName") == "node-a"]
     assert left == ["agent"]
@@ -169,7 +169,7 @@ def test_create_apply_and_delete_a_deployment(kubectl: Kubectl, cluster: FakeClu
     kubectl("apply", "-f", "-", stdin=manifest)
     cluster.wait_rollout("new")
     kubectl("apply", "-f", "-", stdin=manifest.replace("app:v1", "app:v2"))
-    kubectl("rollout", "status", "deployment/new", "--timeout=20s")
+    kubectl("rollout", "status", "deployment/new", "--timeout=120s")
     refused = kubectl("create", "-f", "-", stdin=manifest.replace("replicas", "replicaz"), fails=True)
     kubectl("delete", "deployment", "new", "--cascade=foreground")
 

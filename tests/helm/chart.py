@@ -126,7 +126,7 @@ def _helm(*arguments: str) -> subprocess.CompletedProcess[str]:
         folders = {f"HELM_{name}_HOME": home for name in ("CACHE", "CONFIG", "DATA")}
         command = [str(find_tool("helm")), *arguments]
         environment = {**os.environ, **folders, "KUBECONFIG": f"{home}/none"}
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+        return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False, env=environment)
 
 
 @contextmanager

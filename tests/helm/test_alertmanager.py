@@ -46,7 +46,7 @@ def is_answered(name: str) -> bool:
 def amtool(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run Alertmanager's own tool."""
     command = [str(find_tool("amtool")), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 def receivers(config: Path, labels: Mapping[str, str]) -> set[str]:

@@ -30,7 +30,7 @@ from tests.emulators.aws import Aws
 from tests.pipeline.cloud_host import cloud_configuration
 from tests.pipeline.installation import Installation
 
-PATIENCE = 20.0  # seconds
+PATIENCE = 90.0  # seconds
 MOMENT = 0.002
 
 

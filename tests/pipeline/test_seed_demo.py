@@ -132,7 +132,7 @@ class Demo:
         """Type a command of kubectl, as an administrator."""
         chosen = ["--kubeconfig", str(self._kubeconfig), "--namespace", "apps"]
         typed = [str(find_tool("kubectl")), *chosen, *arguments]
-        done = subprocess.run(typed, check=False, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(typed, check=False, capture_output=True, text=True, timeout=120)
         assert 0 == done.returncode, done.stderr
         return done.stdout
 

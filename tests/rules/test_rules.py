@@ -28,7 +28,7 @@ FOREIGN = {  # alerts that no label of a service or namespace can describe: thei
 
 
 def _promtool(*arguments: str | Path) -> tuple[int, str]:
-    done = subprocess.run([find_tool("promtool"), *arguments], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([find_tool("promtool"), *arguments], capture_output=True, text=True, timeout=180, check=False)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -105,7 +105,7 @@ class Rig:
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=120,
         )
         return Said(done.returncode, done.stdout, done.stderr)
 

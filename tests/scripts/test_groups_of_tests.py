@@ -45,7 +45,7 @@ def test_a_group_stays_in_one_process(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
 
     assert "12 passed" in ran.stdout, ran.stdout + ran.stderr

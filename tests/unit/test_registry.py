@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections import defaultdict
 from datetime import timedelta
 from importlib.metadata import EntryPoint
 
@@ -21,8 +22,21 @@ STRANGER = EntryPoint(name="tell", value="runbook_engine.actions.notify:ACTION",
 def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[EntryPoint, ...]]:
     """Return the entry points that are installed, by group: none until a test adds some."""
     points: dict[str, tuple[EntryPoint, ...]] = {}
-    monkeypatch.setattr(module, "_entry_points", lambda group: points.get(group, ()))
+    monkeypatch.setattr(module, "_entry_points", lambda: defaultdict(tuple, points))
     return points
+
+
+def test_one_look_at_what_is_installed_serves_every_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It opens two files of each installed package."""
+    looks: list[str] = []
+    monkeypatch.setattr(module, "_entry_points", lambda: looks.append("one") or defaultdict(tuple))
+    registry = Registry()
+
+    registry.load()
+    with pytest.raises(NoAdapter):
+        registry.adapter("sqlite")
+
+    assert ["one"] == looks
 
 
 def test_our_actions_are_found_by_name() -> None:

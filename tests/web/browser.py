@@ -19,7 +19,7 @@ from typing import Any
 from tests.tools import find_tool
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE = 20.0  # seconds, on a busy machine
+PATIENCE = 90.0  # seconds, on a busy machine
 FLAGS = (
     "--headless=new",
     "--remote-debugging-pipe",

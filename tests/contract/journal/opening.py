@@ -27,6 +27,6 @@ def open_sqlite(folder: Path, busy_timeout: float = 30.0) -> SqliteJournal:
 def open_journal(where: Where) -> Journal:
     """The journal that all processes of a test share."""
     if isinstance(where, Path):
-        return open_sqlite(where, busy_timeout=60)
+        return open_sqlite(where, busy_timeout=240)
     server, table = where
     return open_table(table, plain_client(server))

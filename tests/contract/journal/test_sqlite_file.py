@@ -268,8 +268,8 @@ def test_write_raises_overloaded_when_another_thread_keeps_writing(tmp_path: Pat
     with database.writing(), ThreadPoolExecutor(1) as pool:
         late = pool.submit(journal.commit, old, expected_version=0, now=NOON)
         with pytest.raises(Overloaded) as caught:
-            late.result(10)
-        seen = pool.submit(journal.load, "a").result(10)
+            late.result(60)
+        seen = pool.submit(journal.load, "a").result(60)
 
     sentence = f"journal {database.path} was busy for 0.1 s: others keep writing (raise busyTimeout)"
     assert (sentence, old) == (str(caught.value), seen)

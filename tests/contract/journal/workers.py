@@ -18,6 +18,7 @@ from tests.contract.journal.opening import Where, open_journal, open_sqlite
 from tests.contract.journal.samples import NOON, after, audit_record, execution, lease, minutes
 
 BUDGET = Budget("service/checkout", minutes(60), limit=5)
+LONGEST = 240.0  # seconds: eight interpreters start and write at once, on a busy machine
 Work = Callable[[Any, int], Any]
 
 
@@ -31,14 +32,14 @@ def run_together(work: Work, where: Where, processes: int) -> list[Any]:
     ]
     for process in running:
         process.start()
-    found = [results.get(timeout=100) for _ in running]
+    found = [results.get(timeout=LONGEST) for _ in running]
     for process in running:
-        process.join(timeout=10)
+        process.join(timeout=60)
     return found
 
 
 def _run(work: Work, where: Where, number: int, start: Barrier, results: "Queue[Any]") -> None:
-    start.wait(timeout=60)
+    start.wait(timeout=LONGEST / 2)
     results.put(work(where, number))
 
 
@@ -55,7 +56,7 @@ def spend_budget(where: Where, number: int, times: int = 100) -> dict[str, int]:
 
 def name_one_slot(folder: Path, number: int) -> dict[str, int]:
     """Open fifty executions, each of which finds that it is about the one target."""
-    journal = open_sqlite(folder, busy_timeout=60)
+    journal = open_sqlite(folder, busy_timeout=LONGEST)
     results: list[Committed | Refused] = []
     for index in range(50):
         new = execution(f"{number}-{index}")

@@ -13,8 +13,8 @@ from tests.emulators.aws.place import REGION
 
 ONCE = Config(
     retries={"total_max_attempts": 1, "mode": "standard"},
-    connect_timeout=5,
-    read_timeout=30,
+    connect_timeout=60,
+    read_timeout=60,
     ignore_configured_endpoint_urls=True,
 )
 

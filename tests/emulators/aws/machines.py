@@ -36,7 +36,7 @@ from tests.emulators.aws.place import ACCOUNT, REGION
 from tests.emulators.aws.timers import Timer, Timers
 
 RUNNING = "RUNNING"
-TIMEOUT = 5.0  # real seconds that the threads get to end when the bed is closed
+TIMEOUT = 60.0  # real seconds that the threads get to end when the bed is closed
 POLL = 0.1
 
 

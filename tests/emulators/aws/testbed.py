@@ -174,15 +174,15 @@ class Aws:
         """Return the executions of all state machines, oldest first."""
         return self._machines.executions(status)
 
-    def settle(self, timeout: float = 20.0) -> None:
+    def settle(self, timeout: float = 90.0) -> None:
         """Do all that is due now; the clock stands still."""
         self._pump.settle(timeout)
 
-    def wait_idle(self, timeout: float = 20.0, within: timedelta = timedelta(hours=24)) -> None:
+    def wait_idle(self, timeout: float = 90.0, within: timedelta = timedelta(hours=24)) -> None:
         """Let time pass until nothing waits any more but people."""
         self._pump.wait_idle(timeout, within)
 
-    def advance(self, by: timedelta, timeout: float = 20.0) -> None:
+    def advance(self, by: timedelta, timeout: float = 90.0) -> None:
         """Let exactly so much time pass; task tokens time out too."""
         self._pump.advance(by, timeout)
 

@@ -16,7 +16,7 @@ FakeCluster(settings=Settings(), background=True, tls=False, authenticate=False)
   url, port, ca_file (tls), log, faults, access, clock, settings, images, runtime, store
   start() / close() / restart(away=0.2): the socket goes away for so many seconds, the state is kept
   step(): run every controller once now.   settle(): step until nothing changes (background=False)
-  wait(condition, timeout=10): until condition() is true.   wait_rollout(name, namespace="default")
+  wait(condition, timeout=90): until condition() is true.   wait_rollout(name, namespace="default")
   create(document), get(plural, name, namespace="default"), list(plural, namespace=None, labels=""),
   patch(plural, name, merge_patch, namespace="default"), delete(plural, name, namespace="default")
   node(name, ...), namespace(name), deployment(name, ...), statefulset(name, ...), daemonset(name, ...),

@@ -55,7 +55,7 @@ def call(
         connection = http.client.HTTPConnection("127.0.0.1", cluster.port)
     target = path + ("?" + urlencode({key.rstrip("_"): value for key, value in query.items()}) if query else "")
     try:
-        connection.timeout = 20
+        connection.timeout = 60
         payload = body if isinstance(body, str) or body is None else json.dumps(body)
         connection.request(method, target, payload, headers)
         response = connection.getresponse()

@@ -116,7 +116,7 @@ class FakeCluster(Arranging):
         """Run every controller once, whatever its interval."""
         self.loop.step()
 
-    def settle(self, limit: float = 10) -> None:
+    def settle(self, limit: float = 90) -> None:
         """Step until a few rounds in a row changed nothing and no pod is about to change."""
         ends, quiet = time.monotonic() + limit, 0
         longest = max(self.settings.pod_start, self.settings.pod_ready, self.settings.pod_stop) / 1000
@@ -132,7 +132,7 @@ class FakeCluster(Arranging):
             time.sleep(0.005)
         raise AssertionError(f"the cluster did not settle within {limit} s")
 
-    def wait(self, condition: Callable[[], Any], timeout: float = 30, what: str = "the condition") -> Any:
+    def wait(self, condition: Callable[[], Any], timeout: float = 90, what: str = "the condition") -> Any:
         """Wait for a condition, stepping when no thread does, and return what it answered."""
         ends = time.monotonic() + timeout
         while time.monotonic() < ends:
@@ -147,7 +147,7 @@ class FakeCluster(Arranging):
         raise AssertionError(f"{what} did not come true within {timeout} s")
 
     def wait_rollout(
-        self, name: str, namespace: str = "default", plural: str = "deployments", timeout: float = 30
+        self, name: str, namespace: str = "default", plural: str = "deployments", timeout: float = 90
     ) -> Tree:
         """Wait until a workload is observed, rolled out and ready."""
         return self.wait(lambda: self.ready(plural, name, namespace), timeout, f"the rollout of {plural}/{name}")  # type: ignore[no-any-return]

@@ -71,7 +71,7 @@ class _Http(ThreadingHTTPServer):
             self._open.add(request)
         try:
             if self.owner.tls:
-                request.settimeout(10)
+                request.settimeout(60)
                 request = self.owner.tls.wrap_socket(request, server_side=True)
                 request.settimeout(None)
                 with self._guard:

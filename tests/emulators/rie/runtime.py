@@ -18,12 +18,13 @@ from typing import Any, Self
 from tests.emulators.aws.faults import FunctionFailed
 from tests.emulators.aws.place import REGION
 from tests.emulators.rie.provided import provide
+from tests.ports import free_ports
 from tests.tools import find_tool
 
 PATH = "/2015-03-31/functions/function/invocations"
-START = 10.0  # seconds until the emulator must listen
+START = 90.0  # seconds until the emulator must listen
 GRACE = 5.0  # seconds that its processes get to end
-MARGIN = 30.0  # seconds beyond the function's own timeout: a cold start on a busy machine
+MARGIN = 90.0  # seconds beyond the function's own timeout: a cold start on a busy machine
 TIMED_OUT = "Task timed out after"
 
 
@@ -185,17 +186,6 @@ def reply_of(status: int, body: str) -> Reply:
     if isinstance(payload, dict) and isinstance(payload.get("errorType"), str) and "errorMessage" in payload:
         return Reply(status, payload, payload["errorType"])
     return Reply(status, payload, None if status == 200 else f"HTTP {status}")
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of the loopback that nobody uses now."""
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def listens(port: int) -> bool:

@@ -206,6 +206,43 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path, command: str) -> None
     assert f"runbook: {loop} cannot be read: " in looped.err
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(("lint", "runbooks"), id="lint"),
+        pytest.param(("test", "runbooks"), id="test"),
+        pytest.param(("bundle", "--output", "runbooks.bundle"), id="bundle"),
+        pytest.param(("serve",), id="serve"),
+    ],
+)
+def test_what_cannot_be_read_in_a_folder_is_told_with_its_remedy(folder: Path, command: tuple[str, ...]) -> None:
+    """Neither waited for nor passed over: a runbook that is missing is missed when its alert fires."""
+    os.mkfifo(folder / "runbooks" / "a.yaml")
+    (folder / "runbooks" / "b.yaml").symlink_to("b.yaml")
+    (folder / "runbooks" / "c").symlink_to(folder)
+
+    result = _run(*command)
+
+    assert 2 == result.code
+    assert (
+        "runbooks/a.yaml:1:1: error: it is a pipe, which is not read\n"
+        "      = put a file in its place, or remove it\n"
+        "runbooks/b.yaml:1:1: error: the link cannot be followed: Too many levels of symbolic links\n"
+        "      = correct where it leads, or remove it\n"
+        "runbooks/c:1:1: error: the folder is a link that leads out of the folder of the runbooks\n"
+        "      = put the folder itself here\n"
+    ) in result.err
+
+
+def test_lint_tells_what_cannot_be_read_when_the_folder_holds_nothing_else(tmp_path: Path) -> None:
+    """Rather than that there is nothing."""
+    (tmp_path / "a.yaml").symlink_to("gone.yaml")
+
+    result = _run("lint", str(tmp_path))
+
+    assert (2, "0 files: 1 error, 0 warnings\n") == (result.code, result.out)
+
+
 def test_test_runs_what_is_named_so_and_writes_junit(folder: Path) -> None:
     """The answer on standard output is as ever."""
     (folder / "runbooks" / "high-error-rate.test.yaml").write_text(TEST + FAILING.lstrip("\n"))

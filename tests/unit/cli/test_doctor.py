@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
+from runbook_adapters.sqlite.database import Database
+from runbook_adapters.sqlite.journal import SqliteJournal
 from runbook_engine.entrypoints.cli.desk import Desk
 from runbook_engine.entrypoints.cli.program import main
 from runbook_engine.entrypoints.heartbeat import Heartbeat, write_heartbeat
 from runbook_engine.entrypoints.storage import PROBE
+from runbook_engine.model.delivery import Request
 from tests.unit.cli.desks import Result, Stream
 
 CONFIG = """
@@ -103,11 +107,48 @@ def _examine(folder: Path, *argv: str, **environment: str) -> Result:
     return Result(main(["doctor", *places, *argv], desk), out.getvalue(), err.getvalue())
 
 
+def _journal(folder: Path) -> SqliteJournal:
+    return SqliteJournal(Database(folder / "state" / "journal.sqlite3", timedelta(seconds=5)))
+
+
 def _install(
     folder: Path, *, metrics: str, receiver: str = "console", approvals: str = "", runbook: str = RUNBOOK
 ) -> None:
     (folder / "engine.yaml").write_text(CONFIG.format(metrics=metrics, receiver=receiver) + approvals)
     (folder / "degrade.yaml").write_text(runbook)
+
+
+def test_doctor_tells_what_was_set_aside_until_a_person_has_settled_it(tmp_path: Path, server: str) -> None:
+    """Nothing was opened for what is in it, and nothing of it goes away by itself."""
+    _install(tmp_path, metrics=server)
+    now = datetime.now(UTC)
+    (tmp_path / "state").mkdir()
+    with closing(_journal(tmp_path)) as journal:
+        number = journal.inbox.keep(Request("local", "alertmanager", {}, b"{}", now), 1)
+        journal.inbox.set_aside(number, reason="a scope was renamed", at=now)
+
+    result = _examine(tmp_path, HOOK_SECRET=SECRET)
+    with closing(_journal(tmp_path)) as journal:
+        journal.inbox.discard(number)
+    settled = _examine(tmp_path, HOOK_SECRET=SECRET)
+
+    says = "1 delivery could not be decided, so no run was opened for what was in it"
+    remedy = "runbook inbox shows why, runbook inbox retry NUMBER decides it again"
+    assert says in " ".join(result.out.split())
+    assert remedy in " ".join(result.out.split())
+    assert "could not be decided" not in settled.out
+
+
+def test_doctor_tells_of_a_ring_of_links_when_one_lies_among_the_runbooks(tmp_path: Path, server: str) -> None:
+    """And of everything else."""
+    _install(tmp_path, metrics=server)
+    (tmp_path / "a.yaml").symlink_to("a.yaml")
+
+    result = _examine(tmp_path, HOOK_SECRET=SECRET)
+
+    says = "1 error, the first: the link cannot be followed: Too many levels of symbolic links"
+    assert (1, "") == (result.code, result.err)
+    assert says in " ".join(result.out.split())
 
 
 def test_doctor_finds_everything_in_order(tmp_path: Path, server: str) -> None:

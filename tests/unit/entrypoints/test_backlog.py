@@ -44,3 +44,43 @@ def test_there_is_no_room_when_too_much_waits(
         Backlog(engine, simulated.clock).demand_room()
 
     assert sentence == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "sentence"),
+    [
+        pytest.param(
+            {"MOST_ASIDE": 2},
+            "2 deliveries in 3 MiB were set aside, the most is 2 in 256 MiB "
+            "(runbook inbox lists them: retry or discard)",
+            id="deliveries",
+        ),
+        pytest.param(
+            {"MOST_BYTES": 3 << 20},
+            "2 deliveries in 3 MiB were set aside, the most is 50000 in 3 MiB "
+            "(runbook inbox lists them: retry or discard)",
+            id="bytes",
+        ),
+    ],
+)
+def test_there_is_no_room_when_too_much_was_set_aside(
+    bounds: dict[str, int], sentence: str, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stays until a person says; and there is room again once one has."""
+    for name, most in bounds.items():
+        monkeypatch.setattr(module, name, most)
+    simulated = SimulatedWorld()
+    engine = simulated_engine(bundle, simulated)
+    inbox, now = engine.journal.inbox, simulated.clock.now()
+    assert inbox is not None
+    for number in (1, 2):
+        Backlog(engine, simulated.clock).demand_room()
+        inbox.keep(Request("lab", "alertmanager", {}, b" " * (3 << 19), now), 1)
+        inbox.set_aside(number, reason="a scope was renamed", at=now)
+
+    with pytest.raises(Overloaded) as caught:
+        Backlog(engine, simulated.clock).demand_room()
+
+    assert sentence == str(caught.value)
+    inbox.discard(1)
+    Backlog(engine, simulated.clock).demand_room()

@@ -14,8 +14,8 @@ from runbook_engine.entrypoints.launch import Launch, write_launch
 from runbook_engine.entrypoints.metrics import Metrics
 from runbook_engine.errors import Busy, NoAdapter, Permanent, Retryable, RunbookError
 from runbook_engine.model.observation import Message
+from tests.contract.test_metrics import values_of
 from tests.lab import bundle_in, install
-from tests.unit.entrypoints.test_metrics import values_of
 
 MESSAGE = Message(id="m", event="opened", title="a", text="b", at=datetime(2026, 1, 1, tzinfo=UTC))
 

@@ -15,8 +15,8 @@ from runbook_engine.entrypoints.metrics import Metrics
 from runbook_engine.entrypoints.worker import Worker
 from runbook_engine.errors import StaleVersion
 from runbook_engine.model.incident import IncidentReport
+from tests.contract.test_metrics import values_of
 from tests.scenario.rig import MINUTE, SECOND, Rig
-from tests.unit.entrypoints.test_metrics import values_of
 
 
 @pytest.fixture(autouse=True)

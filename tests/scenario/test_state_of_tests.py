@@ -16,7 +16,7 @@ from runbook_engine.entrypoints.settings import read_settings
 from runbook_engine.entrypoints.test_process import keep, run_tests
 from runbook_engine.registry import Registry
 
-RUNBOOKS = Path(__file__).parents[3] / "runbooks"
+RUNBOOKS = Path(__file__).parents[2] / "runbooks"
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from runbook_engine.model.matcher import Matcher
 from runbook_engine.model.matcher_grammar import parse_matchers
 from runbook_engine.model.runbook import Runbook
 from runbook_engine.model.target import TargetTemplate
-from tests.unit.matching.test_index import labelsets, rules
+from tests.properties.matching.test_index import labelsets, rules
 
 
 def runbook(name: str, matchers: tuple[Matcher, ...]) -> Runbook:

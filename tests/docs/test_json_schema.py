@@ -15,7 +15,7 @@ from runbook_engine.registry import Registry
 
 pytestmark = pytest.mark.slow  # the schema is checked against the schema of schemas
 
-DATA = Path(__file__).parents[2] / "data"
+DATA = Path(__file__).parents[1] / "data"
 EXPRESSIBLE = [
     "checks",
     "compensation-missing",
@@ -35,6 +35,12 @@ EXPRESSIBLE = [
     "unsupported",
     "wrong-types",
 ]
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    """Return the registry of what ships with the engine."""
+    return Registry()
 
 
 @pytest.fixture(scope="module")

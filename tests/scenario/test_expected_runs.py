@@ -9,7 +9,7 @@ import pytest
 from runbook_engine.loading.files import load_valid_files
 from runbook_engine.registry import Registry
 from runbook_engine.testing import run_test_file
-from tests.unit.testing.test_runner import FIRES, HEALED_BY_SHEDDING, NEVER_HEALED, RESOLVES, run, scenario, write
+from tests.scenario.test_runner import FIRES, HEALED_BY_SHEDDING, NEVER_HEALED, RESOLVES, run, scenario, write
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from tests.unit.cli.desks import Result, Stream
 
 pytestmark = pytest.mark.slow  # whatever it writes is linted and tested, whole
 
-RULES = Path(__file__).parents[2] / "data" / "rules"
+RULES = Path(__file__).parents[1] / "data" / "rules"
 HOSTILE = (
     "{{ x }}",
     "a{%b",
