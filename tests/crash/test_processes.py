@@ -120,10 +120,9 @@ def test_a_change_that_must_not_be_repeated_is_called_once_at_most_when_the_proc
     _, places = undisturbed(case.name, tmp_path)
     statuses = set()
 
-    numbered = range(
-        1, places - 3, 1 if LONG else 3
-    )  # the names are for where it counts, which no number is sure to hit
-    for lived in live(case.name, tmp_path, (*numbered, "after-intent", "after-apply")):
+    numbered = range(1, places - 3, 1 if LONG else 3)
+    named = ("after-intent", "after-apply")  # where it counts, which no number is sure to hit
+    for lived in live(case.name, tmp_path, (*numbered, *named)):
         assert lived.died, lived.place
         files = FileWorld(case, lived.folder)
         keys = [key for key, _, _ in files.register.calls]
