@@ -9,7 +9,8 @@
     ├── UnknownRunbook / UnknownExecution / UnknownIncident
     ├── NoAdapter(hint)               no adapter serves a port that is needed
     ├── Unreadable                    a signal cannot be read now (metrics, flag, workload)
-    │   └── TooMuch                   the answer is larger than is taken; ask for less at once
+    │   ├── TooMuch                   the answer is larger than is taken; ask for less at once
+    │   └── Spoiled(told)             a store with which nobody goes on until a person has looked
     ├── Conflict                      the world is not as the change expects
     ├── StaleVersion                  somebody else wrote the record first
     ├── GuardrailBlocked(verdicts)
@@ -101,6 +102,14 @@ class Unreadable(RunbookError):
 
 class TooMuch(Unreadable):
     """The answer is larger than what is taken: ask for less at once."""
+
+
+class Spoiled(Unreadable):
+    """A store with which nobody goes on until a person has looked; `told` says so to strangers, who learn no folder."""
+
+    def __init__(self, message: str, told: str) -> None:
+        self.told = told
+        super().__init__(message)
 
 
 class Conflict(RunbookError):

@@ -21,6 +21,7 @@ from runbook_engine.entrypoints.holding import Holding
 from runbook_engine.entrypoints.logs import EventLog, say_error
 from runbook_engine.entrypoints.measuring import CountIncident, Measuring
 from runbook_engine.entrypoints.pause_watch import PauseWatch
+from runbook_engine.errors import Spoiled
 from runbook_engine.machine.notices import MOST_ATTEMPTS
 from runbook_engine.model.directive import Directive, Done, Next, Wait
 from runbook_engine.ports import Clock
@@ -216,9 +217,10 @@ class Worker:
             self._say_problem(error)
 
     def _say_problem(self, error: Exception) -> None:
-        if self._problem != type(error).__name__:
+        told = error.told if isinstance(error, Spoiled) else type(error).__name__  # strangers read it at /readyz
+        if self._problem != told:
             self.log.event("worker.cannot_see_its_work", "error", **say_error(error))
-        self._problem = type(error).__name__
+        self._problem = told
 
     def _come_to_rest(self, grace: timedelta) -> bool:
         limit = time.monotonic() + grace.total_seconds()

@@ -207,8 +207,7 @@ class IntakeBuilder:
         draft.open(execution, runbook)
         draft.holders[wished.slot] = execution.id
         draft.follow(alert.alert_key, execution.id)
-        demoted = wished.matched.standing.says
-        reason = f"mode {execution.mode}{f', {demoted}' if demoted else ''}"
+        reason = f"mode {execution.mode}{f', {execution.demoted}' if execution.demoted else ''}"
         return Decision(runbook=runbook.name, outcome="opened", execution_id=execution.id, reason=reason)
 
     def _has_room(self, draft: Draft) -> bool:

@@ -88,6 +88,7 @@ def open_wished(
         fallback_receiver=fallback_receiver(wished.matched.runbook, configuration),
         group=group,
         trusted=wished.matched.standing.ceiling,
+        demoted=wished.matched.standing.says,
     )
 
 

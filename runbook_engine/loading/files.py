@@ -202,7 +202,12 @@ def _check_named_files(entry: Judged, library: Library) -> None:
             hint = did_you_mean(name, siblings)
             message = f'there is no file "{name}" beside this one'
             entry.findings.error(path, "no-such-file", message, hint if hint.startswith("did") else "")
-        elif not library.shows(folder / name, FilePath(entry.findings.source.file)):
+        elif library.shows(folder / name, FilePath(entry.findings.source.file)):
+            continue
+        elif library.reaches(folder / name, FilePath(entry.findings.source.file)):
+            message = f'"{name}" is no YAML file'
+            entry.findings.error(path, "no-yaml", message, "name a file that ends in .yaml or .yml")
+        else:
             message = f'"{name}" leads out of the folder of the runbooks, and of the one that you work in'
             entry.findings.error(path, "leads-out", message, "put the file there")
 

@@ -55,9 +55,13 @@ class Library:
 
     def shows(self, file: FilePath, user: FilePath) -> bool:
         """Whether a test may name a file: one of its folder, or YAML of the checkout that somebody works in."""
-        real, work = _really(file), _checkout(FilePath.cwd())
-        in_checkout = real.is_relative_to(work) and _really(user).is_relative_to(work) and real.suffix in SUFFIXES
+        in_checkout = self.reaches(file, user) and _really(file).suffix in SUFFIXES
         return in_checkout or self.holds(file, user)
+
+    def reaches(self, file: FilePath, user: FilePath) -> bool:
+        """Whether a file, and the test that names it, lie in the checkout that somebody works in."""
+        work = _checkout(FilePath.cwd())
+        return _really(file).is_relative_to(work) and _really(user).is_relative_to(work)
 
     def part(self, named: str, by: str) -> Part:
         """Return the part that the runbook in the file `by` names. Raises NoPart."""

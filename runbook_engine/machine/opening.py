@@ -45,6 +45,7 @@ def open_execution(
     approved: tuple[Approved, ...] = (),
     group: Group | None = None,
     trusted: Mode = "auto",
+    demoted: str = "",
 ) -> Execution:
     """Return version 0: pending, due now. A provisional target is found first, then its group is waited for."""
     placed = not runbook.target.provisional(target)
@@ -63,6 +64,7 @@ def open_execution(
         members=members,
         mode=mode,
         trusted=trusted,
+        demoted=demoted,
         stage="require" if placed else "resolve",
         placed=placed,
         group_id=group.id if group is not None else "",

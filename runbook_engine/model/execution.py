@@ -197,6 +197,7 @@ class Execution(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     members: tuple[Member, ...]
     mode: Mode
     trusted: Mode = "auto"  # as far as its runbook was trusted when it was opened
+    demoted: str = ""  # and why no further; empty = it was trusted
     started_by: str = ""  # a person's name when started by hand
     status: Status = "pending"
     reason: str = ""

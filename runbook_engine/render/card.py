@@ -192,6 +192,8 @@ def _asks(execution: Execution) -> list[list[Piece]]:
             tail = Span("cannot be undone", "bad") if final else Span(step.undo, "faint")
             moved = Span(f"{subject_of(step.change)} {movement(step.change)}", "change")
             rows.append([f"{step.name}: ", moved, "   ", tail])
+    if execution.demoted:
+        rows.append([Span(f"its runbook is {execution.demoted}", "warn")])
     if asked.again_because:
         rows.append([Span(f"asked again: {asked.again_because}", "warn")])
     return rows

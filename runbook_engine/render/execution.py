@@ -124,6 +124,7 @@ def record_execution(execution: Execution) -> dict[str, Any]:
         "compensation": execution.compensation,
         "reason": execution.reason,
         "mode": execution.mode,
+        "demoted": execution.demoted,
         "incident": execution.incident_id,
         "alert": execution.alert.name,
         "started_by": execution.started_by,
@@ -181,6 +182,8 @@ def _head(execution: Execution, now: datetime) -> Lines:
         line(f"  {execution.runbook} on {execution.target}, {started}, {execution.owner}", hang=4),
         line(f"  {about}, opened {day(execution.opened_at)} UTC, {lasted}", hang=4),
     ]
+    if execution.demoted:
+        lines.append(line("  ", Span(f"its runbook is {execution.demoted}", "warn"), hang=4))
     why = execution.reason if execution.ended else execution.waits_for
     if why:
         lines.append(line("  ", Span("because", "strong"), f" {why}", hang=4))

@@ -5,7 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 
-from tests.chaos.tally import FOLDER, FORMS, Tally, kept
+import pytest
+
+try:
+    from tests.chaos.tally import FOLDER, FORMS, Tally, kept
+except pytest.UsageError as error:  # a variable that cannot be read
+    print(error, file=sys.stderr)
+    raise SystemExit(2) from error
 
 HEAD = ("host", "fault", "tries", "effects", "lost", "doubled", "in doubt", "of these unpaged", "broken trails")
 

@@ -26,7 +26,7 @@ from runbook_engine.entrypoints.server import create_app
 from runbook_engine.entrypoints.settings import Settings
 from runbook_engine.entrypoints.storage import PROBE
 from runbook_engine.entrypoints.worker import run_until_idle
-from runbook_engine.errors import Overloaded, Unreadable
+from runbook_engine.errors import Overloaded, Spoiled, Unreadable
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.directive import Approve
 from runbook_engine.model.incident import Intake
@@ -643,6 +643,19 @@ def test_a_journal_that_cannot_be_read_is_not_ready_but_alive(lab: Callable[...,
     assert (503, ["the journal cannot be written: Unreadable"]) == (ready.status_code, ready.json["reasons"])
     assert 200 == alive.status_code
     assert "runbook_journal_up 0.0" in metrics.text
+
+
+def test_a_journal_that_a_person_must_look_at_says_so_and_not_where_it_is(lab: Callable[..., Lab]) -> None:
+    """Who is called by it at night has no log before him; a stranger learns no folder."""
+    here = lab()
+    here.beat()
+    here.journal.refusal = Spoiled(
+        "journal /secret/path is damaged (restore it)", "journal path is damaged (restore it)"
+    )
+
+    ready = here.client.get("/readyz")
+
+    assert (503, ["journal path is damaged (restore it)"]) == (ready.status_code, ready.json["reasons"])
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")

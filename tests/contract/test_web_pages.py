@@ -18,7 +18,7 @@ from runbook_engine.entrypoints.server.web.pages import Pages
 from runbook_engine.entrypoints.server.web.paper import make_paper, read_assets
 from runbook_engine.entrypoints.server.web.visitor import Visitor
 from runbook_engine.entrypoints.tests_state import Tested, TestsState
-from runbook_engine.errors import UnknownExecution, UnknownIncident, UnknownRunbook, Unreadable
+from runbook_engine.errors import Permanent, UnknownExecution, UnknownIncident, UnknownRunbook, Unreadable
 from runbook_engine.model.delivery import Request
 from runbook_engine.model.inbox import SetAside
 from runbook_engine.model.incident import Incident, Intake
@@ -425,6 +425,25 @@ def test_first_screen_names_alerts_that_no_run_answers_and_those_that_expired() 
     assert (
         "expired Unheard apps · cart · last fired 10h ago nobody said that it is fixed: close it on its page" in silent
     )
+
+
+def test_question_says_that_its_runbook_was_demoted() -> None:
+    """At night the same question thirty times has one cause, and it stands on every card."""
+    rig = Rig(runbook())
+    rig.healed_by_flag()
+    rig.simulated.fail_next("flags.write", Permanent("denied"))
+    rig.fire(service="a")
+    rig.run(MINUTE)
+    rig.resolve(service="a")
+    rig.run(timedelta(hours=1), step=MINUTE)
+    rig.fire(service="b")
+    rig.run(MINUTE)
+    first, second = rig.execution(0), rig.execution(1)
+
+    shown = [pages_of(rig).home(ACTS), pages_of(rig).execution(ACTS, second.id)]
+
+    said = f"Its runbook is demoted to approve until a commit changes it, since execution {first.id[:8]} failed."
+    assert [1, 1] == [text_of(each).count(said) for each in shown]
 
 
 def test_notice_is_said_aloud_and_escaped() -> None:

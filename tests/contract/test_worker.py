@@ -21,7 +21,7 @@ from runbook_engine.entrypoints.heartbeat import is_fresh, read_heartbeat
 from runbook_engine.entrypoints.logs import EventLog
 from runbook_engine.entrypoints.receiver_breaker import ReceiverBreaker
 from runbook_engine.entrypoints.worker import Worker, run_until_idle
-from runbook_engine.errors import Retryable, Unreadable
+from runbook_engine.errors import Retryable, RunbookError, Spoiled, Unreadable
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.directive import Directive, Done, Wait
 from runbook_engine.model.observation import Message
@@ -81,12 +81,13 @@ class MoodyJournal(MemoryJournal):
     def __init__(self) -> None:
         super().__init__()
         self.broken = False
+        self.trouble: RunbookError = Unreadable("the journal is broken by the test")
         self.bad_execution = ""
 
     def due(self, now, limit):  # type: ignore[no-untyped-def]
         """Return what is due, unless broken."""
         if self.broken:
-            raise Unreadable("the journal is broken by the test")
+            raise self.trouble
         return super().due(now, limit)
 
     def load(self, execution_id):  # type: ignore[no-untyped-def]
@@ -249,17 +250,30 @@ def test_an_execution_that_raises_is_left_alone_for_a_while_and_the_others_go_on
     assert len(errors) < 5
 
 
-def test_the_worker_outlives_a_journal_that_breaks(bundle: Bundle, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("trouble", "says"),
+    [
+        pytest.param(Unreadable("journal /secret/path cannot be read"), "Unreadable", id="for a while"),
+        pytest.param(
+            Spoiled("journal /secret/path is damaged", "journal path is damaged"),
+            "journal path is damaged",
+            id="for good",
+        ),
+    ],
+)
+def test_the_worker_outlives_a_journal_that_breaks(
+    trouble: RunbookError, says: str, bundle: Bundle, tmp_path: Path
+) -> None:
     """It says so in its heartbeat, and goes on when the journal is back."""
     journal = MoodyJournal()
-    journal.broken = True
+    journal.broken, journal.trouble = True, trouble
     engine = simulated_engine(bundle, SimulatedWorld(), journal=journal)
     beat_file = tmp_path / "beat.json"
     [execution_id] = post(engine, webhook())
 
     with working(engine, beat_file=beat_file, pid=7):
         wait_until(
-            lambda: (beat := read_heartbeat(beat_file)) is not None and beat.problem == "Unreadable",
+            lambda: (beat := read_heartbeat(beat_file)) is not None and beat.problem == says,
             "the heartbeat says it",
         )
         journal.broken = False

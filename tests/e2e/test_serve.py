@@ -340,6 +340,19 @@ def test_what_cannot_be_served_safely_is_not_started(
     assert [] == runner.left()
 
 
+def test_a_client_of_aws_that_does_not_exist_is_refused_before_the_start(tmp_path: Path) -> None:
+    """Not at the first alert, when a run would end for it."""
+    aws = "adapters:\n  automations: {adapter: ssmAutomation, region: eu-central-1}\n"
+    config = CONFIG.replace("adapters:\n", aws)
+    runner = Runner(install(tmp_path, config=config), environment={"RUNBOOK_AWS_CLIENT": "lean"})
+
+    code = runner.process.wait(PATIENCE)
+
+    assert 2 == code
+    says = "RUNBOOK_AWS_CLIENT is 'lean', which is no client (set it to boto3, or leave it out)"
+    assert says == runner.log_file.read_text().strip()
+
+
 def test_a_web_process_that_dies_is_started_again_on_the_same_port(runner: Runner) -> None:
     """The supervisor holds the socket, so who asks meanwhile waits instead of being refused."""
     web = [event for event in runner.events("child.started") if event["child"] == "web"][-1]

@@ -48,6 +48,7 @@ def test_a_failed_run_lowers_its_runbook_to_approve() -> None:
     [arrival] = [each for each in rig.journal.arrivals(second.incident_id) if each.decisions]
     said = f"demoted to approve until a commit changes it, since execution {first.id[:8]} failed"
     assert f"mode approve, {said}" == arrival.decisions[0].reason
+    assert ("", said) == (first.demoted, second.demoted)
 
 
 def test_a_success_with_a_yes_does_not_raise_it_again() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +42,21 @@ def test_seed_is_refused_when_it_is_no_number(given: str) -> None:
 
     says = f"RUNBOOK_CHAOS_SEED is {given!r}, which is no seed (set it to a whole number from 1, or leave it out)"
     assert says == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "says"),
+    [
+        ("RUNBOOK_CHAOS", "Long", "'Long', which is no form (set it to short or long, or leave it out)"),
+        ("RUNBOOK_CHAOS_SEED", "x", "'x', which is no seed (set it to a whole number from 1, or leave it out)"),
+    ],
+)
+def test_table_refuses_in_a_sentence_when_a_variable_cannot_be_read(name: str, given: str, says: str) -> None:
+    """As every command does, with the code of what was called wrongly."""
+    command = [sys.executable, "-m", "tests.chaos"]
+    asked = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, name: given})
+
+    assert (2, "", f"{name} is {says}\n") == (asked.returncode, asked.stdout, asked.stderr)
 
 
 def test_table_tells_forms_and_seeds_when_rows_are_of_several_runs(

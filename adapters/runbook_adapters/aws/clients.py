@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from runbook_adapters.aws.environment import check_environment, check_trust
-from runbook_adapters.aws.lean.choosing import Place, place_of
+from runbook_adapters.aws.lean.choosing import Place, check_switch, place_of
 from runbook_adapters.aws.problems import reason_of, whole_library_errors
 from runbook_engine.errors import NoAdapter
 from runbook_engine.ports import AdapterContext
@@ -132,8 +132,9 @@ class Clients:
 
 
 def clients_of(context: AdapterContext, settings: AwsSettings) -> Clients:
-    """Return the clients of one adapter; nothing is imported or connected yet."""
+    """Return the clients of one adapter; nothing is imported or connected yet. Raises NoAdapter for a wrong switch."""
     sessions = context.common.setdefault(COMMON, Sessions())
+    check_switch(sessions.environment)  # before a start, not at the first alert
     return Clients(settings, sessions)
 
 

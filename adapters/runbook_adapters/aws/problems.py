@@ -34,7 +34,18 @@ THROTTLES = frozenset(
         "KmsThrottlingException",
     )
 )
-DENIALS = frozenset(
+UNACCEPTED = frozenset(  # AWS does not know who asks: no right that is granted helps
+    (
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+    )
+)
+DENIALS = UNACCEPTED | frozenset(
     (
         "AccessDenied",
         "AccessDeniedException",
@@ -44,13 +55,6 @@ DENIALS = frozenset(
         "KMSAccessDenied",
         "KMSAccessDeniedException",
         "KmsAccessDeniedException",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidAccessKeyId",
-        "InvalidClientTokenId",
-        "UnrecognizedClientException",
-        "InvalidSignatureException",
-        "SignatureDoesNotMatch",
         "NotAuthorized",
     )
 )
@@ -79,7 +83,11 @@ UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"  # other troubles of TLS may come after 
 UNSENDABLE = "Invalid header value"  # the HTTP library goes on with the value, which is a credential
 UNSENT_CREDENTIAL = "a credential holds a character that no header takes (set it again, without line breaks)"
 LONGEST_REASON = 300
-REMEDY = "(see `runbook permissions --format iam` for what the engine needs)"
+GRANT = "(see `runbook permissions --format iam` for what the engine needs)"
+RENEW = (
+    "(AWS does not accept these credentials, the environment's or the role's: check them with "
+    "`aws sts get-caller-identity`, and renew them)"
+)
 
 
 class Unshaped(Exception):
@@ -127,6 +135,11 @@ def reason_of(error: Exception) -> str:
     said = response.get("Error", {}).get("Message", "") if isinstance(response, dict) else str(error)
     line = " ".join(str(said).split())
     return "".join(character for character in line if character.isprintable())[:LONGEST_REASON] or type(error).__name__
+
+
+def remedy_of(code: str) -> str:
+    """Return what to do about a denial: whoever AWS does not know needs other credentials, anybody else a right."""
+    return RENEW if code in UNACCEPTED else GRANT
 
 
 @contextmanager
@@ -202,7 +215,7 @@ def _said(error: Exception) -> str:
     code = code_of(error)
     if not code:
         return reason_of(error)
-    return f"{code}: {reason_of(error)}" + (f" {REMEDY}" if code in DENIALS else "")
+    return f"{code}: {reason_of(error)}" + (f" {remedy_of(code)}" if code in DENIALS else "")
 
 
 def _status_of(error: Exception) -> int:

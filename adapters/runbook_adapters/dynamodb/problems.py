@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import msgspec
 
-from runbook_adapters.aws.problems import DENIALS, THROTTLES, code_of, library_errors, reason_of
+from runbook_adapters.aws.problems import DENIALS, THROTTLES, code_of, library_errors, reason_of, remedy_of
 from runbook_engine.errors import Overloaded, RunbookError, Unreadable
 
 CONDITION = "ConditionalCheckFailed"
@@ -47,10 +47,8 @@ def explain(error: Exception, table: str) -> RunbookError:
         return Overloaded(f"table {table} takes no more at the moment: {said}")
     if MISSING in codes:
         return Unreadable(f"table {table} does not exist here (create it with terraform, or correct table: or region:)")
-    if codes & DENIALS:
-        return Unreadable(
-            f"table {table} may not be used: {said} (see `runbook permissions --format iam` for what the engine needs)"
-        )
+    if denials := sorted(codes & DENIALS):
+        return Unreadable(f"table {table} may not be used: {said} {remedy_of(denials[0])}")
     return Unreadable(f"table {table} failed: {said}")
 
 

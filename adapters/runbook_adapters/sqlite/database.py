@@ -17,9 +17,9 @@ from pathlib import Path
 import msgspec
 
 from runbook_adapters.sqlite.loans import Loan, Transaction
-from runbook_adapters.sqlite.log import refuse_damaged
-from runbook_adapters.sqlite.mark import mark_damaged, refuse_marked
-from runbook_adapters.sqlite.problems import busy, explain, explain_folder, is_damage
+from runbook_adapters.sqlite.log import refuse_damaged, refuse_lost
+from runbook_adapters.sqlite.mark import log_lost, mark_damaged, refuse_marked, spoiled
+from runbook_adapters.sqlite.problems import REMEDIES, busy, explain, explain_folder, is_damage
 from runbook_adapters.sqlite.schema import check, create
 from runbook_engine.errors import RunbookError, Unreadable
 
@@ -48,7 +48,7 @@ class Database:
         self._pools: dict[int, _Pool] = {}
         self._opened_file: tuple[int, int] | None = None
         self._opened_log: tuple[int, int] | None = None
-        self._damage = ""  # what this process has found
+        self._is_damaged = False  # as this process has found
 
     def reading(self) -> Loan:
         """Lend a connection for one statement, which sees one moment by itself: a transaction would triple its cost."""
@@ -89,11 +89,10 @@ class Database:
     def explained(self, error: BaseException) -> RunbookError | None:
         """Return what an error means for the caller; None for one that is not the file's."""
         if isinstance(error, sqlite3.Error | UnicodeDecodeError):
-            told = explain(error, self.path, self.busy_timeout)
             if is_damage(error):
-                self._damage = str(told)
+                self._is_damaged = True
                 mark_damaged(self.path)
-            return told
+            return explain(error, self.path, self.busy_timeout)
         if isinstance(error, OSError):
             return explain_folder(error, self.path)
         if isinstance(error, msgspec.MsgspecError):
@@ -125,7 +124,9 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         if self._opened_file is None and not self.path.exists():  # one that was in use is never made anew
             create(self.path)
-        if self._opened_file is None and not self._why_keep_layout():  # else a runner has it open, and has looked
+        if self._opened_file is None and self._why_keep_layout():  # a runner has it open, and has looked
+            refuse_lost(self.path)
+        elif self._opened_file is None:
             refuse_damaged(self.path)
         connection = sqlite3.connect(
             f"{self.path.as_uri()}?mode=rw",
@@ -150,25 +151,21 @@ class Database:
 
     def _refuse_damaged(self) -> None:
         """Refuse to go on with a journal that this process, or another one, has found damaged."""
-        if self._damage:
-            raise Unreadable(self._damage)
+        if self._is_damaged:
+            raise spoiled(self.path, REMEDIES[sqlite3.SQLITE_CORRUPT])
         refuse_marked(self.path, self._name)
 
     def _refuse_other_log(self) -> None:
         """Refuse to go on when the log was removed: it is there for as long as anybody has the journal open."""
         if self._opened_log is not None and self._opened_log != _identity(f"{self._name}-wal"):
-            log = f"{self.path.name}-wal"
-            raise Unreadable(
-                f"journal {self.path} has lost its log, {log}, while in use (stop what uses it with SIGTERM, "
-                "which moves what it still holds into the journal, then start again)"
-            )
+            raise log_lost(self.path)
 
     def _refuse_other_file(self) -> None:
         """Refuse to go on when the file was removed: what is written to it now, nobody would ever read."""
         if self._opened_file is not None and self._opened_file != _identity(self._name):
-            raise Unreadable(
-                f"journal {self.path} was moved, removed or replaced while in use "
-                "(put it back, or restart every process that uses it)"
+            raise spoiled(
+                self.path,
+                "was moved, removed or replaced while in use (put it back, or restart every process that uses it)",
             )
 
 

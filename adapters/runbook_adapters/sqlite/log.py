@@ -11,7 +11,7 @@ import struct
 import time
 from pathlib import Path
 
-from runbook_engine.errors import Unreadable
+from runbook_adapters.sqlite.mark import log_lost, spoiled
 
 HEADER, FRAME = 32, 24  # bytes
 ALL = 0xFFFFFFFF
@@ -21,18 +21,26 @@ Sums = tuple[int, int]
 
 
 def refuse_damaged(path: Path) -> None:
-    """Refuse a journal whose log lost what was committed to it. Raises Unreadable."""
+    """Refuse a journal whose log lost what was committed to it. Raises Spoiled."""
     if _is_lost(path):
-        raise Unreadable(
-            f"journal {path} has lost its log, {path.name}-wal: what was committed last is gone (put it back; "
-            f"or pause, remove {path.name}-shm, and go on without what the log held)"
+        raise spoiled(
+            path,
+            f"has lost its log, {path.name}-wal: what was committed last is gone (put it back; "
+            f"or pause, remove {path.name}-shm, and go on without what the log held)",
         )
     log = path.with_name(f"{path.name}-wal")
     if all(_looks_damaged(log, number) for number in range(LOOKS)):
-        raise Unreadable(
-            f"journal {path} is damaged: its log, {log.name}, cannot be read to its end "
-            "(stop every process that uses it, keep a copy of its files, restore it from a backup)"
+        raise spoiled(
+            path,
+            f"is damaged: its log, {log.name}, cannot be read to its end "
+            "(stop every process that uses it, keep a copy of its files, restore it from a backup)",
         )
+
+
+def refuse_lost(path: Path) -> None:
+    """Refuse a journal that another process has open, and whose log was removed under it. Raises Spoiled."""
+    if _is_lost(path):
+        raise log_lost(path)
 
 
 def is_damaged(log: bytes) -> bool:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runbook_engine.errors import Unreadable
+from runbook_engine.errors import Spoiled
 
 
 def mark_damaged(path: Path) -> None:
@@ -21,12 +21,27 @@ def mark_damaged(path: Path) -> None:
 
 
 def refuse_marked(path: Path, name: str) -> None:
-    """Raise Unreadable when somebody has found the journal damaged; `name` is its path as text."""
+    """Raise Spoiled when somebody has found the journal damaged; `name` is its path as text."""
     if os.access(f"{name}.damaged", os.F_OK):
-        raise Unreadable(
-            f"journal {path} was found damaged, as {_mark(path).name} beside it says (stop every process that uses it, "
-            "keep a copy of its files, restore it from a backup, then remove the mark)"
+        raise spoiled(
+            path,
+            f"was found damaged, as {_mark(path).name} beside it says (stop every process that uses it, "
+            "keep a copy of its files, restore it from a backup, then remove the mark)",
         )
+
+
+def log_lost(path: Path) -> Spoiled:
+    """Return what it means that the log of a journal was removed while somebody has it open."""
+    return spoiled(
+        path,
+        f"has lost its log, {path.name}-wal, while in use (stop what uses it with SIGTERM, "
+        "which moves what it still holds into the journal, then start again)",
+    )
+
+
+def spoiled(path: Path, says: str) -> Spoiled:
+    """Return what is wrong with a journal, as a person is told where it is, and as a stranger is."""
+    return Spoiled(f"journal {path} {says}", f"journal {path.name} {says}")
 
 
 def _mark(path: Path) -> Path:

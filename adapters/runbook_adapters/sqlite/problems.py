@@ -6,6 +6,7 @@ import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
+from runbook_adapters.sqlite.mark import log_lost, spoiled
 from runbook_engine.errors import Overloaded, RunbookError, Unreadable
 
 DISK_PAUSE = timedelta(minutes=1)  # a full disk is not freed within seconds
@@ -30,12 +31,16 @@ def is_damage(error: sqlite3.Error | UnicodeDecodeError) -> bool:
 def explain(error: sqlite3.Error | UnicodeDecodeError, path: Path, busy_timeout: timedelta) -> RunbookError:
     """Return what an error of SQLite means for the caller: come again later, or a person must look."""
     if isinstance(error, UnicodeDecodeError):  # the sentence for it quotes a damaged byte of the schema
-        return Unreadable(f"journal {path} {REMEDIES[sqlite3.SQLITE_CORRUPT]}")
+        return spoiled(path, REMEDIES[sqlite3.SQLITE_CORRUPT])
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest of the number is detail
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return busy(path, busy_timeout)
     if code == sqlite3.SQLITE_FULL:
         return Overloaded(f"journal {path} cannot grow: the disk is full (free space in {path.parent})", DISK_PAUSE)
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHORT_READ:  # only of a log, never of the file
+        return log_lost(path)
+    if code == sqlite3.SQLITE_CORRUPT:
+        return spoiled(path, REMEDIES[code])
     return Unreadable(f"journal {path} {REMEDIES.get(code, f'failed: {error}')}")
 
 

@@ -17,7 +17,7 @@ from runbook_engine.entrypoints.heartbeat import is_fresh, read_heartbeat
 from runbook_engine.entrypoints.metrics import CONTENT_TYPE, Metrics
 from runbook_engine.entrypoints.server.answers import answer
 from runbook_engine.entrypoints.storage import try_folder
-from runbook_engine.errors import RunbookError
+from runbook_engine.errors import RunbookError, Spoiled
 from runbook_engine.model.storm import held_until
 from runbook_engine.ports import Clock
 
@@ -45,7 +45,7 @@ class Health:
             found.append(problem)
         if not is_fresh(beat, self.clock.now()):
             found.append("the worker does not go round" if beat is not None else "the worker has not started")
-        elif beat is not None and beat.problem:
+        elif beat is not None and beat.problem and beat.problem != problem:
             found.append(f"the worker cannot see its work: {beat.problem}")
         if not self.engine.bundle.runbooks:
             found.append("no runbook is loaded")
@@ -128,6 +128,8 @@ class Health:
             for runbook in self.engine.bundle.runbooks[:1]:
                 self.engine.journal.keep_runbook(runbook)
             self.engine.journal.counts()
+        except Spoiled as error:
+            return error.told
         except RunbookError as error:
             return f"the journal cannot be written: {type(error).__name__}"
         return ""

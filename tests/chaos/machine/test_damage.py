@@ -30,6 +30,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("a runner on a machine a
 FILE, LOG = "journal.sqlite3", "journal.sqlite3-wal"
 HEADER = 100  # bytes of the file, in which a flip is told by every SQLite
 FAILED = 3
+CLI = "import sys; from runbook_engine.entrypoints.cli import main; sys.exit(main())"
 
 
 @pytest.mark.skipif(not LONG, reason="the long form (make chaos)")
@@ -110,6 +111,34 @@ def is_named(made: Site) -> bool:
         return True
     finally:
         journal.close()
+
+
+def test_everybody_says_what_to_do_when_the_log_is_removed_under_a_runner(tmp_path: Path) -> None:
+    """Monitoring, the first screen and doctor: nothing is wrong with the disk."""
+    says = (
+        f"has lost its log, {LOG}, while in use (stop what uses it with SIGTERM, "
+        "which moves what it still holds into the journal, then start again)"
+    )
+    with site(tmp_path, tmp_path / "state", random.Random(SEED)) as made:
+        state = made.settings.state
+        assert made.post()
+        (state / LOG).unlink()
+        wait_until(lambda: made.ready() == (503, [f"journal {FILE} {says}"]), "/readyz says it", PATIENCE)
+        places = ("--runbooks", str(made.settings.runbooks), "--state", str(state))
+        screen, doctor = (
+            subprocess.run(
+                [sys.executable, "-c", CLI, *asked, *places],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=PATIENCE,
+            )
+            for asked in ((), ("doctor", "--server", made.runner.address))
+        )
+
+    assert (screen.returncode, screen.stderr) == (FAILED, f"runbook: journal {state / FILE} {says}\n"), SEED
+    assert f"FAIL  journal           journal {state / FILE} {says}\n" in doctor.stdout, SEED
+    assert f"FAIL  runner            says that it is not ready: journal {FILE} {says}\n" in doctor.stdout, SEED
 
 
 @pytest.mark.parametrize(

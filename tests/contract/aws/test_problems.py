@@ -23,6 +23,10 @@ from tests.lab import PATIENCE, wait_until
 
 DOUBT = ": it may be done or not"
 GRANTS = " (see `runbook permissions --format iam` for what the engine needs)"
+SIGNER = (
+    " (AWS does not accept these credentials, the environment's or the role's: check them with "
+    "`aws sts get-caller-identity`, and renew them)"
+)
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +66,17 @@ def put(sessions: Sessions | None = None) -> None:
             f"AccessDeniedException: User x is not authorized{GRANTS}",
             id="denied",
         ),
-        pytest.param(
-            refusal("ExpiredTokenException"), Permanent, f"ExpiredTokenException: so it is{GRANTS}", id="stale"
+        *(
+            pytest.param(refusal(code), Permanent, f"{code}: so it is{SIGNER}", id=f"not known: {code}")
+            for code in (
+                "ExpiredToken",
+                "ExpiredTokenException",
+                "InvalidAccessKeyId",
+                "InvalidClientTokenId",
+                "InvalidSignatureException",
+                "SignatureDoesNotMatch",
+                "UnrecognizedClientException",
+            )
         ),
         pytest.param(
             refusal("ValidationException", message="x" * 999),

@@ -218,6 +218,12 @@ TROUBLES = {
         f"table {TABLE} may not be used: AccessDeniedException: no identity-based policy allows it "
         "(see `runbook permissions --format iam` for what the engine needs)",
     ),
+    "credentials that are not known": (
+        refusal("UnrecognizedClientException", says="The security token included in the request is invalid."),
+        f"table {TABLE} may not be used: UnrecognizedClientException: The security token included in the request is "
+        "invalid. (AWS does not accept these credentials, the environment's or the role's: check them with "
+        "`aws sts get-caller-identity`, and renew them)",
+    ),
     "no table": (
         refusal("ResourceNotFoundException", says="Requested resource not found"),
         f"table {TABLE} does not exist here (create it with terraform, or correct table: or region:)",

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from runbook_adapters.sqlite import ADAPTER, SqliteJournal, SqliteSettings
 from runbook_adapters.sqlite.database import Database
 from runbook_adapters.sqlite.problems import explain
-from runbook_engine.errors import Overloaded, StaleVersion, Unreadable
+from runbook_engine.errors import Overloaded, Spoiled, StaleVersion, Unreadable
 from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.delivery import Request
 from runbook_engine.model.execution import Execution
@@ -331,6 +331,30 @@ def test_journal_refuses_to_go_on_when_its_log_was_removed(tmp_path: Path) -> No
     assert old == open_sqlite(tmp_path).load("a")
 
 
+@pytest.mark.parametrize("emptied", [False, True], ids=["it is away", "somebody else has made an empty one"])
+def test_who_opens_a_journal_in_use_is_told_when_its_log_was_removed(emptied: bool, tmp_path: Path) -> None:
+    """A command beside the runner, that has not used it before: no disk is at fault."""
+    journal, file = open_sqlite(tmp_path), tmp_path / "journal.sqlite3"
+    opened(journal, "a")
+    log = Path(f"{file}-wal")
+    log.unlink()
+    if emptied:
+        log.touch()
+    command = SqliteJournal(Database(file, timedelta(seconds=1), lambda: "a runner has it open"))
+
+    with pytest.raises(Spoiled) as caught:
+        command.load("a")
+
+    says = (
+        "has lost its log, journal.sqlite3-wal, while in use (stop what uses it with SIGTERM, "
+        "which moves what it still holds into the journal, then start again)"
+    )
+    assert f"journal {file} {says}" == str(caught.value)
+    assert f"journal journal.sqlite3 {says}" == caught.value.told
+    assert log.exists() is emptied
+    journal.close()
+
+
 def test_nobody_goes_on_when_one_has_found_the_journal_damaged(tmp_path: Path) -> None:
     """A change whose outcome cannot be stored would be made again and again by those who do not notice."""
     first, other, file = open_sqlite(tmp_path), open_sqlite(tmp_path), tmp_path / "journal.sqlite3"
@@ -344,11 +368,11 @@ def test_nobody_goes_on_when_one_has_found_the_journal_damaged(tmp_path: Path) -
 
     with pytest.raises(Unreadable, match="is damaged"):
         first.executions(limit=10)
-    with pytest.raises(Unreadable) as same:
+    with pytest.raises(Spoiled) as same:
         first.latch()
-    with pytest.raises(Unreadable) as others:
+    with pytest.raises(Spoiled) as others:
         other.commit(old, expected_version=0, now=NOON)
-    with pytest.raises(Unreadable) as later:
+    with pytest.raises(Spoiled) as later:
         open_sqlite(tmp_path).load("a")
 
     remedy = "stop every process that uses it, keep a copy"
@@ -357,6 +381,8 @@ def test_nobody_goes_on_when_one_has_found_the_journal_damaged(tmp_path: Path) -
         "restore it from a backup, then remove the mark)"
     ) == str(others.value)
     assert str(others.value) == str(later.value)
+    for each in (same, others):
+        assert str(each.value).replace(f"{tmp_path}/", "") == each.value.told
     assert (tmp_path / "journal.sqlite3.damaged").read_text().startswith("found damaged at 20")
 
 

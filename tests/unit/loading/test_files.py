@@ -149,7 +149,7 @@ def test_a_test_names_no_file_out_of_the_folder(named: str, registry: Registry, 
     ("named", "codes"),
     [
         pytest.param("../runbooks/high-error-rate.yaml", [], id="a runbook of the checkout"),
-        pytest.param("../runbooks/secret.txt", ["leads-out"], id="what is no YAML"),
+        pytest.param("../runbooks/secret.txt", ["no-yaml"], id="what is no YAML"),
         pytest.param("../../beside.yaml", ["leads-out"], id="a runbook beside the checkout"),
     ],
 )
@@ -176,6 +176,32 @@ def test_a_test_names_runbooks_of_the_checkout_that_somebody_works_in(
     loaded = load_files([checkout / "tests"], Registry())
 
     assert codes == [error.code for error in loaded.errors]
+
+
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [
+        pytest.param("../runbooks/secret", '"../runbooks/secret" is no YAML file', id="in the checkout"),
+        pytest.param(
+            "../../secret",
+            '"../../secret" leads out of the folder of the runbooks, and of the one that you work in',
+            id="beside the checkout",
+        ),
+    ],
+)
+def test_what_a_test_names_is_said_to_be_no_yaml_when_it_does_not_lead_out(
+    named: str, says: str, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who is told that it leads out would move it, in vain."""
+    for folder in (checkout / "runbooks", checkout.parent):
+        (folder / "secret").write_text("password: s3cret\n")
+    (checkout / "tests" / "a.test.yaml").write_text(_test_of(named))
+    monkeypatch.chdir(checkout)
+
+    loaded = load_files([checkout / "tests"], Registry())
+
+    assert [says] == [error.message for error in loaded.errors]
+    assert () == loaded.tests
 
 
 def test_a_test_names_no_runbook_beside_its_folder_when_somebody_works_there_without_git(

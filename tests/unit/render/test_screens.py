@@ -160,6 +160,24 @@ def test_an_execution_that_asks_shows_the_command_that_answers() -> None:
     assert f"  asks team-checkout by 09:12:00: {command}\n" in shown
 
 
+def test_a_run_that_asks_says_that_its_runbook_was_demoted() -> None:
+    """On the first screen, and where one looks at it: at night the same question thirty times has one cause."""
+    rig = _asking()
+    card, report = _card(rig), rig.engine.execution_report(rig.execution().id)
+    said = "demoted to approve until a commit changes it, since execution 01234567 left it unknown what it did"
+    demoted = msgspec.structs.replace(
+        report, execution=msgspec.structs.replace(report.execution, mode="approve", trusted="approve", demoted=said)
+    )
+
+    shown = plain(render_card(msgspec.structs.replace(card, execution=demoted), rig.now))
+
+    assert f"\n      its runbook is {said}\n" in shown
+    assert f"\n  its runbook is {said}\n" in plain(render_execution(demoted, rig.now))
+    assert said == record_report(demoted)["demoted"]
+    assert "its runbook is" not in plain(render_card(card, rig.now)) + plain(render_execution(report, rig.now))
+    assert "" == record_report(report)["demoted"]
+
+
 def test_a_trail_keeps_a_preparation_that_a_question_follows() -> None:
     """`would change` is left out only where `is about to change` says it again."""
     rig = _asking()

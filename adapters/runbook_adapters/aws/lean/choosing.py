@@ -44,11 +44,17 @@ class Place(NamedTuple):
     region: str
 
 
-def place_of(service: str, region: str, environment: Mapping[str, str]) -> Place | None:
-    """Return where the lean client asks a service; None where it does not do. Raises NoAdapter for a wrong switch."""
+def check_switch(environment: Mapping[str, str]) -> None:
+    """Raise NoAdapter when a client is wished for that there is not."""
     wish = environment.get(SWITCH, "")
     if wish not in ("", "boto3"):
         raise NoAdapter(f"{SWITCH} is {wish!r}, which is no client", "set it to boto3, or leave it out")
+
+
+def place_of(service: str, region: str, environment: Mapping[str, str]) -> Place | None:
+    """Return where the lean client asks a service; None where it does not do. Raises NoAdapter for a wrong switch."""
+    check_switch(environment)
+    wish = environment.get(SWITCH, "")
     found, within = SERVICES.get(service), region or environment.get(REGION, "")
     if wish or found is None or not (environment.get(KEY) and environment.get(SECRET)):
         return None
