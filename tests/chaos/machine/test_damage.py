@@ -113,7 +113,9 @@ def is_named(made: Site) -> bool:
         journal.close()
 
 
-@pytest.mark.skipif(not LONG, reason="the long form (make chaos); tests/contract/journal/test_sqlite_file.py has the parts")
+@pytest.mark.skipif(
+    not LONG, reason="the long form (make chaos); tests/contract/journal/test_sqlite_file.py has the parts"
+)
 def test_everybody_says_what_to_do_when_the_log_is_removed_under_a_runner(tmp_path: Path) -> None:
     """Monitoring, the first screen and doctor: nothing is wrong with the disk."""
     says = (
