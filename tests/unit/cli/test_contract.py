@@ -27,6 +27,7 @@ from runbook_engine.errors import (
     Permanent,
     Retryable,
     RunbookError,
+    Spoiled,
     StalePlan,
     StaleVersion,
     TemplateError,
@@ -80,6 +81,7 @@ CODES: dict[type[RunbookError], int] = {
     Retryable: 3,
     StaleVersion: 3,
     TooMuch: 3,
+    Spoiled: 3,
     Unreadable: 3,
 }
 
@@ -91,6 +93,7 @@ def test_the_exit_code_of_every_error(error: type[RunbookError], code: int) -> N
         InvalidAlert: lambda: InvalidAlert("schema", "x"),
         InvalidRunbook: lambda: InvalidRunbook([]),
         GuardrailBlocked: lambda: GuardrailBlocked([]),
+        Spoiled: lambda: Spoiled("x", "x"),
     }.get(error, lambda: error("x"))()
 
     assert code == exit_code_of(made)
