@@ -9,6 +9,7 @@ from functools import lru_cache
 from runbook_engine.model.alert import Links, Resource
 
 MAX_URL = 2048
+MAX_PLACE = 2048  # as long as an ARN may be
 KEPT = 512  # answers that are kept, of each question
 DNS_SUBDOMAIN = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
 DNS_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
@@ -43,8 +44,9 @@ def read_resource(labels: Mapping[str, str]) -> Resource:
     """Return what the labels name, each value checked against the grammar of its type."""
     found: dict[str, str] = {}
     for field, label, grammar in _PLACES:
-        if label in labels and _holds(grammar, labels[label]):
-            found[field] = labels[label]
+        value = labels.get(label)
+        if value is not None and len(value) <= MAX_PLACE and _holds(grammar, value):
+            found[field] = value
     for label, kind in _SUBJECTS:
         if label in labels and DNS_SUBDOMAIN.fullmatch(labels[label]):
             return Resource(kind=kind, name=labels[label], **found)
@@ -65,7 +67,12 @@ def read_links(candidates: Mapping[str, str], warnings: list[str]) -> Links:
     return Links(**kept)
 
 
-@lru_cache(maxsize=KEPT)
 def is_link(url: str) -> bool:
-    """Whether the text is a plain http or https address, on one line and without space; a rule sends the same ones."""
-    return len(url) <= MAX_URL and LINK.fullmatch(url) is not None
+    """Whether the text is a plain http or https address, on one line and without space."""
+    return len(url) <= MAX_URL and _is_plain(url)
+
+
+@lru_cache(maxsize=KEPT)
+def _is_plain(url: str) -> bool:
+    """Whether an address is plain; a rule sends the same ones over and over, and none of any length is kept."""
+    return LINK.fullmatch(url) is not None
