@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 from runbook_engine.entrypoints.settings import Settings
@@ -75,6 +78,34 @@ class Runner:
         started = [event for event in self.events("child.started") if event["child"] == "worker"]
         return int(started[-1]["child_pid"])
 
+    def stop_still(self, process_id: int) -> None:
+        """Stop a process where it stands (SIGSTOP), and not while it holds the journal: everybody else would wait.
+
+        A webhook that comes while nobody can write is answered 503, and its sender comes again; that is another test.
+        """
+
+        def stands_still_without_the_journal() -> bool:
+            os.kill(process_id, signal.SIGSTOP)
+            wait_until(lambda: state_of(process_id) == "T", "it stands still")
+            if self.can_be_written():
+                return True
+            os.kill(process_id, signal.SIGCONT)
+            return False
+
+        wait_until(stands_still_without_the_journal, "it is stopped outside of a transaction")
+
+    def can_be_written(self) -> bool:
+        """Whether nobody keeps the journal's lock for writing."""
+        with closing(sqlite3.connect(self.state / "journal.sqlite3", timeout=1, isolation_level=None)) as journal:
+            try:
+                journal.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise
+                return False
+            journal.execute("ROLLBACK")
+        return True
+
     def left(self) -> list[str]:
         """Return the processes that belong to this runner and still live."""
         listed = subprocess.run(
@@ -91,3 +122,8 @@ class Runner:
         while self.left() and time.monotonic() < end:
             time.sleep(0.05)
         return code
+
+
+def state_of(process_id: int) -> str:
+    """Return the state of a process as Linux gives it: R, S, D, T (stopped), Z (proc_pid_stat(5))."""
+    return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]

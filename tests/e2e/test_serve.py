@@ -201,15 +201,15 @@ def test_what_was_answered_is_decided_once_by_the_next_worker_when_one_is_killed
     """The worker stands still while alerts come in, and never goes on."""
     parts, before = [f"crowd-{number}" for number in range(4)], len(runner.events("child.died"))
     worker = runner.worker_pid()
-    os.kill(worker, signal.SIGSTOP)
+    runner.stop_still(worker)
     answers = [runner.ask("POST", "/hooks/lab", webhook(*parts[at : at + 2]), token=SENDER) for at in (0, 2, 0, 1)]
 
     os.kill(worker, signal.SIGKILL)
 
+    assert [(202, False)] * 4 == [(status, said["decided"]) for status, said, _ in answers]
     wait_until(lambda: len(runner.events("child.died")) > before, "its death is noticed")
     wait_until(lambda: all(is_shed(folder, part) for part in parts), "the next worker does all of it")
     listed = runner.ask("GET", "/api/executions?limit=500", token=READER)[1]["executions"]
-    assert [(202, False)] * 4 == [(status, said["decided"]) for status, said, _ in answers]
     assert len(parts) == len([one for one in listed if "/lab/crowd-" in one["target"]])
     assert [1] * len(parts) == [flags(folder)[f"/lab/{part}"]["version"] for part in parts]
     assert "runbook_inbox_deliveries 0.0" in runner.ask("GET", "/metrics")[1]
@@ -395,7 +395,7 @@ def test_a_worker_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None
     hung = runner.worker_pid()
     wait_until(lambda: (settings.state / "serve" / "worker.json").exists(), "it goes round")
 
-    os.kill(hung, signal.SIGSTOP)
+    runner.stop_still(hung)
     status = runner.ask("POST", "/hooks/lab", webhook("hung"))[0]
 
     wait_until(lambda: is_shed(tmp_path, "hung"), "the next worker does it")
