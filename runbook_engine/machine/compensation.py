@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from runbook_engine.model.execution import IN_FLIGHT, Compensation, Execution, StepState
+from runbook_engine.model.execution import IN_FLIGHT, Compensation, Effect, Execution, StepState
 from runbook_engine.model.runbook import Runbook
 
 
 def active_step(execution: Execution) -> int | None:
     """Return the index of the step whose change is in flight; there is at most one."""
     for index, step in enumerate(execution.steps):
-        if step.effect is not None and step.effect.status in IN_FLIGHT:
+        if step.effects and step.effects[-1].status in IN_FLIGHT:
             return index
     return None
 
@@ -66,7 +66,7 @@ def held_steps(execution: Execution, runbook: Runbook) -> tuple[int, ...]:
     return tuple(
         index
         for index, step in enumerate(execution.steps)
-        if _undoable(step) and runbook.steps[index].compensate.when == "resolved"
+        if step.effects and runbook.steps[index].compensate.when == "resolved" and _undoable(step)
     )
 
 
@@ -90,12 +90,13 @@ def _never_undone(runbook: Runbook) -> frozenset[str]:
 
 def compensation_of(execution: Execution, runbook: Runbook) -> Compensation:
     """Return the one word for how the undoing stands."""
-    undos = [effect for step in execution.steps for effect in step.effects if effect.direction == "undo"]
+    begun = [step for step in execution.steps if step.effects]
+    newest = [(step, step.effects[-1]) for step in begun]
+    undos = [effect for step in begun for effect in step.effects if effect.direction == "undo"]
     verifying = execution.verification is not None and execution.verification.purpose == "undo"
-    if verifying or _putting_back(execution) or any(effect.status in IN_FLIGHT for effect in undos):
+    if verifying or any(_is_being_undone(step, effect) for step, effect in newest):
         return "undoing"
-    newest = [step.effect for step in execution.steps if step.effect is not None]
-    if any(effect.direction == "undo" and effect.status in ("failed", "unknown") for effect in newest):
+    if any(effect.direction == "undo" and effect.status in ("failed", "unknown") for _, effect in newest):
         return "failed"
     if held_steps(execution, runbook) or (execution.status == "handed_over" and _kept(execution, runbook)):
         return "held"
@@ -104,12 +105,9 @@ def compensation_of(execution: Execution, runbook: Runbook) -> Compensation:
     return "undone" if any(effect.status == "done" for effect in undos) else "none"
 
 
-def _putting_back(execution: Execution) -> bool:
-    return any(
-        step.put_back
-        or (step.effect is not None and step.effect.direction == "redo" and step.effect.status in IN_FLIGHT)
-        for step in execution.steps
-    )
+def _is_being_undone(step: StepState, newest: Effect) -> bool:
+    """Whether a change is on its way back, or on its way back again after that."""
+    return step.put_back or (newest.direction != "do" and newest.status in IN_FLIGHT)
 
 
 def _kept(execution: Execution, runbook: Runbook) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import zip_longest
 from typing import Literal
 
 import msgspec
@@ -137,9 +138,10 @@ def standing_of(ends: Iterable[End]) -> Standing:
     ceiling: Mode = "auto"
     because: End | None = None
     what: Fault = ""
-    for index, end in enumerate(newest_first):
-        fault = end.fault or _again_unresolved(newest_first[index:])
-        ceiling = min(ceiling, end.ceiling, lowered(end.mode) if fault else "auto", key=MODES.index)
+    for end, before in zip_longest(newest_first, newest_first[1:]):
+        fault = end.fault or _again_unresolved(end, before)
+        if fault or end.ceiling != "auto":
+            ceiling = min(ceiling, end.ceiling, lowered(end.mode) if fault else "auto", key=MODES.index)
         if fault and because is None:
             because, what = end, fault
     successes = _successes(newest_first)
@@ -214,13 +216,13 @@ def _place(end: End) -> tuple[datetime, str]:
     return end.at, end.execution_id
 
 
-def _again_unresolved(ends: tuple[End, ...]) -> Fault:
+def _again_unresolved(end: End, before: End | None) -> Fault:
     """Return the fault of changing something twice in a row without fixing anything, where neither of them says so.
 
-    They do not when both were kept at the same moment. One that says so may stand here without those after it.
+    They do not when both were kept at the same moment. One that says so may stand here without the one before it.
     """
-    twice = len(ends) > 1 and all(end.fixed_nothing and not end.again for end in ends[:2])
-    return "unresolved" if twice else ""
+    silent = end.fixed_nothing and not end.again
+    return "unresolved" if silent and before is not None and before.fixed_nothing and not before.again else ""
 
 
 def _successes(ends: tuple[End, ...]) -> int:
