@@ -19,6 +19,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from runbook_engine.entrypoints.metrics_files import take_room
 from runbook_engine.model.audit import AuditRecord
 from runbook_engine.model.bundle import Bundle
 from runbook_engine.model.execution import Execution
@@ -36,6 +37,7 @@ class Metrics:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
+        self.apart = take_room(folder) if folder is not None else ""  # why its numbers are in no sum; empty: they are
         self._registry = CollectorRegistry()
         self.alerts = self._counter("runbook_alerts", "Alerts received, by what became of them.", "outcome")
         self.deliveries = self._counter("runbook_deliveries", "Deliveries answered, by status code.", "code")

@@ -133,13 +133,16 @@ class WebApplication(BaseApplication):  # type: ignore[misc]  # gunicorn ships n
         """Return the WSGI application; called in each of gunicorn's workers."""
         launch, bundle = self._launch, self._launch.bundle()
         settings, registry, clock = launch.settings(), Registry(), SystemClock()
+        metrics, log = Metrics(launch.metrics_folder), EventLog(process="web", pid=os.getpid())
+        if metrics.apart:
+            log.event("metrics.apart", "warning", says=metrics.apart)
         return create_app(
             build_engine(settings, registry=registry, clock=clock, bundle=bundle),
             keyring=load_keyring(bundle.configuration, settings.keeping(bundle.configuration).secret),
             pause=build_pause(bundle.configuration, settings, registry, clock),
             clock=clock,
-            metrics=Metrics(launch.metrics_folder),
-            log=EventLog(process="web", pid=os.getpid()),
+            metrics=metrics,
+            log=log,
             beat_file=launch.beat_file,
             read_limit=launch.read_limit,
             links=links_of(bundle.configuration, settings),

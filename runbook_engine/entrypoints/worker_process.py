@@ -47,7 +47,9 @@ def main(arguments: list[str]) -> None:
 
 def build_worker(launch: Launch) -> tuple[Worker, Watching, Deciding]:
     """Return the worker of a launch, and what watches and decides beside it until the worker is stopped."""
-    metrics = Metrics(launch.metrics_folder)
+    metrics, log = Metrics(launch.metrics_folder), EventLog(process="worker", pid=os.getpid())
+    if metrics.apart:
+        log.event("metrics.apart", "warning", says=metrics.apart)
     bundle = launch.bundle()
     metrics.begin(bundle)
     registry = Registry()
@@ -59,7 +61,6 @@ def build_worker(launch: Launch) -> tuple[Worker, Watching, Deciding]:
         watch=lambda journal: watched(journal, metrics.count_commit),
         tell=lambda notifier: CountedNotices(notifier, metrics.notices),
     )
-    log = EventLog(process="worker", pid=os.getpid())
     worker = Worker(
         engine=runner.engine,
         clock=SystemClock(),

@@ -17,6 +17,7 @@ from runbook_engine.model.observation import Pause
 from runbook_engine.ports import Journal
 from runbook_engine.testing.memory_journal import MemoryJournal
 from runbook_engine.testing.simulated_world import SimulatedWorld
+from tests.chaos.machine.faults import small_disk
 from tests.lab import bundle_in, post, simulated_engine, webhook
 
 COUNT = (
@@ -64,6 +65,59 @@ def test_a_process_that_was_killed_before_it_counted_hides_nothing(tmp_path: Pat
     )
 
     assert values_of(counted.stdout)["runbook_alerts_total", ("accepted",)] == 3
+
+
+FULL = (
+    "import sys\nfrom pathlib import Path\nfrom runbook_engine.entrypoints.metrics import Metrics\n"
+    "from tests.chaos.machine.faults import full\n"
+    "folder = Path(sys.argv[1])\nmetrics = Metrics(folder)\n"
+    "with full(folder):\n"
+    "    for number in range(100): metrics.alerts.labels(f'outcome-{number}').inc()\n"
+    "    metrics.action_seconds.labels('scale', 'do', 'done').observe(1)\n"
+    "print(metrics.render([]).decode())\n"
+)
+LATE = (
+    "import sys\nfrom pathlib import Path\nfrom runbook_engine.entrypoints.metrics import Metrics\n"
+    "from tests.chaos.machine.faults import full\n"
+    "folder = Path(sys.argv[1])\n"
+    "with full(folder):\n"
+    "    metrics = Metrics(folder)\n"
+    "    metrics.alerts.labels('accepted').inc()\n"
+    "print(metrics.apart, len(list(folder.glob('*.db'))))\n"
+)
+
+
+def _on_a_small_disk(folder: Path, program: str) -> subprocess.CompletedProcess[str]:
+    with small_disk(folder) as mounted:
+        if not mounted:
+            pytest.skip("no disk may be mounted here")
+        environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
+        return subprocess.run(
+            [sys.executable, "-c", program, str(folder)], env=environment, capture_output=True, text=True, check=False
+        )
+
+
+@pytest.mark.slow
+def test_a_process_goes_on_counting_when_the_disk_is_full(tmp_path: Path) -> None:
+    """Its file has no holes: whoever writes into one on a full disk is killed by the kernel (SIGBUS)."""
+    counted = _on_a_small_disk(tmp_path / "disk", FULL)
+
+    assert 0 == counted.returncode, counted.stderr
+    values = values_of(counted.stdout)
+    assert {1.0} == {values["runbook_alerts_total", (f"outcome-{number}",)] for number in range(100)}
+    assert 1.0 == values["runbook_action_seconds_count", ("scale", "do", "done")]
+
+
+@pytest.mark.slow
+def test_a_process_counts_for_itself_when_it_starts_on_a_full_disk(tmp_path: Path) -> None:
+    """Nobody is answered by a process that is killed as soon as it counts."""
+    disk = tmp_path / "disk"
+
+    counted = _on_a_small_disk(disk, LATE)
+
+    assert 0 == counted.returncode, counted.stderr
+    says = f"{disk} cannot be written: No space left on device (start the runner again when it can)"
+    assert f"{says} 0\n" == counted.stdout
 
 
 def test_a_change_is_counted_when_its_outcome_is_durable(tmp_path: Path) -> None:

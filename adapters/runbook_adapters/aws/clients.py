@@ -18,7 +18,7 @@ import msgspec
 
 from runbook_adapters.aws.environment import check_environment, check_trust
 from runbook_adapters.aws.lean.choosing import Place, check_switch, place_of
-from runbook_adapters.aws.problems import reason_of, whole_library_errors
+from runbook_adapters.aws.problems import reason_of, refuse_stranger, whole_library_errors
 from runbook_engine.errors import NoAdapter
 from runbook_engine.ports import AdapterContext
 
@@ -100,13 +100,15 @@ class Sessions:
     def _built_whole(self, service: str, settings: AwsSettings, purpose: Purpose) -> Any:
         raised: tuple[type[Exception], ...] = (*whole_library_errors(), ValueError)  # the last: an address is none
         try:
-            return self._session(settings).client(service, config=_config(purpose))
+            client = self._session(settings).client(service, config=_config(purpose))
         except raised as error:
             if type(error).__name__ == "NoRegionError":
                 hint = "set region: beside the adapter in engine.yaml, or AWS_DEFAULT_REGION for the process"
                 raise NoAdapter(f"AWS {service} cannot be asked: no region is known", hint) from error
             hint = "correct region: and role: in engine.yaml, or the AWS_ variables and the profile of the process"
             raise NoAdapter(f"AWS {service} cannot be asked: {reason_of(error).rstrip('.')}", hint) from error
+        client.meta.events.register("before-parse", refuse_stranger)
+        return client
 
     def _session(self, settings: AwsSettings) -> Any:
         key = (settings.region, settings.role)

@@ -83,6 +83,9 @@ UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"  # other troubles of TLS may come after 
 UNSENDABLE = "Invalid header value"  # the HTTP library goes on with the value, which is a credential
 UNSENT_CREDENTIAL = "a credential holds a character that no header takes (set it again, without line breaks)"
 LONGEST_REASON = 300
+FIRST_REFUSAL = 300
+REQUEST_ID = "x-amzn-requestid"  # in every answer of AWS (docs.aws.amazon.com, Common response headers)
+JSON_PROTOCOLS = ("json", "rest-json")
 GRANT = "(see `runbook permissions --format iam` for what the engine needs)"
 RENEW = (
     "(AWS does not accept these credentials, the environment's or the role's: check them with "
@@ -92,6 +95,17 @@ RENEW = (
 
 class Unshaped(Exception):
     """An answer lacks what every answer of AWS to such a call has: somebody else gave it."""
+
+
+def refuse_stranger(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Raise Unshaped when a yes in JSON names no request; boto3 calls it before it reads an answer.
+
+    It takes a page, or nothing at all, for an answer that lacks whatever may be missing. XML names it in the text.
+    """
+    if operation_model.service_model.resolved_protocol not in JSON_PROTOCOLS:
+        return
+    if response_dict["status_code"] < FIRST_REFUSAL and not response_dict["headers"].get(REQUEST_ID):
+        raise Unshaped("what answered is not AWS: it names no request")
 
 
 def part(answer: Mapping[str, Any], name: str) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from runbook_adapters.aws.clients import Clients
-from runbook_adapters.aws.problems import DENIALS, THROTTLE_WAIT, code_of, touching
+from runbook_adapters.aws.problems import DENIALS, THROTTLE_WAIT, code_of, part, touching
 from runbook_adapters.aws.touching import Receipt, before_touching, compare_and_set, send
 from runbook_adapters.lambda_function.looks import Answer, Looks
 from runbook_adapters.lambda_function.names import Named, named
@@ -82,7 +82,7 @@ class LambdaSettingWriter:
                 answer: Answer = self._clients.touching("lambda").update_function_configuration(
                     FunctionName=name.function, Environment={"Variables": dict(wanted)}, RevisionId=revision
                 )
-            return _receipt(answer)
+                return {"revisionId": str(part(answer, "RevisionId"))}
         except ActionFailed as error:
             failure = _without_quotes(error, what)
         raise failure  # outside, so that it is not chained to what Lambda said

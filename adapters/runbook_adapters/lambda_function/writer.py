@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runbook_adapters.aws.clients import Clients
-from runbook_adapters.aws.problems import THROTTLE_WAIT, touching
+from runbook_adapters.aws.problems import THROTTLE_WAIT, part, touching
 from runbook_adapters.aws.touching import Moved, Receipt, before_touching, compare_and_set, send
 from runbook_adapters.lambda_function.looks import Answer, Looks
 from runbook_adapters.lambda_function.names import LATEST, Named, named
@@ -103,9 +103,7 @@ class LambdaFunctionWriter:
 
         def ask() -> Receipt:
             with touching(f"cannot move {target}", lambda code, reason: meaning(code, reason, target)):
-                return {
-                    "revisionId": str(self._clients.touching("lambda").update_alias(**request).get("RevisionId", ""))
-                }
+                return {"revisionId": str(part(self._clients.touching("lambda").update_alias(**request), "RevisionId"))}
 
         def look() -> Receipt | None:
             live = self._looks.alias(name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import resource
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -120,6 +121,29 @@ def test_a_disk_that_fills_up_loses_and_doubles_nothing(tmp_path: Path) -> None:
         )
         with site(tmp_path, tmp_path / "state", random.Random(SEED)) as made:
             judged(made, trouble, tries(1, 120))
+
+
+def test_posts_are_answered_when_whoever_answers_them_was_started_on_a_full_disk(tmp_path: Path) -> None:
+    """Nothing of it is mapped into a hole of the disk: the kernel would end it, again and again (SIGBUS)."""
+    with small_disk(tmp_path / "state") as mounted, site(tmp_path, tmp_path / "state", random.Random(SEED)) as made:
+        if not mounted:
+            pytest.skip("no disk may be mounted here")
+        with full(made.settings.state):
+            for process in made.processes():
+                os.kill(process, signal.SIGKILL)
+            wait_until(lambda: made.ready()[0] == 503, "the next one answers", PATIENCE)
+            before = made.unanswered
+
+            taken = [made.post() for _ in range(5)]
+        wait_until(made.post, "posts are taken again", PATIENCE)
+        found = made.settle()
+
+    assert [False] * 5 == taken
+    assert before == made.unanswered
+    assert {OVERLOADED} == {
+        (status, told["error"]["code"], told["error"]["message"]) for status, told, _ in made.refusals
+    }
+    assert ((), ()) == (found.lost, found.doubled)
 
 
 def unwritable(site: Site) -> AbstractContextManager[None]:

@@ -44,6 +44,11 @@ class SteppedClock:
         self.time += timedelta(seconds=seconds)
 
 
+def of_aws(body: bytes, *headers: tuple[str, str]) -> Told:
+    """Return a yes of AWS, which names the request that it answers."""
+    return Told(200, body, (("x-amzn-RequestId", "R1"), *headers))
+
+
 @cache
 def _sessions_of(endpoint: str) -> Sessions:
     return Sessions()

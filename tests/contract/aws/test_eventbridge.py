@@ -22,6 +22,7 @@ from tests.contract.aws.account import (
     account,
     client,
     context,
+    of_aws,
     refusal,
     serve,
     service,
@@ -86,7 +87,7 @@ def taken(asked: Asked, failing: Callable[[Any], str | None]) -> Told:
     codes = [failing(json.loads(entry["Detail"])["it"]) for entry in entries(asked)]
     told = [{"ErrorCode": code, "ErrorMessage": "no"} if code else {"EventId": "1"} for code in codes]
     body = {"FailedEntryCount": sum(bool(code) for code in codes), "Entries": told}
-    return Told(200, json.dumps(body).encode())
+    return of_aws(json.dumps(body).encode())
 
 
 def fates(unpublished: Any) -> list[tuple[Any, str, str]]:
@@ -251,7 +252,7 @@ def test_a_bus_that_hangs_is_waited_for_once_when_there_is_much_to_tell(told: Ht
             id="broken",
         ),
         pytest.param(
-            Told(200, b"{}"), 5, "NotAnswered", "the service did not say what became of it", id="an empty answer"
+            of_aws(b"{}"), 5, "NotAnswered", "the service did not say what became of it", id="an empty answer"
         ),
     ],
 )

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from runbook_adapters.aws.clients import AwsSettings, Sessions
 from runbook_adapters.aws.lean.failures import CallRefused, LeanError, ResponseParserError
 from runbook_adapters.aws.lean.retrying import THROTTLE_COST, Patience, Quota
-from tests.contract.aws.account import BOTO3, ENDPOINT, KEYS, REGION, environment, refusal
+from tests.contract.aws.account import BOTO3, ENDPOINT, KEYS, REGION, environment, of_aws, refusal
 from tests.contract.http_service import Asked, HttpService, Told, http_service
 
 MODELLED = ("ParameterNotFound", "TaskTimedOut", "TaskDoesNotExist", "InvalidToken")
@@ -82,7 +82,7 @@ def test_what_is_sent_is_what_boto3_sends(
 ) -> None:
     """The same words to the same place, signed over the same headers."""
     server.asked.clear()
-    server.tell(Told(200, b"{}"))
+    server.tell(of_aws(b"{}"))
 
     for sessions in both:
         getattr(sessions.client(service, SETTINGS, "touching"), call)(**arguments)
@@ -101,7 +101,7 @@ def test_what_is_sent_is_what_boto3_sends(
 def body(told: Any, status: int = 200, **headers: str) -> Told:
     """Return an answer in JSON."""
     content = told if isinstance(told, bytes) else json.dumps(told).encode()
-    return Told(status, content, (("x-amzn-RequestId", "R1"), *headers.items()))
+    return of_aws(content, *headers.items())._replace(status=status)
 
 
 ITEM = {"pk": {"S": "a"}, "b": {"B": "AP8="}, "n": {"N": "1"}, "l": {"L": [{"B": ""}]}, "bs": {"BS": ["AA=="]}}
@@ -161,7 +161,7 @@ def test_answer_is_refused_when_it_is_not_the_service_s(server: HttpService, bot
     client = both[0].client("dynamodb", SETTINGS, "touching")
 
     for told in (b"<html>", b"[]", b"[" * 99_999, b'{"x": {"B": "?"}}'):
-        server.tell(Told(200, told))
+        server.tell(of_aws(told))
         with pytest.raises(ResponseParserError):
             client.transact_write_items(**WRITE)
 
@@ -173,8 +173,8 @@ def test_answer_is_asked_for_again_when_its_checksum_is_another(
     whole = b'{"Responses": {}}'
     server.asked.clear()
     server.tell(
-        Told(200, b'{"Responses": {"t": []}}', (("x-amz-crc32", "1"),)),
-        Told(200, whole, (("x-amz-crc32", str(crc32(whole))),)),
+        of_aws(b'{"Responses": {"t": []}}', ("x-amz-crc32", "1")),
+        of_aws(whole, ("x-amz-crc32", str(crc32(whole)))),
     )
 
     answer = both[0].client("dynamodb", SETTINGS, "looking").batch_get_item(**BATCH)
@@ -192,7 +192,7 @@ def test_request_is_signed_again_when_the_clock_is_wrong(server: HttpService, bo
     clock = Sessions(environment={**KEYS, ENDPOINT: server.url, "HOME": "/nonexistent"})
 
     def answer(asked: Asked) -> Told:
-        return Told(200, b"{}") if asked.headers["X-Amz-Date"][:11] == f"{real:%Y%m%dT%H}" else early
+        return of_aws(b"{}") if asked.headers["X-Amz-Date"][:11] == f"{real:%Y%m%dT%H}" else early
 
     server.answer = answer
     client = clock.client("events", SETTINGS, "touching")

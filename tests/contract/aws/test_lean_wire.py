@@ -23,7 +23,7 @@ from runbook_adapters.aws.clients import AwsSettings, Clients, Sessions
 from runbook_adapters.aws.lean.wire import trust_of
 from runbook_adapters.aws.problems import looking, touching
 from runbook_engine.errors import EffectUnknown, Permanent, Retryable, Unreadable
-from tests.contract.aws.account import ENDPOINT, KEYS, REGION
+from tests.contract.aws.account import ENDPOINT, KEYS, REGION, of_aws
 from tests.contract.http_service import Asked, Told, http_service
 
 SECRET = "wJalrXUtnFEMI-hush"  # that of the process; it is nowhere to be seen
@@ -104,7 +104,7 @@ def secure(authority: Path) -> Iterator[int]:
     """The port of a server with that certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority / "server.crt", authority / "server.key")
-    listener = Listener(context, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+    listener = Listener(context, HEAD + b"x-amzn-RequestId: R1\r\nContent-Length: 2\r\n\r\n{}")
     yield listener.port
     listener.close()
 
@@ -306,7 +306,7 @@ def test_the_largest_answer_of_all_is_read() -> None:
     """DynamoDB tells sixteen mebibytes in one answer, and no service more."""
     body = b'{"Parameter": {"Value": "%s"}}' % (b"x" * 16 * MEBIBYTE)
 
-    with http_service(lambda _asked: Told(200, body)) as running:
+    with http_service(lambda _asked: of_aws(body)) as running:
         found = new_clients(running.url).looking("ssm").get_parameter(Name="/a")
 
     assert len(found["Parameter"]["Value"]) == 16 * MEBIBYTE
@@ -321,7 +321,7 @@ def test_a_kept_connection_has_the_whole_time_for_each_answer(monkeypatch: pytes
     def answer(asked: Asked) -> Told:
         seen.add(threading.current_thread().name)
         passed[0] += 33.0
-        return Told(200, b'{"Version": 1}')
+        return of_aws(b'{"Version": 1}')
 
     with http_service(answer) as running:
         client = new_clients(running.url).touching("ssm")
@@ -346,7 +346,7 @@ def test_one_connection_serves_those_who_look_and_those_who_touch() -> None:
 
     def answer(asked: Asked) -> Told:
         seen.add(threading.current_thread().name)  # the server has one for each connection
-        return Told(200, b'{"Parameter": {}}')
+        return of_aws(b'{"Parameter": {}}')
 
     with http_service(answer) as running:
         asking = new_clients(running.url)
@@ -368,7 +368,7 @@ def test_boto3_is_not_loaded_when_the_lean_client_does() -> None:
         print(clients.touching("events").put_events(Entries=[])["FailedEntryCount"])
         print([name for name in ("boto3", "botocore") if name in sys.modules])
     """
-    with http_service(lambda _asked: Told(200, b'{"FailedEntryCount": 0}')) as running:
+    with http_service(lambda _asked: of_aws(b'{"FailedEntryCount": 0}')) as running:
         variables = {**KEYS, "AWS_DEFAULT_REGION": REGION, ENDPOINT: running.url, "HOME": "/nonexistent"}
 
         done = subprocess.run(

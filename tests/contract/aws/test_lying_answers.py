@@ -7,13 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from runbook_adapters import lambda_function
 from runbook_adapters.ssm import ADAPTER
 from runbook_engine.errors import EffectUnknown, Retryable, Unreadable
 from runbook_engine.model.target import Target
-from tests.contract.aws.account import ENDPOINT, KEYS, context, environment, refusal, serve, service
+from tests.contract.aws.account import ENDPOINT, KEYS, context, environment, of_aws, refusal, serve, service
 from tests.contract.http_service import HttpService, Told
 
 FLAG = Target("parameter", "", "", "/checkout/degraded_mode")
+FUNCTION = Target("function", "", "", "orders")
 JSON = (("Content-Type", "application/x-amz-json-1.1"),)
 
 
@@ -35,9 +37,33 @@ def test_parameter_is_unreadable_when_something_else_answers(aws: HttpService, b
     with pytest.raises(Retryable):
         flags.writer.write(FLAG, "on", expected="off")
 
+    says = f"Unable to parse the answer of {aws.url}/: it names no request, as every answer of AWS does"
+    assert f"{FLAG} cannot be read: {says}" == str(unread.value)
+    assert {"AmazonSSM.GetParameter"} == {asked.headers["X-Amz-Target"] for asked in aws.asked}
+
+
+def test_parameter_is_unreadable_when_it_is_not_in_the_answer(aws: HttpService) -> None:
+    """Whoever answers as AWS does, and says nothing, has not said that it is absent."""
+    aws.tell(of_aws(b"{}", *JSON))
+
+    with pytest.raises(Unreadable) as unread:
+        serve(ADAPTER, "flags", context()).reader.flag(FLAG)
+
     says = "cannot be read: what answered is not AWS: there is no Parameter in it"
     assert f"{FLAG} {says}" == str(unread.value)
-    assert 2 == len(aws.asked)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"<html>sign in</html>"], ids=["nothing", "an empty object", "a page"])
+def test_brake_is_not_taken_for_released_when_something_else_answers(aws: HttpService, body: bytes) -> None:
+    """The answer of Lambda about a function without a brake is empty too; boto3 takes a page for that."""
+    aws.tell(Told(200, body, JSON))
+
+    with pytest.raises(Retryable) as put_off:
+        serve(lambda_function.ADAPTER, "functions", context()).writer.limit(FUNCTION, None, expected=5)
+
+    says = "the reserved concurrency of function orders cannot be read: what answered is not AWS: it names no request"
+    assert says == str(put_off.value)
+    assert ["GET"] == [asked.method for asked in aws.asked]
 
 
 @pytest.mark.parametrize(
@@ -51,13 +77,20 @@ def test_write_is_in_doubt_when_something_else_answers_it(aws: HttpService, told
         serve(ADAPTER, "flags", context()).writer.write(FLAG, "on", expected=None)
 
 
-def test_removal_is_in_doubt_when_a_page_answers_it(aws: HttpService) -> None:
-    """The answer to a removal is empty, so that a page passes for one; the parameter itself tells."""
+@pytest.mark.parametrize(
+    ("told", "asked"),
+    [
+        pytest.param(Told(200, b"<html>sign in</html>", (("Content-Type", "text/html"),)), 2, id="a page"),
+        pytest.param(of_aws(b"{}", *JSON), 3, id="a yes, and it is still there"),
+    ],
+)
+def test_removal_is_in_doubt_when_it_is_not_seen(aws: HttpService, told: Told, asked: int) -> None:
+    """The answer to a removal is empty; the parameter itself tells."""
     held = {"Name": FLAG.name, "Value": "on", "Version": 1, "Type": "String"}
-    there = Told(200, json.dumps({"Parameter": held}).encode(), JSON)
-    aws.tell(there, Told(200, b"<html>sign in</html>", (("Content-Type", "text/html"),)), there)
+    there = of_aws(json.dumps({"Parameter": held}).encode(), *JSON)
+    aws.tell(there, told, there)
 
     with environment(**KEYS, **{ENDPOINT: aws.url}, RUNBOOK_AWS_CLIENT="boto3"), pytest.raises(EffectUnknown):
         serve(ADAPTER, "flags", context()).writer.write(FLAG, None, expected="on")
 
-    assert 3 == len(aws.asked)
+    assert asked == len(aws.asked)

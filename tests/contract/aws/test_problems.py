@@ -17,7 +17,7 @@ from runbook_adapters.aws import clients as clients_module
 from runbook_adapters.aws.clients import AwsSettings, Clients, Sessions
 from runbook_adapters.aws.problems import checking, code_of, looking, reason_of, touching
 from runbook_engine.errors import ActionFailed, Conflict, EffectUnknown, NoAdapter, Permanent, Retryable, Unreadable
-from tests.contract.aws.account import KEYS, REGION, environment, refusal, service, shared_sessions
+from tests.contract.aws.account import KEYS, REGION, environment, of_aws, refusal, service, shared_sessions
 from tests.contract.http_service import Asked, HttpService, Told
 from tests.lab import PATIENCE, wait_until
 
@@ -260,7 +260,7 @@ def test_looking_is_unreadable_when_it_fails(raised: Exception, says: str) -> No
 
 def test_a_look_is_repeated_when_the_service_is_broken_for_a_moment(told: HttpService) -> None:
     """Looking twice harms nobody."""
-    told.tell(refusal("InternalServerError", 500), Told(200, b'{"Parameters": []}'))
+    told.tell(refusal("InternalServerError", 500), of_aws(b'{"Parameters": []}'))
     client = Clients(AwsSettings(region=REGION), shared_sessions()).looking("ssm")
 
     with looking("parameters"):

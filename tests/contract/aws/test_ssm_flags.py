@@ -13,7 +13,18 @@ from runbook_engine.errors import Conflict, EffectUnknown, InvalidTarget, NoAdap
 from runbook_engine.model.observation import Flag
 from runbook_engine.model.target import Target
 from runbook_engine.ports import AdapterContext, FlagReader, FlagWriter
-from tests.contract.aws.account import ACCOUNT, REGION, account, client, context, meanwhile, refusal, serve, service
+from tests.contract.aws.account import (
+    ACCOUNT,
+    REGION,
+    account,
+    client,
+    context,
+    meanwhile,
+    of_aws,
+    refusal,
+    serve,
+    service,
+)
 from tests.contract.flags_contract import FlagRig, FlagsContract
 from tests.contract.http_service import Asked, HttpService, Told
 
@@ -326,7 +337,7 @@ def answers(asked: Asked, **instead: Told) -> Told:
         "GetParameterHistory": {"Parameters": [live]},
         "PutParameter": {"Version": 8},
     }
-    return Told(200, msgspec.json.encode(bodies.get(operation, {})))
+    return of_aws(msgspec.json.encode(bodies.get(operation, {})))
 
 
 @pytest.mark.parametrize(
@@ -341,7 +352,7 @@ def answers(asked: Asked, **instead: Told) -> Told:
         ),
         pytest.param(
             "GetParameterHistory",
-            Told(200, b'{"Parameters": []}'),
+            of_aws(b'{"Parameters": []}'),
             Retryable,
             f"the versions of {NAME} do not show version 7 yet; nothing was changed",
             id="the history lags behind",

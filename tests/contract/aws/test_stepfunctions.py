@@ -10,7 +10,7 @@ import pytest
 
 from runbook_adapters.stepfunctions import ADAPTER
 from runbook_engine.errors import NoAdapter, Permanent, Retryable
-from tests.contract.aws.account import ACCOUNT, REGION, account, refusal, serve, service
+from tests.contract.aws.account import ACCOUNT, REGION, account, of_aws, refusal, serve, service
 from tests.contract.http_service import HttpService, Told
 
 
@@ -25,7 +25,7 @@ def server() -> Iterator[HttpService]:
 def told(server: HttpService) -> HttpService:
     """A service that says what the test wants."""
     server.asked.clear()
-    server.tell(Told(200, b"{}"))
+    server.tell(of_aws(b"{}"))
     return server
 
 

@@ -80,7 +80,7 @@ def test_nothing_acknowledged_is_lost_when_the_writer_is_killed_at_any_moment(tm
         assert acknowledged <= version <= acknowledged + 1
         assert version == journal.changes_within("x", after(-60), other_than="")
     assert list(range(1, version + 1)) == [record.number for record in journal.audit("victim")]
-    assert version > KILLS
+    assert version >= KILLS  # each of them has acknowledged one at least
     journal.close()
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as connection:
         assert [("ok",)] == connection.execute("PRAGMA integrity_check").fetchall()

@@ -18,6 +18,7 @@ from tests.emulators.kubernetes.faults import Fault, Faults
 from tests.emulators.kubernetes.requestlog import Logged, RequestLog
 from tests.emulators.kubernetes.trees import Tree
 from tests.emulators.kubernetes.watch import watch
+from tests.ports import free_port
 
 
 class ApiServer:
@@ -28,7 +29,7 @@ class ApiServer:
         self.faults = faults
         self.log = log
         self.tls = tls
-        self.port = 0
+        self.port = free_port()  # its own for as long as it lives, restarts included
         self.stopping = False
         self._http: _Http | None = None
         self._thread: threading.Thread | None = None
@@ -36,7 +37,6 @@ class ApiServer:
     def start(self) -> None:
         self.stopping = False
         self._http = _Http(("127.0.0.1", self.port), _Handler, self)
-        self.port = self._http.server_address[1]
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), name="kubernetes-api")
         self._thread.start()
 

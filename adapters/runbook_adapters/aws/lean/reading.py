@@ -30,6 +30,8 @@ class Reader:
         metadata = _metadata(answer, retries)
         if answer.status >= FIRST_ERROR:
             raise self._refused(answer, operation, metadata)
+        if "RequestId" not in metadata:
+            raise ResponseParserError(url, "it names no request, as every answer of AWS does")
         if self._service.checked and not _is_whole(answer):
             raise ResponseParserError(url, "its checksum is another")
         try:
