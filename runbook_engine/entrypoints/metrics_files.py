@@ -23,7 +23,7 @@ def take_room(folder: Path) -> str:
         for kind, size in ROOM.items():
             _fill(folder / f"{kind}_{os.getpid()}.db", size)
     except OSError as error:
-        values.ValueClass = values.MutexValue  # type: ignore[misc]  # of what is counted from now on
+        values.ValueClass = values.MutexValue  # for what is counted from now on
         return f"{folder} cannot be written: {error.strerror} (start the runner again when it can)"
     return ""
 
