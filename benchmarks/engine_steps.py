@@ -21,6 +21,7 @@ import msgspec
 
 from benchmarks.deliveries import NOON, sqlite_journal
 from benchmarks.timing import table
+from runbook_adapters.sqlite.database import CHECKPOINT
 from runbook_engine.actions.params import ActionParams
 from runbook_engine.engine import Engine
 from runbook_engine.model.bundle import Bundle
@@ -41,6 +42,7 @@ STEPS = 10
 RUNS, QUICK_RUNS = 40, 8
 WARM_UP = 3
 GOAL = 1.5
+FRAME = 4096 + 24  # bytes of a page in the log, with its head (sqlite.org/fileformat2.html)
 PLENTY = timedelta(minutes=5)
 CONFIGURATION = Configuration(
     clusters=("local",),
@@ -116,12 +118,13 @@ class Standing:
 
 
 class Cost(NamedTuple):
-    """What a step costs: seconds of wall time and of CPU, turns and commits."""
+    """What a step costs: seconds of wall time and of CPU, turns, commits, and pages that are written to the log."""
 
     wall: float
     cpu: float
     turns: float
     commits: float
+    pages: float = 0
 
 
 class Counted:
@@ -143,18 +146,22 @@ class Counted:
 def run(quick: bool) -> str:
     """Return what a step costs on each journal, beside two transactions of one row."""
     with tempfile.TemporaryDirectory() as folder:
-        durable = sqlite_journal(Path(folder) / "journal.sqlite3")
-        bare = bare_rows(Path(folder) / "bare.sqlite3")
-        ways = (driver(MemoryJournal()), driver(durable), lambda number: two_rows(bare))
+        ours, theirs = Path(folder) / "journal.sqlite3", Path(folder) / "bare.sqlite3"
+        durable, bare = sqlite_journal(ours), bare_rows(theirs)
+        ways = (
+            driver(MemoryJournal()),
+            driver(durable, lambda: pages_of(ours)),
+            lambda number: two_rows(bare, lambda: pages_of(theirs)),
+        )
         memory, sqlite, rows = in_turn(ways, QUICK_RUNS if quick else RUNS)
         durable.close()
         bare.close()
     lines = (("memory", memory, "-"), ("SQLite", sqlite, GOAL), ("two rows in bare sqlite3", rows, "-"))
-    head = ("a step on", "us", "us of CPU", "turns", "commits", "x two rows", "goal")
+    head = ("a step on", "us", "us of CPU", "turns", "commits", "pages", "x two rows", "goal")
     return table(
         head,
         [
-            (name, cost.wall * 1e6, cost.cpu * 1e6, cost.turns, cost.commits, cost.wall / rows.wall, goal)
+            (*(name, cost.wall * 1e6, cost.cpu * 1e6), *cost[2:], cost.wall / rows.wall, goal)
             for name, cost, goal in lines
         ],
     )
@@ -168,7 +175,13 @@ def in_turn(ways: Sequence[Callable[[int], Cost]], runs: int) -> tuple[Cost, ...
     )
 
 
-def driver(journal: Journal) -> Callable[[int], Cost]:
+def pages_of(file: Path) -> float:
+    """Return how many pages are in a file's log, of which none is moved into the file so soon."""
+    log = file.with_name(f"{file.name}-wal")
+    return log.stat().st_size / FRAME if log.exists() else 0
+
+
+def driver(journal: Journal, pages: Callable[[], float] = float) -> Callable[[int], Cost]:
     """Return what opens an execution over this journal and drives it to its end."""
     counted = Counted(journal)
     simulated = SimulatedWorld()
@@ -182,7 +195,7 @@ def driver(journal: Journal) -> Callable[[int], Cost]:
 
     def run(number: int) -> Cost:
         simulated.deploy("apps", f"service-{number}", replicas=2)
-        return _drive(engine, counted, _opened(engine, number))
+        return _drive(engine, counted, _opened(engine, number), pages)
 
     return run
 
@@ -195,8 +208,8 @@ def _opened(engine: Engine, number: int) -> str:
     return execution_id
 
 
-def _drive(engine: Engine, counted: Counted, execution_id: str) -> Cost:
-    turns, commits = 0, counted.commits
+def _drive(engine: Engine, counted: Counted, execution_id: str, pages: Callable[[], float]) -> Cost:
+    turns, commits, written = 0, counted.commits, pages()
     wall, cpu = perf_counter(), process_time()
     while True:
         directive = engine.drive(execution_id, "bench", NOON, PLENTY)
@@ -206,7 +219,7 @@ def _drive(engine: Engine, counted: Counted, execution_id: str) -> Cost:
     wall, cpu = perf_counter() - wall, process_time() - cpu
     assert isinstance(directive, Done), directive
     assert directive.status == "succeeded", directive
-    return Cost(wall, cpu, turns, counted.commits - commits)
+    return Cost(wall, cpu, turns, counted.commits - commits, pages() - written)
 
 
 def bare_rows(path: Path) -> sqlite3.Connection:
@@ -214,16 +227,18 @@ def bare_rows(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
     connection.execute("CREATE TABLE kept (serial INTEGER PRIMARY KEY, body BLOB)")
     return connection
 
 
-def two_rows(connection: sqlite3.Connection) -> Cost:
+def two_rows(connection: sqlite3.Connection, pages: Callable[[], float] = float) -> Cost:
     """For each step, write two rows of a few kilobytes, each in a transaction of its own."""
-    body = msgspec.msgpack.encode(RUNBOOK)
+    body, written = msgspec.msgpack.encode(RUNBOOK), pages()
     wall, cpu = perf_counter(), process_time()
     for _ in range(2 * STEPS):
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("INSERT INTO kept (body) VALUES (?)", (body,))
         connection.execute("COMMIT")
-    return Cost(perf_counter() - wall, process_time() - cpu, 0, 2 * STEPS)
+    wall, cpu = perf_counter() - wall, process_time() - cpu
+    return Cost(wall, cpu, 0, 2 * STEPS, pages() - written)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from runbook_adapters import lambda_function
+from runbook_adapters import lambda_function, s3
 from runbook_adapters.ssm import ADAPTER
 from runbook_engine.errors import EffectUnknown, Retryable, Unreadable
 from runbook_engine.model.target import Target
@@ -64,6 +64,19 @@ def test_brake_is_not_taken_for_released_when_something_else_answers(aws: HttpSe
     says = "the reserved concurrency of function orders cannot be read: what answered is not AWS: it names no request"
     assert says == str(put_off.value)
     assert ["GET"] == [asked.method for asked in aws.asked]
+
+
+def test_bundle_is_unreadable_when_its_bucket_is_said_to_be_elsewhere(aws: HttpService) -> None:
+    """By a proxy that wants a sign-in, and not by S3: boto3 would ask it where, and be sent on, without end."""
+    aws.tell(Told(302, b"", (("Location", "/login"),)))
+    bundles = serve(s3.ADAPTER, "bundles", context(), bucket="runbooks", key="bundle", digest="0" * 64)
+
+    with pytest.raises(Unreadable) as unread:
+        bundles.reader.bundle()
+
+    says = "the bundle s3://runbooks/bundle cannot be read: what answered is not AWS: it names no request"
+    assert says == str(unread.value)
+    assert 1 == len(aws.asked)
 
 
 @pytest.mark.parametrize(
