@@ -13,7 +13,7 @@ from pathlib import Path
 
 PAGE = 4096  # bytes: what the smallest write of a journal needs
 PROBE = ".storage.probe"
-NO_LONGER = "so no delivery is kept and no change is made"
+NO_LONGER = "so no change is made, and deliveries are kept only while the journal has room"
 
 OF_THE_DISK: Mapping[int, tuple[str, str]] = {
     errno.ENOSPC: ("the disk is full", "free space there: df -h {folder}"),

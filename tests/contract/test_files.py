@@ -22,6 +22,7 @@ from runbook_engine.model.configuration import Configuration
 from runbook_engine.model.observation import Flag, Pause
 from runbook_engine.model.target import Target
 from runbook_engine.ports import AdapterContext
+from tests.chaos.machine.faults import full, small_disk
 from tests.contract.flags_contract import FlagsContract
 from tests.contract.pause_contract import PauseContract
 
@@ -373,6 +374,46 @@ class FilePauseRig:
     def spoil(self) -> None:
         """Cut the file off."""
         self._path.write_text('{"until": "2026')
+
+
+@pytest.mark.slow
+def test_no_change_is_allowed_when_the_disk_has_no_room_for_a_pause(tmp_path: Path) -> None:
+    """Nobody could stop what is changed; once there is room again, there is no pause."""
+    folder = tmp_path / "disk"
+    with small_disk(folder) as mounted:
+        if not mounted:
+            pytest.skip("no disk may be mounted here")
+        switch = serve("pause", folder)
+        expired = Pause(until=NOW - timedelta(minutes=1), by="ann")
+        with full(folder):
+            with pytest.raises(Unreadable) as absent:
+                switch.reader.pause(NOW)
+            with pytest.raises(Retryable):
+                switch.writer.throw(expired)
+        free = switch.reader.pause(NOW)
+        switch.writer.throw(expired)
+        with full(folder), pytest.raises(Unreadable) as over:
+            switch.reader.pause(NOW)
+
+    assert free is None
+    assert str(over.value) == str(absent.value)
+    assert str(absent.value) == (
+        f"no pause could be written to {folder}/store.json, whose disk is full or read-only "
+        "(no change is made until it has room: free space there)"
+    )
+
+
+@pytest.mark.slow
+def test_a_pause_holds_when_the_disk_is_full(tmp_path: Path) -> None:
+    """What says no needs no room."""
+    folder = tmp_path / "disk"
+    with small_disk(folder) as mounted:
+        if not mounted:
+            pytest.skip("no disk may be mounted here")
+        switch, thrown = serve("pause", folder), Pause(until=NOW + timedelta(minutes=1), by="ann")
+        switch.writer.throw(thrown)
+        with full(folder):
+            assert thrown == switch.reader.pause(NOW)
 
 
 class TestPauseContract(PauseContract):

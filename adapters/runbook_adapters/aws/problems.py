@@ -83,9 +83,8 @@ UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"  # other troubles of TLS may come after 
 UNSENDABLE = "Invalid header value"  # the HTTP library goes on with the value, which is a credential
 UNSENT_CREDENTIAL = "a credential holds a character that no header takes (set it again, without line breaks)"
 LONGEST_REASON = 300
-FIRST_REDIRECT, FIRST_ERROR = 300, 400
+FIRST_ERROR = 400
 REQUEST_IDS = ("x-amzn-requestid", "x-amz-request-id")  # in every answer of AWS, the second in those of S3
-JSON_PROTOCOLS = ("json", "rest-json")
 GRANT = "(see `runbook permissions --format iam` for what the engine needs)"
 RENEW = (
     "(AWS does not accept these credentials, the environment's or the role's: check them with "
@@ -97,16 +96,14 @@ class Unshaped(Exception):
     """An answer lacks what every answer of AWS to such a call has: somebody else gave it."""
 
 
-def refuse_stranger(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
+def refuse_stranger(response_dict: Mapping[str, Any], **_: Any) -> None:
     """Raise Unshaped when an answer that is no error names no request; boto3 calls it before it reads one.
 
-    It takes a page, or nothing at all, for JSON that lacks whatever may be missing, and follows where it is sent in
-    search of a bucket until its stack is full. A yes in XML names its request in the text.
+    It takes a page, or nothing at all, for JSON that lacks whatever may be missing, stumbles over other people's XML,
+    and follows where it is sent in search of a bucket until its stack is full.
     """
-    status, headers = response_dict["status_code"], response_dict["headers"]
-    if status >= FIRST_ERROR or any(headers.get(name) for name in REQUEST_IDS):
-        return
-    if status >= FIRST_REDIRECT or operation_model.service_model.resolved_protocol in JSON_PROTOCOLS:
+    headers = response_dict["headers"]
+    if response_dict["status_code"] < FIRST_ERROR and not any(headers.get(name) for name in REQUEST_IDS):
         raise Unshaped("what answered is not AWS: it names no request")
 
 

@@ -117,7 +117,7 @@ def _hook(settings: Settings, scope: str, guarded: bool, not_tried: str) -> Find
     if known != 400:
         remedy = "restart runbook serve with this engine.yaml"
         return Finding(name=name, health="broken", says=f"answers {known}", remedy=remedy)
-    return Finding(name=name, health="ok", says=f"{settings.server}{path} takes deliveries")
+    return Finding(name=name, health="ok", says=f"{settings.server}{path} answers its senders")
 
 
 def _why(error: Exception) -> str:

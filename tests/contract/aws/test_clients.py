@@ -26,6 +26,7 @@ from tests.contract.aws.account import (
     account,
     context,
     environment,
+    of_aws,
     refusal,
     service,
 )
@@ -47,7 +48,7 @@ def clients(**settings: str) -> Clients:
 
 def told(body: str) -> Told:
     """Return an answer in XML."""
-    return Told(200, body.encode(), (("Content-Type", "text/xml"),))
+    return of_aws(body.encode(), ("Content-Type", "text/xml"))
 
 
 def test_client_is_one_when_many_threads_ask_at_once() -> None:

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from runbook_adapters import lambda_function, s3
+from runbook_adapters import lambda_function, s3, sns
 from runbook_adapters.ssm import ADAPTER
 from runbook_engine.errors import EffectUnknown, Retryable, Unreadable
 from runbook_engine.model.target import Target
 from tests.contract.aws.account import ENDPOINT, KEYS, context, environment, of_aws, refusal, serve, service
 from tests.contract.http_service import HttpService, Told
+from tests.contract.test_receivers import MESSAGE
 
 FLAG = Target("parameter", "", "", "/checkout/degraded_mode")
 FUNCTION = Target("function", "", "", "orders")
@@ -77,6 +78,24 @@ def test_bundle_is_unreadable_when_its_bucket_is_said_to_be_elsewhere(aws: HttpS
     says = "the bundle s3://runbooks/bundle cannot be read: what answered is not AWS: it names no request"
     assert says == str(unread.value)
     assert 1 == len(aws.asked)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>sign in</html>", b"<a>"], ids=["nothing", "a page that is XML too", "half of something"]
+)
+def test_nobody_is_told_nor_known_when_something_else_answers(aws: HttpService, body: bytes) -> None:
+    """Who asks is not said, and a message is sent again later: boto3 stumbles over other people's XML."""
+    aws.tell(Told(200, body, (("Content-Type", "text/xml"),)))
+    topic = serve(sns.ADAPTER, "receiver", context(), topic="arn:aws:sns:eu-central-1:123456789012:oncall")
+    assert topic.probe is not None
+
+    with pytest.raises(Unreadable) as unknown:
+        topic.probe()
+    with pytest.raises(Retryable) as untold:
+        topic.writer.send("oncall", MESSAGE)
+
+    assert "who asks at AWS cannot be read: what answered is not AWS: it names no request" == str(unknown.value)
+    assert str(untold.value).endswith("what answered is not AWS: it names no request: it may be done or not")
 
 
 @pytest.mark.parametrize(

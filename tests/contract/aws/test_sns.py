@@ -17,7 +17,7 @@ from runbook_adapters.sns.wording import MOST_BYTES, attributes_of, body_of, sub
 from runbook_engine.errors import NoAdapter, Permanent, Retryable
 from runbook_engine.model.configuration import SecretReference
 from runbook_engine.model.observation import Message
-from tests.contract.aws.account import ACCOUNT, NOW, REGION, account, client, context, serve, service
+from tests.contract.aws.account import ACCOUNT, NOW, REGION, account, client, context, of_aws, serve, service
 from tests.contract.http_service import HttpService, Told
 
 ARN = f"arn:aws:sns:{REGION}:{ACCOUNT}:oncall"
@@ -92,7 +92,7 @@ def told(server: HttpService) -> HttpService:
 
 def said(body: str, status: int = 200) -> Told:
     """Return an answer in XML."""
-    return Told(status, body.encode(), (("Content-Type", "text/xml"),))
+    return of_aws(body.encode(), ("Content-Type", "text/xml"))._replace(status=status)
 
 
 def refused(code: str, status: int, message: str = "so it is") -> Told:

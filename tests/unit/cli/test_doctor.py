@@ -441,7 +441,8 @@ def test_doctor_names_a_full_disk_and_sends_nobody_to_start_a_runner(tmp_path: P
     assert 1 == result.code
     assert (
         "broken",
-        f"the disk is full: nothing can be written in {tmp_path}/state, so no delivery is kept and no change is made",
+        f"the disk is full: nothing can be written in {tmp_path}/state, "
+        "so no change is made, and deliveries are kept only while the journal has room",
         f"free space there: df -h {tmp_path}/state",
     ) == checks["state"]
     assert ("broken", "readable: 0 executions, 0 open incidents; the disk is full", first) == checks["journal"]

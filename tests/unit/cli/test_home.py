@@ -323,8 +323,9 @@ def test_a_full_disk_is_out_of_order_and_no_runner_is_blamed(tmp_path: Path) -> 
 
     said = " ".join(result.out.split())
     assert said.startswith(
-        f"OUT OF ORDER the disk is full: nothing can be written in {tmp_path}/state, so no delivery is kept and no "
-        f"change is made (free space there: df -h {tmp_path}/state) OUT OF ORDER 1 due and driven by nobody "
+        f"OUT OF ORDER the disk is full: nothing can be written in {tmp_path}/state, so no change is made, and "
+        f"deliveries are kept only while the journal has room (free space there: df -h "
+        f"{tmp_path}/state) OUT OF ORDER 1 due and driven by nobody "
     )
     assert "start runbook serve" not in said
 
@@ -341,6 +342,6 @@ def test_a_journal_that_a_full_disk_keeps_shut_is_said_so(tmp_path: Path) -> Non
 
     assert (3, "") == (result.code, result.out)
     assert result.err.endswith(
-        f"what needs you cannot be told: the disk is full: nothing can be written in {tmp_path}/state, so no delivery "
-        f"is kept and no change is made (free space there: df -h {tmp_path}/state)\n"
+        f"what needs you cannot be told: the disk is full: nothing can be written in {tmp_path}/state, so no change "
+        f"is made, and deliveries are kept only while the journal has room (free space there: df -h {tmp_path}/state)\n"
     )

@@ -119,6 +119,7 @@ def test_an_incident_that_others_write_to_waits_for_the_next_look(monkeypatch: p
     rig.simulated.push(6 * MINUTE)
     with monkeypatch.context() as storm:
         storm.setattr(rig.journal, "record", _moved)
+        storm.setattr("runbook_engine.intake.recording.time.sleep", lambda seconds: None)
         measuring_now.look(rig.now)
     assert [] == counted
 

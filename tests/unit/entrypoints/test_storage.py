@@ -31,8 +31,8 @@ def test_a_full_disk_is_named_with_its_folder_and_its_remedy(tmp_path: Path) -> 
     refusal = find_full_disk([tmp_path])
 
     assert (
-        f"the disk is full: nothing can be written in {tmp_path}, so no delivery is kept and no change is made "
-        f"(free space there: df -h {tmp_path})"
+        f"the disk is full: nothing can be written in {tmp_path}, so no change is made, and deliveries are "
+        f"kept only while the journal has room (free space there: df -h {tmp_path})"
     ) == str(refusal)
     assert [] == list(tmp_path.iterdir())
 
@@ -42,20 +42,20 @@ def test_a_full_disk_is_named_with_its_folder_and_its_remedy(tmp_path: Path) -> 
     [
         pytest.param(
             errno.EROFS,
-            "the file system is read-only: nothing can be written in FOLDER, so no delivery is kept and no change is "
-            "made (see in dmesg why, and mount it for writing again)",
+            "the file system is read-only: nothing can be written in FOLDER, so no change is made, and deliveries are "
+            "kept only while the journal has room (see in dmesg why, and mount it for writing again)",
             id="a file system that was mounted read-only after an error",
         ),
         pytest.param(
             errno.EDQUOT,
-            "the disk quota is used up: nothing can be written in FOLDER, so no delivery is kept and no change is "
-            "made (free space there, or raise the quota of the user who runs this)",
+            "the disk quota is used up: nothing can be written in FOLDER, so no change is made, and deliveries are "
+            "kept only while the journal has room (free space there, or raise the quota of the user who runs this)",
             id="a quota",
         ),
         pytest.param(
             errno.EIO,
-            "the disk reports an error: nothing can be written in FOLDER, so no delivery is kept and no change is "
-            "made (see in dmesg which, and move the folder to another disk)",
+            "the disk reports an error: nothing can be written in FOLDER, so no change is made, and deliveries are "
+            "kept only while the journal has room (see in dmesg which, and move the folder to another disk)",
             id="a broken disk",
         ),
     ],
