@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +12,9 @@ from runbook_adapters.sqlite.mark import log_lost, spoiled
 from runbook_engine.errors import Overloaded, RunbookError, Unreadable
 
 DISK_PAUSE = timedelta(minutes=1)  # a full disk is not freed within seconds
+# Bytes: a disk that has fewer is full. Before they are counted, whoever failed has given back what it took (a new
+# journal: 208 KiB), and file systems refuse earlier than at zero, for what they keep for themselves.
+NO_ROOM = 1024 * 1024
 
 REMEDIES = {
     sqlite3.SQLITE_READONLY: "is read-only (let the user of this process write to the file and to its folder)",
@@ -36,9 +41,11 @@ def explain(error: sqlite3.Error | UnicodeDecodeError, path: Path, busy_timeout:
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return busy(path, busy_timeout)
     if code == sqlite3.SQLITE_FULL:
-        return Overloaded(f"journal {path} cannot grow: the disk is full (free space in {path.parent})", DISK_PAUSE)
+        return _full(path)
     if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHORT_READ:  # only of a log, never of the file
         return log_lost(path)
+    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and _has_no_room(path.parent):
+        return _full(path)  # SQLite says FULL of the file and its log only, not of the log's index or of a new name
     if code == sqlite3.SQLITE_CORRUPT:
         return spoiled(path, REMEDIES[code])
     return Unreadable(f"journal {path} {REMEDIES.get(code, f'failed: {error}')}")
@@ -50,6 +57,22 @@ def busy(path: Path, busy_timeout: timedelta) -> Overloaded:
     return Overloaded(f"journal {path} was busy for {waited}: others keep writing (raise busyTimeout)")
 
 
-def explain_folder(error: OSError, path: Path) -> Unreadable:
+def explain_folder(error: OSError, path: Path) -> RunbookError:
     """Return what it means that a new journal could not be made."""
+    if error.errno == errno.ENOSPC:
+        return _full(path)
     return Unreadable(f"journal {path} cannot be made: {error.strerror} (check the folder and who may write to it)")
+
+
+def _full(path: Path) -> Overloaded:
+    return Overloaded(f"journal {path} cannot grow: the disk is full (free space in {path.parent})", DISK_PAUSE)
+
+
+def _has_no_room(folder: Path) -> bool:
+    """Whether the disk of a folder has no room for this user; root may use what is kept back from the others."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return False
+    free = found.f_bfree if os.geteuid() == 0 else found.f_bavail
+    return found.f_blocks > 0 and free * found.f_frsize < NO_ROOM  # without blocks it does not say

@@ -125,21 +125,19 @@ def create(path: Path) -> None:
     """Make a new journal, readable by its owner only; harmless when another process makes it at the same time.
 
     It is made whole under another name and then linked to its own, so nobody ever opens half a journal, and
-    processes that start together need not agree on who switches to WAL.
+    processes that start together need not agree on who switches to WAL. Raises Unreadable.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     unfinished = Path(name)
     try:
-        with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.executescript(f"BEGIN;{TABLES}COMMIT;")
+        _build(unfinished, path)
         if not path.exists():
             _link(unfinished, path)
     finally:
-        unfinished.unlink()
+        for each in (unfinished, *_aside(unfinished)):
+            each.unlink(missing_ok=True)
 
 
 def check(connection: sqlite3.Connection, path: Path, why_keep_layout: Callable[[], str]) -> None:
@@ -176,6 +174,33 @@ def _upgrade(connection: sqlite3.Connection) -> None:
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def _build(unfinished: Path, path: Path) -> None:
+    """Fill a new file with the tables, and with all of them: a log of its own would be left behind by the link.
+
+    To a log they are written twice, and on a full disk SQLite leaves them there without a word when it closes. So
+    they go straight into the file; what would undo them is kept in memory, for half a file is thrown away.
+    """
+    with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = MEMORY")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.executescript(f"BEGIN;{TABLES}COMMIT;")
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":  # it is not refused, it just stays as it was
+        raise Unreadable(
+            f"journal {path} cannot be made: SQLite can keep no log there, for want of shared memory "
+            "(set a path on a disk of this machine)"
+        )
+    if any(each.exists() for each in _aside(unfinished)):
+        raise Unreadable(
+            f"journal {path} cannot be made: a part of it did not get into the file (check the disk and its mount)"
+        )
+
+
+def _aside(file: Path) -> list[Path]:
+    """Return what SQLite may keep beside a file."""
+    return [file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm", "-journal")]
 
 
 def _link(unfinished: Path, path: Path) -> None:

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -93,7 +93,10 @@ def struck(made: Site, rng: random.Random) -> bool:
     try:
         wait_until(lambda: all(made.target.done[part] for part in made.acknowledged), "all is done", 15)
     except AssertionError:
-        return is_named(made)
+        if is_named(made):
+            return True
+        with suppress(AssertionError):  # nothing is lost on a machine that is only busy
+            wait_until(lambda: all(made.target.done[part] for part in made.acknowledged), "all is done", PATIENCE)
     return is_named(made)
 
 
@@ -141,7 +144,8 @@ def test_everybody_says_what_to_do_when_the_log_is_removed_under_a_runner(tmp_pa
 
     assert (screen.returncode, screen.stderr) == (FAILED, f"runbook: journal {state / FILE} {says}\n"), SEED
     assert f"FAIL  journal           journal {state / FILE} {says}\n" in doctor.stdout, SEED
-    assert f"FAIL  runner            says that it is not ready: journal {FILE} {says}\n" in doctor.stdout, SEED
+    runner = next(line for line in doctor.stdout.splitlines() if line.startswith("FAIL  runner "))
+    assert f"says that it is not ready: journal {FILE} {says}" in runner, SEED
 
 
 @pytest.mark.parametrize(
