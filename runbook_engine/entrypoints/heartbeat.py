@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
+from runbook_engine.entrypoints.logs import EventLog, say_error
 from runbook_engine.model.decoding import from_json
 
 FRESH = timedelta(seconds=15)
@@ -26,10 +29,36 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write_heartbeat(path: Path, beat: Heartbeat) -> None:
-    """Replace the file whole. Raises OSError."""
+    """Replace the file whole. Raises OSError, and leaves no part of it."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_bytes(msgspec.json.encode(beat))
-    beside.replace(path)
+    try:
+        beside.write_bytes(msgspec.json.encode(beat))
+        beside.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        says = f"{path} cannot be written: {error.strerror} (until it can be, the worker looks dead)"
+        raise type(error)(says) from error
+
+
+@dataclass(slots=True)
+class Beating:
+    """Writes the beats of a worker, and says why one cannot be written: once, until it can or the reason changes."""
+
+    file: Path
+    log: EventLog
+    _said: str = ""
+
+    def beat(self, beat: Heartbeat) -> None:
+        """Write one; a worker goes on without."""
+        says = ""
+        try:
+            write_heartbeat(self.file, beat)
+        except OSError as error:
+            says = str(error)
+            if says != self._said:
+                self.log.event("worker.cannot_see_its_work", "error", **say_error(error))
+        self._said = says
 
 
 def read_heartbeat(path: Path) -> Heartbeat | None:

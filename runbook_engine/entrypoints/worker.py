@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from runbook_engine.engine import EXPIRE_BATCH, Engine
-from runbook_engine.entrypoints.heartbeat import Heartbeat, write_heartbeat
+from runbook_engine.entrypoints.heartbeat import Beating, Heartbeat
 from runbook_engine.entrypoints.holding import Holding
 from runbook_engine.entrypoints.logs import EventLog, say_error
 from runbook_engine.entrypoints.measuring import CountIncident, Measuring
@@ -78,12 +78,14 @@ class Worker:
     _problem: str = ""
     _next_beat: float = 0.0
     _next_expiry: float = 0.0
+    _beating: Beating | None = field(init=False)
     _holding: Holding = field(init=False)
     _pauses: PauseWatch = field(init=False)
     _measuring: Measuring = field(init=False)
 
     def __post_init__(self) -> None:
         """Watch the pause too, and how long incidents take."""
+        self._beating = Beating(self.beat_file, self.log) if self.beat_file is not None else None
         self._holding = Holding(lambda: self.is_behind(), self.log)
         self._pauses = PauseWatch(self.engine, self.log)
         self._measuring = Measuring(self.engine, self.count_incident)
@@ -200,7 +202,7 @@ class Worker:
                 return
 
     def _beat(self) -> None:
-        if self.beat_file is None or time.monotonic() < self._next_beat:
+        if self._beating is None or time.monotonic() < self._next_beat:
             return
         self._next_beat = time.monotonic() + BEAT
         beat = Heartbeat(
@@ -211,10 +213,7 @@ class Worker:
             backing_off=len(self._troubles),
             problem=self._problem,
         )
-        try:
-            write_heartbeat(self.beat_file, beat)
-        except OSError as error:
-            self._say_problem(error)
+        self._beating.beat(beat)
 
     def _say_problem(self, error: Exception) -> None:
         told = error.told if isinstance(error, Spoiled) else type(error).__name__  # strangers read it at /readyz

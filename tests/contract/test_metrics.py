@@ -79,45 +79,66 @@ FULL = (
 LATE = (
     "import sys\nfrom pathlib import Path\nfrom runbook_engine.entrypoints.metrics import Metrics\n"
     "from tests.chaos.machine.faults import full\n"
-    "folder = Path(sys.argv[1])\n"
+    "folder, now = Path(sys.argv[1]), [0.0]\n"
     "with full(folder):\n"
-    "    metrics = Metrics(folder)\n"
-    "    metrics.alerts.labels('accepted').inc()\n"
-    "print(metrics.apart, len(list(folder.glob('*.db'))))\n"
+    "    metrics = Metrics(folder, clock=lambda: now[0])\n"
+    "    metrics.alerts.labels('accepted').inc(3)\n"
+    "    now[0] = 60.0\n"
+    "    metrics.action_seconds.labels('scale', 'do', 'done').observe(1)\n"
+    "    print(metrics.apart, len(list(folder.iterdir())) - 1)\n"  # the filler
+    "now[0] = 120.0\n"
+    "metrics.alerts.labels('accepted').inc(2)\n"
+)
+SCRAPE = (
+    "import sys\nfrom pathlib import Path\nfrom runbook_engine.entrypoints.metrics import Metrics\n"
+    "print(Metrics(Path(sys.argv[1])).render([]).decode())\n"
 )
 
 
-def _on_a_small_disk(folder: Path, program: str) -> subprocess.CompletedProcess[str]:
+def _on_a_small_disk(folder: Path, *programs: str) -> str:
+    """Run one after the other. Returns all that they said."""
     with small_disk(folder) as mounted:
         if not mounted:
             pytest.skip("no disk may be mounted here")
         environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
-        return subprocess.run(
-            [sys.executable, "-c", program, str(folder)], env=environment, capture_output=True, text=True, check=False
-        )
+        said = ""
+        for program in programs:
+            command = [sys.executable, "-c", program, str(folder)]
+            ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            assert 0 == ended.returncode, ended.stderr
+            said += ended.stdout
+        return said
 
 
 @pytest.mark.slow
 def test_a_process_goes_on_counting_when_the_disk_is_full(tmp_path: Path) -> None:
     """Its file has no holes: whoever writes into one on a full disk is killed by the kernel (SIGBUS)."""
-    counted = _on_a_small_disk(tmp_path / "disk", FULL)
+    said = _on_a_small_disk(tmp_path / "disk", FULL)
 
-    assert 0 == counted.returncode, counted.stderr
-    values = values_of(counted.stdout)
+    values = values_of(said)
     assert {1.0} == {values["runbook_alerts_total", (f"outcome-{number}",)] for number in range(100)}
     assert 1.0 == values["runbook_action_seconds_count", ("scale", "do", "done")]
 
 
 @pytest.mark.slow
-def test_a_process_counts_for_itself_when_it_starts_on_a_full_disk(tmp_path: Path) -> None:
-    """Nobody is answered by a process that is killed as soon as it counts."""
+def test_a_process_that_starts_on_a_full_disk_joins_the_others_when_there_is_room(tmp_path: Path) -> None:
+    """Nobody is answered by one that is killed as soon as it counts; what it counted until then is not lost."""
     disk = tmp_path / "disk"
 
-    counted = _on_a_small_disk(disk, LATE)
+    why, scraped = _on_a_small_disk(disk, LATE, SCRAPE).split("\n", 1)
 
-    assert 0 == counted.returncode, counted.stderr
-    says = f"{disk} cannot be written: No space left on device (start the runner again when it can)"
-    assert f"{says} 0\n" == counted.stdout
+    no_room = f"{disk} cannot be written: No space left on device"
+    assert f"{no_room} (what this process counts joins the others when it can) 0" == why
+    values = values_of(scraped)
+    assert 5.0 == values["runbook_alerts_total", ("accepted",)]
+    assert 1.0 == values["runbook_action_seconds_count", ("scale", "do", "done")]
+
+
+def test_a_scrape_does_not_read_what_another_process_only_takes_room_with(tmp_path: Path) -> None:
+    """It goes away again when the disk is full."""
+    (tmp_path / ".counter_1.db").write_bytes(b"half of it")
+
+    assert b"\n" not in Metrics(tmp_path).render([])
 
 
 def test_a_change_is_counted_when_its_outcome_is_durable(tmp_path: Path) -> None:
