@@ -45,8 +45,7 @@ demo: setup  ## a real incident on this machine, remediated before your eyes (un
 	@$(RUNBOOK) demo
 
 test: setup  ## every test, the fast ones first
-	$(PYTEST) -n 2 tests/unit -m "not hypothesis"
-	$(PYTEST) -n 2 tests/unit -m hypothesis
+	$(PYTEST) -n 2 tests/unit
 	$(PYTEST) -n $(PROCESSES) --dist loadgroup tests apps --ignore=tests/unit $(addprefix --ignore=,$(ALONE))
 	$(PYTEST) $(ALONE)
 
