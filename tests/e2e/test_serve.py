@@ -209,10 +209,10 @@ def test_what_was_answered_is_decided_once_by_the_next_worker_when_one_is_killed
     assert [(202, False)] * 4 == [(status, said["decided"]) for status, said, _ in answers]
     wait_until(lambda: len(runner.events("child.died")) > before, "its death is noticed")
     wait_until(lambda: all(is_shed(folder, part) for part in parts), "the next worker does all of it")
+    wait_until(lambda: "runbook_inbox_deliveries 0.0" in runner.ask("GET", "/metrics")[1], "nothing waits any more")
     listed = runner.ask("GET", "/api/executions?limit=500", token=READER)[1]["executions"]
     assert len(parts) == len([one for one in listed if "/lab/crowd-" in one["target"]])
     assert [1] * len(parts) == [flags(folder)[f"/lab/{part}"]["version"] for part in parts]
-    assert "runbook_inbox_deliveries 0.0" in runner.ask("GET", "/metrics")[1]
 
 
 def test_a_journal_that_goes_away_is_503_and_nothing_is_lost_when_it_is_back(runner: Runner, folder: Path) -> None:
