@@ -59,6 +59,14 @@ def replace(path: Path, content: bytes) -> None:
     _sync_folder(path)
 
 
+def free_bytes(folder: Path) -> int | None:
+    """Return how much this user may still write to the disk of a folder; None = it does not count. Raises OSError."""
+    found = os.statvfs(folder)
+    if not found.f_blocks:
+        return None
+    return (found.f_bavail if os.geteuid() else found.f_bfree) * found.f_frsize  # some is kept for root
+
+
 def remove(path: Path) -> None:
     """Remove a file for good; nothing happens when there is none. Raises Retryable, Permanent, EffectUnknown."""
     try:

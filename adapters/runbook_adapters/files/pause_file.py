@@ -88,10 +88,9 @@ class PauseFileWriter:
 def _has_room(folder: Path) -> bool:
     """Whether this user may still write there, as far as the file system says; one that counts nothing has room."""
     try:
-        found = os.statvfs(folder)
+        if os.statvfs(folder).f_flag & os.ST_RDONLY:
+            return False
+        free = disk.free_bytes(folder)
     except OSError:
         return False
-    if found.f_flag & os.ST_RDONLY:
-        return False
-    free = found.f_bavail if os.geteuid() else found.f_bfree  # some is kept for root
-    return not found.f_blocks or free * found.f_frsize >= LEAST_ROOM
+    return free is None or free >= LEAST_ROOM

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-import os
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
+from runbook_adapters import disk
 from runbook_adapters.sqlite.mark import log_lost, spoiled
 from runbook_engine.errors import Overloaded, RunbookError, Unreadable
 
@@ -69,10 +69,9 @@ def _full(path: Path) -> Overloaded:
 
 
 def _has_no_room(folder: Path) -> bool:
-    """Whether the disk of a folder has no room for this user; root may use what is kept back from the others."""
+    """Whether the disk of a folder is known to have no room."""
     try:
-        found = os.statvfs(folder)
+        free = disk.free_bytes(folder)
     except OSError:
         return False
-    free = found.f_bfree if os.geteuid() == 0 else found.f_bavail
-    return found.f_blocks > 0 and free * found.f_frsize < NO_ROOM  # without blocks it does not say
+    return free is not None and free < NO_ROOM
