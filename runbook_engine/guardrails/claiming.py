@@ -11,10 +11,13 @@ from runbook_engine.errors import RunbookError, Unreadable
 from runbook_engine.guardrails.case import LOOK_AGAIN, Case
 from runbook_engine.guardrails.storm import ration_claims
 from runbook_engine.model.duration import say_duration
+from runbook_engine.model.execution import Execution
 from runbook_engine.model.guardrail import Budget, Claim, Cooldown, Lock, Verdict
 from runbook_engine.model.plan import Change
 from runbook_engine.model.target import SERVERLESS_KINDS, WORKLOAD_KINDS, Target
 
+FIRST_FOR = timedelta(minutes=1)  # so long the runs that an alert had before go first; then who is ready does
+TURN_LOOK = timedelta(seconds=1)
 KEPT_LOOK = timedelta(seconds=30)  # a person may give a target back at any time
 
 
@@ -24,7 +27,24 @@ def one_execution(case: Case) -> Verdict:
         holder = case.ledger.lock_holder(target.key)
         if holder is not None and holder != case.execution.id:
             return _held(case, holder, target)
+    if not case.execution.changed and case.now - case.execution.opened_at < FIRST_FOR:
+        for earlier in map(case.ledger.load, case.execution.behind):
+            if _goes_first(earlier, case):
+                return _next_in_turn(case, earlier)
     return Verdict(guardrail="lock", ok=True, says="nobody else is changing it")
+
+
+def _goes_first(earlier: Execution, case: Case) -> bool:
+    """Whether a run that the alert had before is about to act on the same target, or may be: nothing holds it up."""
+    moves = earlier.counted and earlier.status in ("pending", "running")
+    waits = earlier.resume_at is not None and earlier.resume_at > case.now
+    keys = {target.key for target in (case.execution.target, *_claimed(case)) if target.kind != "none"}
+    return moves and not waits and (not earlier.placed or earlier.target.key in keys)
+
+
+def _next_in_turn(case: Case, earlier: Execution) -> Verdict:
+    says = f"execution {earlier.id} of {earlier.runbook} was opened before it, and goes first"
+    return Verdict(guardrail="lock", ok=False, says=says, until=case.now + TURN_LOOK)
 
 
 def _held(case: Case, holder: str, target: Target) -> Verdict:

@@ -180,11 +180,16 @@ class IntakeBuilder:
         episode = replace(episode, incident_id=incident.stored.id)
         wanted = [_while_flapping(each) for each in opening.wishes] if transition.flapping else opening.wishes
         wanted = [_told_late(each) for each in wanted] if alert.told_late else wanted
-        decisions = tuple(self._decide(each, alert, episode, draft, now) for each in wanted)
+        decisions: tuple[Decision, ...] = ()
+        for each in wanted:
+            decisions = (*decisions, self._decide(each, alert, episode, draft, now, after=decisions))
         incident.execution_ids.update((each.execution_id, None) for each in decisions if each.execution_id)
         return episode, decisions
 
-    def _decide(self, wished: Wish, alert: Alert, episode: Episode, draft: Draft, now: datetime) -> Decision:
+    def _decide(
+        self, wished: Wish, alert: Alert, episode: Episode, draft: Draft, now: datetime, after: tuple[Decision, ...]
+    ) -> Decision:
+        """Decide what one runbook does about an alert, `after` what those before it in the order of priority do."""
         runbook = wished.matched.runbook
         member = Member(alert_key=alert.alert_key, episode_id=episode.episode_id, name=alert.name, since=now)
         if wished.refused:
@@ -199,7 +204,14 @@ class IntakeBuilder:
         group = find_group(runbook, draft, self.journal, now)
         wished = self.trusted(wished, draft.standings)
         execution = open_wished(
-            wished, alert, member, self.configuration, incident_id=episode.incident_id, now=now, group=group
+            wished,
+            alert,
+            member,
+            self.configuration,
+            incident_id=episode.incident_id,
+            now=now,
+            group=group,
+            behind=tuple(each.execution_id for each in after if each.outcome != "refused"),
         )
         if group is not None and group.refused:
             return self._hold(execution, runbook, group, draft, now)

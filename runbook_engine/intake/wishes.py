@@ -72,6 +72,7 @@ def open_wished(
     incident_id: str,
     now: datetime,
     group: Group | None = None,
+    behind: tuple[str, ...] = (),
 ) -> Execution:
     """Return the execution that a wish opens."""
     return open_execution(
@@ -89,6 +90,7 @@ def open_wished(
         group=group,
         trusted=wished.matched.standing.ceiling,
         demoted=wished.matched.standing.says,
+        behind=behind,
     )
 
 

@@ -46,6 +46,7 @@ def open_execution(
     group: Group | None = None,
     trusted: Mode = "auto",
     demoted: str = "",
+    behind: tuple[str, ...] = (),
 ) -> Execution:
     """Return version 0: pending, due now. A provisional target is found first, then its group is waited for."""
     placed = not runbook.target.provisional(target)
@@ -70,6 +71,7 @@ def open_execution(
         group_id=group.id if group is not None else "",
         group_closes_at=group.closes_at if group is not None else None,
         started_by=started_by,
+        behind=behind,
         steps=tuple(StepState(name=step.name, action=step.action) for step in runbook.steps),
         approved=approved,
         opened_at=now,

@@ -199,6 +199,7 @@ class Execution(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     trusted: Mode = "auto"  # as far as its runbook was trusted when it was opened
     demoted: str = ""  # and why no further; empty = it was trusted
     started_by: str = ""  # a person's name when started by hand
+    behind: tuple[str, ...] = ()  # runs that its alert had already: on one target, they go first
     status: Status = "pending"
     reason: str = ""
     stage: Stage = "require"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from dataclasses import replace as replaced
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
@@ -32,7 +32,7 @@ from runbook_engine.guardrails import (
     wait_for,
 )
 from runbook_engine.model.configuration import Scope
-from runbook_engine.model.execution import Effect, Execution
+from runbook_engine.model.execution import Effect, Execution, StepState
 from runbook_engine.model.guardrail import (
     Budget,
     BudgetRule,
@@ -47,11 +47,12 @@ from runbook_engine.model.plan import Change
 from runbook_engine.model.runbook import Mode, ModeRule, Runbook
 from runbook_engine.model.standing import End
 from runbook_engine.model.storm import Latch, StormRule
-from runbook_engine.model.target import Target
+from runbook_engine.model.target import NO_TARGET, Target
 from tests.scenario.rig import FLAG, MINUTE, SECOND, Rig, configuration, runbook
 
 HOUR = timedelta(hours=1)
 PARAMETER = Target("parameter", "local", "", FLAG)
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
 CHANGE = Change(target=PARAMETER, field="value", before="false", after="true")
 RULES = Guardrails(cooldown=30 * MINUTE, deadline=40 * MINUTE, budget=BudgetRule(changes=5, per="service", window=HOUR))
 
@@ -273,6 +274,54 @@ def test_a_lock_held_by_another_execution_is_waited_for() -> None:
         verdict.says,
         verdict.until,
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "goes_first"),
+    [
+        pytest.param({}, True, id="not driven yet"),
+        pytest.param({"status": "running"}, True, id="driven just now"),
+        pytest.param({"placed": False, "target": NO_TARGET}, True, id="nobody knows its target yet"),
+        pytest.param({"status": "waiting"}, False, id="it waits for something"),
+        pytest.param({"status": "awaiting_approval"}, False, id="it waits for a person"),
+        pytest.param({"resume_at": FAR}, False, id="its group gathers"),
+        pytest.param({"status": "blocked"}, False, id="it has ended"),
+        pytest.param({"mode": "observe"}, False, id="it changes nothing"),
+        pytest.param({"target": Target("deployment", "local", "apps", "cart")}, False, id="another target"),
+        pytest.param({"target": NO_TARGET}, False, id="no target"),
+    ],
+)
+def test_of_the_runs_of_one_alert_the_first_goes_first(before: dict[str, object], goes_first: bool) -> None:
+    """While nothing holds it up, the others wait a second and look again."""
+    books = Books()
+    judged, rig = case(books=books, age=SECOND)
+    books.holding = replace(rig.execution(), id="e1", runbook="first", **before)
+    judged = replaced(judged, execution=replace(judged.execution, behind=("e1",)))
+
+    verdict = one_execution(judged)
+
+    if goes_first:
+        said = "execution e1 of first was opened before it, and goes first"
+        assert (False, said, rig.now + SECOND) == (verdict.ok, verdict.says, verdict.until)
+    else:
+        assert (True, "nobody else is changing it") == (verdict.ok, verdict.says)
+
+
+@pytest.mark.parametrize(
+    ("age", "changes"),
+    [
+        pytest.param(MINUTE, {}, id="it has had a minute"),
+        pytest.param(SECOND, {"steps": (StepState(name="a", action="scale", progress="changed"),)}, id="it has begun"),
+    ],
+)
+def test_a_run_waits_for_its_turn_once_and_not_for_ever(age: timedelta, changes: dict[str, object]) -> None:
+    """One that hangs does not keep the others from helping."""
+    books = Books()
+    judged, rig = case(books=books, age=age)
+    books.holding = rig.execution()
+    judged = replaced(judged, execution=replace(judged.execution, behind=("e1",), **changes))
+
+    assert one_execution(judged).ok
 
 
 def test_a_target_that_a_person_has_taken_over_is_waited_for_by_their_name() -> None:
