@@ -64,6 +64,12 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
                 return "unresolved" if self.again else ""
 
     @property
+    def spotless(self) -> bool:
+        """Whether it says nothing against its runbook, whatever stands beside it: so most of them end."""
+        held_against = self.harmed or self.stuck or self.again or self.ceiling != "auto"
+        return self.status == "succeeded" and not held_against
+
+    @property
     def lowers_to(self) -> Mode | None:
         """How far its runbook is trusted after it; None = it lowers nothing."""
         return lowered(self.mode) if self.fault else None
@@ -139,6 +145,8 @@ def standing_of(ends: Iterable[End]) -> Standing:
     because: End | None = None
     what: Fault = ""
     for end, before in zip_longest(newest_first, newest_first[1:]):
+        if end.spotless:
+            continue
         fault = end.fault or _again_unresolved(end, before)
         if fault or end.ceiling != "auto":
             ceiling = min(ceiling, end.ceiling, lowered(end.mode) if fault else "auto", key=MODES.index)

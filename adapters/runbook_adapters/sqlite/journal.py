@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache, partial
 from heapq import nsmallest
 from itertools import chain
 from typing import Any
@@ -17,7 +18,7 @@ from runbook_adapters.sqlite.database import Database
 from runbook_adapters.sqlite.inbox import SqliteInbox
 from runbook_engine.errors import UnknownExecution, UnknownIncident, UnknownRunbook
 from runbook_engine.model.audit import AuditRecord
-from runbook_engine.model.decoding import from_exact_msgpack
+from runbook_engine.model.decoding import from_exact_msgpack, from_msgpack
 from runbook_engine.model.episode import Episode
 from runbook_engine.model.execution import Execution
 from runbook_engine.model.group import Group, Part
@@ -32,6 +33,7 @@ from runbook_engine.model.target import Target
 from runbook_engine.ports import Committed, Refused
 
 MOST_KEPT = 10_000  # digests that a process remembers
+MOST_ENDS_READ = 1_000  # ends that it has read, some hundred bytes each
 
 
 class SqliteJournal:
@@ -41,6 +43,8 @@ class SqliteJournal:
         self.inbox = SqliteInbox(database)
         self._database = database
         self._kept: set[str] = set()  # digests of runbooks that are stored, as far as this process knows
+        # The same hundred are read before every change of a runbook, and hardly ever is one of them new.
+        self._read_end = lru_cache(MOST_ENDS_READ)(partial(from_msgpack, kind=End))
 
     def close(self) -> None:
         """Close this process's connections; nothing is lost without it."""
@@ -173,14 +177,14 @@ class SqliteJournal:
     def ends(self, runbook: str, digest: str, limit: int) -> tuple[End, ...]:
         """Return how runs of a runbook as it is written in this digest ended, newest first."""
         query = "SELECT body FROM ends WHERE runbook = ? AND digest = ? ORDER BY at DESC, execution_id DESC LIMIT ?"
-        newest = self._all(End, query, runbook, digest, limit)
+        newest = self._ends(query, runbook, digest, limit)
         if len(newest) < limit:
             return newest
         query = (
             "SELECT body FROM ends WHERE runbook = ? AND digest = ? AND lowers_to = ?"
             " ORDER BY at DESC, execution_id DESC LIMIT ?"
         )
-        lowering = [self._all(End, query, runbook, digest, mode, limit) for mode in LOWERED]
+        lowering = [self._ends(query, runbook, digest, mode, limit) for mode in LOWERED]
         return with_faults(newest, chain.from_iterable(lowering))
 
     def record(self, intake: Intake) -> None:
@@ -290,6 +294,10 @@ class SqliteJournal:
             " FROM executions WHERE signals > consumed"
         )
         return dict(rows)
+
+    def _ends(self, query: str, *parameters: object) -> tuple[End, ...]:
+        with self._database.reading() as connection:
+            return tuple(self._read_end(body) for (body,) in connection.execute(query, parameters).fetchall())
 
     def _rows(self, query: str, *parameters: object) -> list[Any]:
         with self._database.reading() as connection:
