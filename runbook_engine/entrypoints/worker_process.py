@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -22,6 +23,7 @@ from runbook_engine.entrypoints.watching import Watching
 from runbook_engine.entrypoints.worker import Worker
 from runbook_engine.registry import Registry
 
+YOUNG = 10_000  # things made before garbage is looked for: runs leave hardly any
 DECISION_PATIENCE = 5.0  # seconds: a delivery that is cut off is decided by the next worker
 
 
@@ -29,6 +31,7 @@ def main(arguments: list[str]) -> None:
     """Run the worker until SIGTERM, SIGINT, or the end of the supervisor."""
     launch = read_launch(arguments[0])
     worker, watching, deciding = build_worker(launch)
+    _let_be_what_stays()
 
     def stop(number: int, frame: FrameType | None) -> None:
         worker.stop.set()
@@ -89,6 +92,13 @@ def build_worker(launch: Launch) -> tuple[Worker, Watching, Deciding]:
     )
     worker.is_behind = deciding.is_behind
     return worker, watching, deciding
+
+
+def _let_be_what_stays() -> None:
+    """Let nobody look for garbage in what was loaded: it stays, and looking through it took a twelfth of every run."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG)
 
 
 if __name__ == "__main__":
