@@ -11,7 +11,7 @@ SCANS   := infrastructure manifests configuration scripts admission states pipel
 PROCESSES ?= 6
 # These bring eight processes of their own.
 ALONE   := tests/contention
-UV      ?= uv
+UV      ?= $(or $(shell command -v uv),$(BIN)/uv)
 RUNBOOKS ?= runbooks/aws
 CONFIG  ?= terraform/examples/engine.yaml
 CHART   := helm/runbook-engine

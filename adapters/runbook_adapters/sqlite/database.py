@@ -25,7 +25,7 @@ from runbook_engine.errors import RunbookError, Unreadable
 
 CHECKPOINT = 16_384  # pages, 64 MiB: beyond it whoever commits moves the log into the file, as SQLite does at 1000
 TIDY = 4 * 1024 * 1024  # bytes of the log that are worth being moved by somebody who has time
-CACHE = 2 * 1024  # KiB of each connection, and a worker has ten: more was not faster (measured), and grew for hours
+CACHE = 512  # KiB of each connection, and a worker has ten: more was not faster (measured), and grew for hours
 
 
 @dataclass(frozen=True, slots=True)

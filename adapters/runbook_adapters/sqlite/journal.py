@@ -33,7 +33,7 @@ from runbook_engine.model.target import Target
 from runbook_engine.ports import Committed, Refused
 
 MOST_KEPT = 10_000  # digests that a process remembers
-MOST_ENDS_READ = 1_000  # ends that it has read, some hundred bytes each
+MOST_ENDS_READ = 200  # ends that it has read and remembers, a kilobyte each
 
 
 class SqliteJournal:
