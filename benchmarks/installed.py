@@ -151,9 +151,9 @@ def install(folder: Path, address: str, runbooks: Sequence[str], more: str = "")
 
 
 @contextmanager
-def serving(settings: Settings) -> Iterator[Runner]:
+def serving(settings: Settings, environment: Mapping[str, str] | None = None) -> Iterator[Runner]:
     """Run it until the block ends."""
-    runner = Runner(settings)
+    runner = Runner(settings, environment=environment)
     try:
         yield runner.wait_for_start()
     finally:

@@ -3,12 +3,14 @@
 Forty services fail and recover in turns. Of each turn there is a notification that an alert fires, two that say so
 again, and one that it is over; its run sends a request, flips a flag, verifies, tells its owner, and puts the flag back
 once the alert is over. What was done is counted by the service that requests arrive at, by the file that keeps the
-flags, and by the receiver. Sizes are the kernel's, taken once a second.
+flags, and by the receiver. Sizes are the kernel's, taken once a second; what of them is in use, and not only kept by an
+allocator that lends it again, the processes say themselves (`benchmarks.inside`).
 """
 
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +29,7 @@ from runbook_engine.entrypoints.settings import Settings
 from runbook_engine.model.execution import ENDED
 from tests.e2e.runner import Runner
 
+INSIDE = Path(__file__).with_name("inside")
 SERVICES = 40
 REST = 120.0  # seconds in which what is left must come to an end
 WARM = 0.1  # of the time: caches fill, modules are loaded
@@ -70,11 +73,24 @@ class Load(NamedTuple):
 LONG, QUICK = Load(720, 8), Load(8, 4)
 
 
+class Lent(NamedTuple):
+    """What a process has in use."""
+
+    lent: int  # bytes, by the allocator of C
+    blocks: int  # by that of Python
+
+    @classmethod
+    def of(cls, pid: int, folder: Path) -> Lent:
+        """Return what a process has said last."""
+        return cls(**json.loads((folder / str(pid)).read_text()))
+
+
 class Sample(NamedTuple):
     """What was seen at one moment."""
 
     runs: int  # opened so far
     usage: Mapping[str, Usage]  # by process
+    lent: Mapping[str, Lent]  # by process
     log: int  # bytes of the journal's write-ahead log
 
 
@@ -82,10 +98,11 @@ def run(quick: bool) -> str:
     """Return what was done and what it took: the first third of the time beside the last."""
     load = QUICK if quick else LONG
     with tempfile.TemporaryDirectory() as folder, counting() as (counted, address):
-        settings = install(Path(folder), address, [RUNBOOK], LIMITS)
-        with serving(settings) as runner:
+        settings, inside = install(Path(folder), address, [RUNBOOK], LIMITS), Path(folder) / "inside"
+        inside.mkdir()
+        with serving(settings, {"PYTHONPATH": os.fspath(INSIDE), "BENCH_INSIDE": os.fspath(inside)}) as runner:
             started = time.monotonic()
-            samples = _run_load(runner, settings, load)
+            samples = _run_load(runner, settings, load, inside)
             lasted = time.monotonic() - started
             rest = _come_to_rest(settings, load)
             errors = len(runner.events("drive.failed")) + len(runner.events("deciding.failed"))
@@ -95,21 +112,26 @@ def run(quick: bool) -> str:
     return f"{table((title, 'measured', 'wanted'), done)}\n\n{_growth(samples)}"
 
 
-def _run_load(runner: Runner, settings: Settings, load: Load) -> list[Sample]:
+def _run_load(runner: Runner, settings: Settings, load: Load, inside: Path) -> list[Sample]:
     """Send what the services have to say when its time comes, and look at the processes once a second."""
     pool = urllib3.PoolManager(maxsize=2)
     pids = processes(runner)
     log = settings.state / "journal.sqlite3-wal"
+
+    def sample() -> Sample:
+        usage = {name: Usage.of(pid) for name, pid in pids.items()}
+        return Sample(runs, usage, {name: Lent.of(pid, inside) for name, pid in pids.items()}, log.stat().st_size)
+
     began, samples, runs = time.monotonic(), list[Sample](), 0
     for at, fires, content in _script(load):
         while (wait := began + at - time.monotonic()) > 0 or len(samples) < time.monotonic() - began:
             if len(samples) < time.monotonic() - began:
-                samples.append(Sample(runs, {name: Usage.of(pid) for name, pid in pids.items()}, log.stat().st_size))
+                samples.append(sample())
             else:
                 time.sleep(min(wait, 0.2))
         _post(pool, runner, content)
         runs += fires
-    samples.append(Sample(runs, {name: Usage.of(pid) for name, pid in pids.items()}, log.stat().st_size))
+    samples.append(sample())
     return samples
 
 
@@ -188,6 +210,17 @@ def _growth(samples: Sequence[Sample]) -> str:
         _row(f"{what} of {name}", kept, third, lambda each, name=name, figure=figure: figure(each.usage[name]), goal)
         for name in samples[0].usage
         for what, figure, goal in figures
+    ]
+    in_use: Sequence[tuple[str, Callable[[Lent], float]]] = (
+        ("MiB in use by C of", lambda lent: lent.lent / 2**20),
+        ("1,000 objects of Python of", lambda lent: lent.blocks / 1e3),
+    )
+    rows += [
+        _row(
+            f"{what} {name}", kept, third, lambda each, name=name, figure=figure: figure(each.lent[name]), f"+{FLAT} %"
+        )
+        for name in samples[0].lent
+        for what, figure in in_use
     ]
     rows.append(_row("MiB of the write-ahead log", kept, third, lambda each: each.log / 2**20, "-"))
     head = ("resident and open", "first third", "last third", "grown, %", "goal", "a 1,000 runs")
