@@ -2,9 +2,19 @@
 
 No example has a deadline, and none is drawn too slowly: both would be about how busy the machine is, and promises about
 time have tests of their own. Where CI is set, the examples are the same every time (a profile of Hypothesis itself).
+
+And what thousands of tests need done once: a look at what is installed, and a rest for the garbage collector. A
+registry looks at every installed package when it is built, and nearly every test builds one. What is installed stays
+the same unless `sys.path` does.
 """
 
 from __future__ import annotations
+
+import gc
+import importlib.metadata
+import sys
+from collections.abc import Iterator
+from functools import cache
 
 import pytest
 from _pytest.nodeid import NodeId
@@ -17,6 +27,27 @@ settings.register_profile("fast", max_examples=20, deadline=None, suppress_healt
 settings.register_profile("gate", max_examples=examples(100), deadline=None, suppress_health_check=UNHURRIED)
 settings.register_profile("long", max_examples=500, deadline=None, suppress_health_check=UNHURRIED)
 settings.load_profile("long" if LONG else "gate")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect without collecting garbage: nothing of what is made there is garbage, and it is left alone afterwards."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_look() -> Iterator[None]:
+    """Look at what is installed once for each path that is searched."""
+    look = importlib.metadata.entry_points
+    found = cache(lambda path: look())
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(importlib.metadata, "entry_points", lambda **wanted: found(tuple(sys.path)).select(**wanted))
+        yield
 
 
 @pytest.hookimpl(trylast=True)

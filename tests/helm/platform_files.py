@@ -14,12 +14,12 @@ RULE_FILES = sorted([*CHECKOUT.folder.glob("rules/*.yaml"), *OBSERVABILITY.folde
 
 def stack_values(name: str) -> Mapping[str, Any]:
     """Return one of the two files of values."""
-    found: Mapping[str, Any] = yaml.safe_load((OBSERVABILITY.folder / f"{name}-values.yaml").read_text())
+    found: Mapping[str, Any] = yaml.load((OBSERVABILITY.folder / f"{name}-values.yaml").read_text(), yaml.CSafeLoader)
     return found
 
 
 def alerts() -> Iterator[Mapping[str, Any]]:
     """Yield every alerting rule of both charts."""
     for file in RULE_FILES:
-        for group in yaml.safe_load(file.read_text())["groups"]:
+        for group in yaml.load(file.read_text(), yaml.CSafeLoader)["groups"]:
             yield from (rule for rule in group["rules"] if "alert" in rule)

@@ -56,7 +56,7 @@ def recorded() -> frozenset[str]:
 
 
 def _rules(file: Path) -> Iterator[Rule]:
-    document: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+    document: Any = yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader)
     for group in document["groups"]:
         for rule in group["rules"]:
             yield Rule(

@@ -38,6 +38,8 @@ def test_a_group_stays_in_one_process(tmp_path: Path) -> None:
             "-rP",
             "-p",
             "no:cacheprovider",
+            "-p",
+            "no:schemathesis",
             tmp_path,
         ],
         cwd=tmp_path,

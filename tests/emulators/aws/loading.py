@@ -3,19 +3,19 @@
 from functools import cache
 from typing import Any
 
-from botocore.loaders import JSONFileLoader
+from botocore import session
 
 from tests.emulators.aws.patches import Patches
 
-READ = JSONFileLoader.load_file
+MAKE = session.create_loader
 
 
 def install(patches: Patches) -> None:
-    """Let every session share what was read; sessions share it among their own clients anyway."""
-    patches.replace(JSONFileLoader, "load_file", lambda loader, path: description(path))
+    """Let every session share what was read and found; sessions share it among their own clients anyway."""
+    patches.replace(session, "create_loader", shared)
 
 
 @cache
-def description(path: str) -> Any:
-    """Return what stands in a file; None where there is none."""
-    return READ(JSONFileLoader(), path)
+def shared(search_path_string: str | None = None) -> Any:
+    """Return what reads the descriptions in a path; it remembers them."""
+    return MAKE(search_path_string)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import threading
 import zipfile
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from moto.core.models import botocore_stubber
 from moto.iam.models import iam_backends
 
 from runbook_engine.testing.clock import SimulatedClock
-from tests.emulators.aws import clients, events, loading
+from tests.emulators.aws import clients, events, loading, remembering
 from tests.emulators.aws.agenda import Agenda
 from tests.emulators.aws.bus import Bus
 from tests.emulators.aws.dead_letters import DeadLetters
@@ -47,6 +48,7 @@ ENVIRONMENT = {
     "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
     "RUNBOOK_AWS_CLIENT": "boto3",  # moto stands in for botocore's connections; what calls `serve` has its own
 }
+TRUST = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")  # reading all that a machine trusts takes a while, and nobody connects
 CLIENTS = threading.Lock()  # making a client is not safe in several threads
 ROLE = "runbook-engine"
 
@@ -77,10 +79,12 @@ class Aws:
             raise RuntimeError("moto is active in this process already: one Aws at a time, and no mock_aws around it")
         with self._open as opening:
             opening.enter_context(mock.patch.dict("os.environ", ENVIRONMENT))
+            for name in TRUST:
+                os.environ.pop(name, None)
             opening.enter_context(mock.patch.object(models, "RESPONSES_METHODS", []))  # nobody calls AWS by requests
             opening.enter_context(mock_aws(config=MOTO))
             opening.callback(self._patches.undo)
-            for part in (loading, self._wire, self._invoking, self.bus, self._machines):
+            for part in (loading, remembering, self._wire, self._invoking, self.bus, self._machines):
                 part.install(self._patches)
             opening.callback(self._machines.stop)
             self._open = opening.pop_all()
