@@ -27,7 +27,7 @@ def one_execution(case: Case) -> Verdict:
         holder = case.ledger.lock_holder(target.key)
         if holder is not None and holder != case.execution.id:
             return _held(case, holder, target)
-    if not case.execution.changed and case.now - case.execution.opened_at < FIRST_FOR:
+    if not case.execution.tried and case.now - case.execution.opened_at < FIRST_FOR:
         for earlier in map(case.ledger.load, case.execution.behind):
             if _goes_first(earlier, case):
                 return _next_in_turn(case, earlier)

@@ -32,7 +32,7 @@ from runbook_engine.guardrails import (
     wait_for,
 )
 from runbook_engine.model.configuration import Scope
-from runbook_engine.model.execution import Effect, Execution, StepState
+from runbook_engine.model.execution import Effect, Execution
 from runbook_engine.model.guardrail import (
     Budget,
     BudgetRule,
@@ -308,18 +308,23 @@ def test_of_the_runs_of_one_alert_the_first_goes_first(before: dict[str, object]
 
 
 @pytest.mark.parametrize(
-    ("age", "changes"),
+    ("age", "begun"),
     [
-        pytest.param(MINUTE, {}, id="it has had a minute"),
-        pytest.param(SECOND, {"steps": (StepState(name="a", action="scale", progress="changed"),)}, id="it has begun"),
+        pytest.param(MINUTE, False, id="it has waited for a minute"),
+        pytest.param(SECOND, True, id="it has begun, and tries again"),
     ],
 )
-def test_a_run_waits_for_its_turn_once_and_not_for_ever(age: timedelta, changes: dict[str, object]) -> None:
+def test_a_run_waits_for_its_turn_once_and_not_for_ever(age: timedelta, begun: bool) -> None:
     """One that hangs does not keep the others from helping."""
     books = Books()
     judged, rig = case(books=books, age=age)
     books.holding = rig.execution()
-    judged = replaced(judged, execution=replace(judged.execution, behind=("e1",), **changes))
+    effect = Effect(
+        direction="do", change=CHANGE, key="k", status="retrying", begun_at=rig.now, deadline=rig.now + HOUR
+    )
+    first, *others = judged.execution.steps
+    steps = (replace(first, effects=(effect,) if begun else ()), *others)
+    judged = replaced(judged, execution=replace(judged.execution, behind=("e1",), steps=steps))
 
     assert one_execution(judged).ok
 
