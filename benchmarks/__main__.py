@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib
 import pkgutil
+import sys
+import traceback
 
 import benchmarks
 from benchmarks.record import head
@@ -27,8 +29,20 @@ def main() -> None:
     if unknown:
         parser.error(f"no benchmark is named {', '.join(unknown)} (there are: {', '.join(known)})")
     print(f"{head(quick=asked.quick)}\n", flush=True)
-    for name in asked.name or known:
-        print(f"== {name}\n{importlib.import_module(f'benchmarks.{name}').run(quick=asked.quick)}\n", flush=True)
+    failed = [name for name in asked.name or known if not printed(name, quick=asked.quick)]
+    if failed:
+        sys.exit(f"no figures of {', '.join(failed)}: see above")
+
+
+def printed(name: str, *, quick: bool) -> bool:
+    """Print the figures of one benchmark; return whether there are any. The others are measured all the same."""
+    try:
+        figures = importlib.import_module(f"benchmarks.{name}").run(quick=quick)
+    except Exception:  # noqa: BLE001 - the edge: said in full, and in the exit code
+        traceback.print_exc()
+        return False
+    print(f"== {name}\n{figures}\n", flush=True)
+    return True
 
 
 if __name__ == "__main__":

@@ -121,7 +121,9 @@ class Answering(BaseHTTPRequestHandler):
         self.server.asked += 1
         content = self.rfile.read(int(self.headers["Content-Length"]))
         told = answer(self.headers["X-Amz-Target"], content)
-        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(told), told))
+        head = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
+        head = f"HTTP/1.1 200 OK\r\n{head}Content-Length: {len(told)}\r\n\r\n"
+        self.wfile.write(head.encode() + told)
 
     def log_message(self, *_: object) -> None:
         """Keep quiet."""

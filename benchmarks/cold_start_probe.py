@@ -18,6 +18,7 @@ from typing import Any
 HEAVY = ("kubernetes", "pydantic", "jinja2", "yaml", "flask", "rich", "pytest")
 TOKEN = "t" * 40
 WARM_UP = 20
+HEADERS = {"content-type": "application/x-amz-json-1.0", "x-amzn-requestid": "bench"}
 NOTHING: dict[str, dict[str, Any]] = {
     "Query": {"Items": [], "Count": 0, "ScannedCount": 0},
     "BatchGetItem": {"Responses": {}, "UnprocessedKeys": {}},
@@ -64,7 +65,7 @@ def answer_boto3() -> None:
     def send(self: Any, request: Any) -> Any:
         target = request.headers.get("X-Amz-Target", b"")
         told = answer(target.decode() if isinstance(target, bytes) else target, request.body)
-        return AWSResponse(request.url, 200, {"content-type": "application/x-amz-json-1.0"}, Body(told))
+        return AWSResponse(request.url, 200, HEADERS, Body(told))
 
     botocore.httpsession.URLLib3Session.send = send
 
@@ -74,7 +75,7 @@ def answer_lean() -> None:
     from runbook_adapters.aws.lean.wire import Answer, Wire
 
     def send(self: Any, place: Any, headers: Mapping[str, str], body: bytes) -> Any:
-        return Answer(200, {"content-type": "application/x-amz-json-1.0"}, answer(headers["X-Amz-Target"], body))
+        return Answer(200, HEADERS, answer(headers["X-Amz-Target"], body))
 
     setattr(Wire, "send", send)  # noqa: B010  # a method is replaced
 
