@@ -23,7 +23,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.cold_start_probe import WARM_UP, answer
+from benchmarks.cold_start_probe import HEADERS, WARM_UP, answer
 from benchmarks.timing import table
 from tests.emulators.rie.provided import provide
 from tests.packaging.lambda_zip import NAME, build_zip, write_sources
