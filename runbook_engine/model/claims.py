@@ -7,11 +7,13 @@ memory, SQLite and DynamoDB cannot differ in what a lock, a cooldown, a budget o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from runbook_engine.model.guardrail import Budget, Cooldown, LastChange, Lock, Slot
+
+KEPT_WINDOWS = 2  # of the changes that a budget counts: who looked at the clock earlier may be the later to commit
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +63,11 @@ def refuse_budget(claim: Budget, others: Sequence[datetime], now: datetime) -> R
         return Refusal(says=f"{used}: the limit allows none")
     until = counting[len(counting) - claim.limit] + claim.window
     return Refusal(says=f"{used}, the next is allowed at {_clock(until)}", until=until)
+
+
+def forgotten(now: datetime, longest: timedelta) -> datetime:
+    """Return the time before which no change counts any more, for whatever claim that is still to come."""
+    return now - KEPT_WINDOWS * longest
 
 
 def _clock(moment: datetime) -> str:

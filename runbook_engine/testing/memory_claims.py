@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from runbook_engine.model.claims import Holder, Refusal, refuse_budget, refuse_cooldown, refuse_lock
+from runbook_engine.model.claims import Holder, Refusal, forgotten, refuse_budget, refuse_cooldown, refuse_lock
 from runbook_engine.model.guardrail import Budget, Claim, Cooldown, LastChange, Lock
 from runbook_engine.ports import Refused
 
@@ -50,7 +50,7 @@ class MemoryClaims:
                 self._cooldowns[key] = LastChange(execution_id=execution_id, at=now)
             case Budget(key, window):
                 longest = self._windows[key] = max(window, self._windows.get(key, window))
-                standing = [entry for entry in self._budgets.get(key, ()) if entry.at > now - longest]
+                standing = [entry for entry in self._budgets.get(key, ()) if entry.at > forgotten(now, longest)]
                 self._budgets[key] = [*standing, LastChange(execution_id=execution_id, at=now)]
             case _:
                 assert_never(claim)

@@ -12,7 +12,7 @@ from runbook_adapters.dynamodb import keys
 from runbook_adapters.dynamodb.items import body_of, with_body
 from runbook_adapters.dynamodb.keys import Key
 from runbook_adapters.dynamodb.work import Work
-from runbook_engine.model.claims import Holder, Refusal, refuse_budget, refuse_cooldown, refuse_lock
+from runbook_engine.model.claims import Holder, Refusal, forgotten, refuse_budget, refuse_cooldown, refuse_lock
 from runbook_engine.model.guardrail import Budget, Claim, Cooldown, LastChange, Lock
 from runbook_engine.ports import Refused
 
@@ -76,7 +76,7 @@ def take(work: Work, claim: Claim, execution_id: str, now: datetime) -> None:
         case Budget(key, window):
             spent = _spent(work, key)
             longest = max(window, spent.longest)
-            standing = [entry for entry in spent.entries if entry[0] > now - longest]
+            standing = [entry for entry in spent.entries if entry[0] > forgotten(now, longest)]
             work.put(place, with_body({}, Spent(longest, (*standing, (now, execution_id)))))
         case _:
             assert_never(claim)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import assert_never
 
 from runbook_adapters.sqlite.codec import MICROSECOND, from_micros, to_micros
-from runbook_engine.model.claims import Holder, Refusal, refuse_budget, refuse_cooldown, refuse_lock
+from runbook_engine.model.claims import KEPT_WINDOWS, Holder, Refusal, refuse_budget, refuse_cooldown, refuse_lock
 from runbook_engine.model.guardrail import Budget, Claim, Cooldown, LastChange, Lock
 from runbook_engine.ports import Refused
 
@@ -77,14 +77,15 @@ def _judge(connection: sqlite3.Connection, claim: Claim, execution_id: str, now:
 
 
 def _spend(connection: sqlite3.Connection, claim: Budget, execution_id: str, now: int) -> None:
-    """Add an entry, and drop those that have left the longest window ever claimed under the key."""
+    """Add an entry, and drop those that no claim will count, whatever the longest window under the key is."""
     connection.execute(
         "INSERT INTO budget_windows VALUES (?, ?)"
         " ON CONFLICT (key) DO UPDATE SET longest = max(longest, excluded.longest)",
         (claim.key, claim.window // MICROSECOND),
     )
     connection.execute(
-        "DELETE FROM budget_entries WHERE key = ?1 AND at <= ?2 - (SELECT longest FROM budget_windows WHERE key = ?1)",
-        (claim.key, now),
+        "DELETE FROM budget_entries"
+        " WHERE key = ?1 AND at <= ?2 - ?3 * (SELECT longest FROM budget_windows WHERE key = ?1)",
+        (claim.key, now, KEPT_WINDOWS),
     )
     connection.execute("INSERT INTO budget_entries VALUES (?, ?, ?)", (claim.key, now, execution_id))

@@ -141,6 +141,19 @@ def test_budget_keeps_entries_that_a_longer_window_still_counts(journal: Journal
     assert isinstance(spend(journal, "c", day, after(600)), Refused)
 
 
+def test_budget_counts_for_who_commits_late_what_stood_when_he_looked_at_the_clock(journal: Journal) -> None:
+    """A busy thread may be overtaken by another one, for which the oldest changes count no more."""
+    budget = Budget("x", minutes(60), limit=3)
+    for number, name in enumerate("abc"):
+        spend(journal, name, budget, after(number))
+    assert isinstance(spend(journal, "d", budget, after(63)), Committed)
+
+    late = spend(journal, "e", budget, after(59))
+
+    says = "4 of 3 changes under x are used, the next is allowed at 2026-03-01 13:01:00 UTC"
+    assert Refused(budget, says, after(61)) == late
+
+
 def test_changes_within_counts_only_what_is_newer_than_since(journal: Journal) -> None:
     """The ledger counts as the commit does: an entry exactly as old as the window is out."""
     spend(journal, "a", Budget("x", minutes(60), limit=9))
