@@ -35,6 +35,7 @@ class _Pool:
     idle: list[sqlite3.Connection] = field(default_factory=list)
     opened: list[sqlite3.Connection] = field(default_factory=list)
     turn: threading.Lock = field(default_factory=threading.Lock)
+    opening: threading.Lock = field(default_factory=threading.Lock)  # the first looks through the log, for all
 
 
 class Database:
@@ -75,7 +76,8 @@ class Database:
         try:
             return pool.idle.pop()
         except IndexError:
-            connection = self._open()
+            with pool.opening:
+                connection = self._open()
             pool.opened.append(connection)
             return connection
 

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import stat
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -14,7 +15,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from runbook_adapters.sqlite import ADAPTER, SqliteJournal, SqliteSettings
+from runbook_adapters.sqlite import ADAPTER, SqliteJournal, SqliteSettings, database
 from runbook_adapters.sqlite.database import Database
 from runbook_adapters.sqlite.problems import explain
 from runbook_engine.errors import Overloaded, Spoiled, StaleVersion, Unreadable
@@ -352,6 +353,23 @@ def test_who_opens_a_journal_in_use_is_told_when_its_log_was_removed(emptied: bo
     assert f"journal {file} {says}" == str(caught.value)
     assert f"journal journal.sqlite3 {says}" == caught.value.told
     assert log.exists() is emptied
+    journal.close()
+
+
+def test_the_threads_that_come_first_look_through_the_log_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log of 64 MiB costs seconds and its size in memory: each thread of a start would take as much."""
+    looked: list[Path] = []
+
+    def look(path: Path) -> None:
+        looked.append(path)
+        time.sleep(0.05)  # long enough for the others to come
+
+    monkeypatch.setattr(database, "refuse_damaged", look)
+    journal = open_sqlite(tmp_path / "journal.sqlite3")
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda _: journal.counts(), range(8)))
+
+    assert ([{}] * 8, 1) == ([{key: value for key, value in each.items() if value} for each in found], len(looked))
     journal.close()
 
 
