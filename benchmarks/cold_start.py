@@ -71,7 +71,7 @@ def run(*, quick: bool = False) -> str:
         kept: dict[str, list[dict[str, Any]]] = {name: [] for name in starts}
         for _ in range(1 + (QUICK_REPEATS if quick else REPEATS)):  # in turns; the first fills the file cache
             for name, (wish, folder) in starts.items():
-                kept[name].append(_probe(wish, folder, runtime))
+                kept[name].append(probe(wish, folder, runtime))
         warm = _warm(QUICK_ROUNDS if quick else ROUNDS, unpacked, runtime)
     return f"{_table(kept)}\n\n{warm}"
 
@@ -82,7 +82,7 @@ def _warm(rounds: int, unpacked: Path, runtime: Path) -> str:
         wishes = {"without the wire": (), "over a socket": (f"AWS_ENDPOINT_URL=http://127.0.0.1:{server.server_port}",)}
         rows = []
         for name, wish in wishes.items():
-            lean, whole = (_probe(("warm", str(rounds), *wish, *more), unpacked, runtime) for more in ((), (BOTO3,)))
+            lean, whole = (probe(("warm", str(rounds), *wish, *more), unpacked, runtime) for more in ((), (BOTO3,)))
             rows.append((name, lean * 1e3, whole * 1e3, lean / whole))
         calls = round(server.asked / 2 / (rounds + WARM_UP))
     spent = table(("warm ingest of one new alert", "lean, CPU ms", "boto3, CPU ms", "ratio"), rows)
@@ -162,7 +162,7 @@ def _without_bytecode(unpacked: Path, folder: Path) -> Path:
     return Path(shutil.copytree(unpacked, folder, ignore=shutil.ignore_patterns("__pycache__")))
 
 
-def _probe(wish: tuple[str, ...], folder: Path | None, runtime: Path) -> Any:
+def probe(wish: tuple[str, ...], folder: Path | None, runtime: Path) -> Any:
     """Run one measurement; a reference sees what is installed here, a function its zip and the runtime's packages.
 
     What of a wish looks like a variable is one.
