@@ -5,6 +5,7 @@ They are judged here for the reader's sake and enforced by the commit, which tak
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, timedelta
 
 from runbook_engine.errors import RunbookError, Unreadable
@@ -12,11 +13,11 @@ from runbook_engine.guardrails.case import LOOK_AGAIN, Case
 from runbook_engine.guardrails.storm import ration_claims
 from runbook_engine.model.duration import say_duration
 from runbook_engine.model.execution import Execution
-from runbook_engine.model.guardrail import Budget, Claim, Cooldown, Lock, Verdict
+from runbook_engine.model.guardrail import GOES_FIRST, Budget, Claim, Cooldown, Lock, Verdict
 from runbook_engine.model.plan import Change
 from runbook_engine.model.target import SERVERLESS_KINDS, WORKLOAD_KINDS, Target
 
-FIRST_FOR = timedelta(minutes=1)  # so long the runs that an alert had before go first; then who is ready does
+FIRST_FOR = timedelta(minutes=1)  # so long a run waits for its turn, when nothing else holds it up
 TURN_LOOK = timedelta(seconds=1)
 KEPT_LOOK = timedelta(seconds=30)  # a person may give a target back at any time
 
@@ -27,24 +28,32 @@ def one_execution(case: Case) -> Verdict:
         holder = case.ledger.lock_holder(target.key)
         if holder is not None and holder != case.execution.id:
             return _held(case, holder, target)
-    if not case.execution.tried and case.now - case.execution.opened_at < FIRST_FOR:
-        for earlier in map(case.ledger.load, case.execution.behind):
-            if _goes_first(earlier, case):
-                return _next_in_turn(case, earlier)
+    for earlier in _before(case):
+        if _goes_first(earlier, case):
+            says = f"execution {earlier.id} of {earlier.runbook} {GOES_FIRST}"
+            return Verdict(guardrail="lock", ok=False, says=says, until=case.now + TURN_LOOK)
     return Verdict(guardrail="lock", ok=True, says="nobody else is changing it")
 
 
+def _before(case: Case) -> Iterator[Execution]:
+    """Yield the runs that its alert had before, until a run has waited long enough for nothing else."""
+    run = case.execution
+    if not run.tried and case.now - (run.in_turn_since or case.now) < FIRST_FOR:
+        yield from map(case.ledger.load, run.behind)
+
+
 def _goes_first(earlier: Execution, case: Case) -> bool:
-    """Whether a run that the alert had before is about to act on the same target, or may be: nothing holds it up."""
-    moves = earlier.counted and earlier.status in ("pending", "running")
-    waits = earlier.resume_at is not None and earlier.resume_at > case.now
+    """Whether an earlier run is about to act on the same target, or may be.
+
+    It steps aside for as long as it waits for what is its own: a person, a signal, its group, its verification. What
+    makes it wait before a change, a guardrail or a look that fails, mostly holds the later one up too.
+    """
+    waits = earlier.status == "waiting" or (earlier.resume_at is not None and earlier.resume_at > case.now)
+    asks = earlier.status == "awaiting_approval" or earlier.verification is not None
+    aside = asks or (waits and earlier.stage != "steps")
     keys = {target.key for target in (case.execution.target, *_claimed(case)) if target.kind != "none"}
-    return moves and not waits and (not earlier.placed or earlier.target.key in keys)
-
-
-def _next_in_turn(case: Case, earlier: Execution) -> Verdict:
-    says = f"execution {earlier.id} of {earlier.runbook} was opened before it, and goes first"
-    return Verdict(guardrail="lock", ok=False, says=says, until=case.now + TURN_LOOK)
+    meets = not earlier.placed or earlier.target.key in keys
+    return earlier.counted and not earlier.tried and not aside and meets
 
 
 def _held(case: Case, holder: str, target: Target) -> Verdict:
@@ -68,7 +77,7 @@ def cooldown(case: Case) -> Verdict:
     if not others:
         return Verdict(guardrail="cooldown", ok=True, says="no change by another run")
     last, target = max(others, key=lambda other: other[0].at)
-    age = case.now - last.at
+    age = max(case.now - last.at, timedelta(0))  # it may have been changed since this run looked at the clock
     says = f"last change of {target} {say_duration(age)} ago by execution {last.execution_id}"
     if age >= period:
         return Verdict(guardrail="cooldown", ok=True, says=says)

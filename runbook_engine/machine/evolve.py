@@ -52,6 +52,7 @@ from runbook_engine.machine.notices import announce, delivered, put, tell_owner,
 from runbook_engine.machine.placement import ASK_AGAIN, grouped, next_stage, placed
 from runbook_engine.machine.signals import receive
 from runbook_engine.model.execution import ApprovalRequest, Execution, FinalStatus
+from runbook_engine.model.guardrail import waits_for_turn
 from runbook_engine.model.runbook import Runbook
 
 UNREADABLE_FOR = timedelta(seconds=30)  # a signal that cannot be read at the start is asked again for so long
@@ -238,7 +239,9 @@ def _refused(execution: Execution, event: PutOff | Blocked, runbook: Runbook) ->
     judged = replace(execution, verdicts=event.verdicts)
     if isinstance(event, PutOff):
         since = execution.first_refused_at or event.at
-        return replace(judged, resume_at=event.until, first_refused_at=since, waiting_for=said)
+        turn = (execution.in_turn_since or event.at) if waits_for_turn(event.verdicts) else None
+        put_off = replace(judged, resume_at=event.until, first_refused_at=since, in_turn_since=turn)
+        return replace(put_off, waiting_for=said)
     step = replace(judged.steps[event.step], reason=said)
     harmed = any(verdict.guardrail == "doNoHarm" and not verdict.ok for verdict in event.verdicts)
     undo: UndoScope = "all" if harmed else "failure"

@@ -221,6 +221,7 @@ class Execution(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     ended_at: datetime | None = None
     resume_at: datetime | None = None  # a passing no or an unreadable signal: not before then
     first_refused_at: datetime | None = None  # since when the present move is put off
+    in_turn_since: datetime | None = None  # since when nothing but a run that goes first holds it up
     due_at: datetime | None = None  # when a host must drive it next; None = only a signal wakes it
     lease: Lease | None = None
     outbox: tuple[Notice, ...] = ()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
 
+GOES_FIRST = "was opened before it, and goes first"
 BudgetScope = Literal["target", "service", "zone", "fleet"]
 
 
@@ -87,6 +88,12 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     ok: bool
     says: str
     until: datetime | None = None
+
+
+def waits_for_turn(verdicts: Sequence[Verdict]) -> bool:
+    """Whether nothing but a run that goes first holds a change up."""
+    refused = [verdict for verdict in verdicts if not verdict.ok]
+    return bool(refused) and all(verdict.says.endswith(GOES_FIRST) for verdict in refused)
 
 
 class LastChange(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from runbook_engine.model.directive import Directive, Wait
@@ -17,13 +18,20 @@ from tests.scenario.rig import MINUTE, SECOND, Rig, runbook
 HOUR = timedelta(hours=1)
 
 
-def book(name: str, by: str, *, cooldown: timedelta = timedelta(0), **changes: object) -> Runbook:
+def book(
+    name: str,
+    by: str,
+    *,
+    cooldown: timedelta = timedelta(0),
+    minimum_fault_age: timedelta = timedelta(0),
+    **changes: object,
+) -> Runbook:
     """Return a runbook that adds capacity."""
     return runbook(
         name=name,
         digest=f"digest-of-{name}",
         steps=(Step(name="add", action="scale", arguments={"by": by, "upTo": 40}),),
-        guardrails=Guardrails(cooldown=cooldown, deadline=HOUR),
+        guardrails=Guardrails(cooldown=cooldown, deadline=HOUR, minimum_fault_age=minimum_fault_age),
         notify=(),
         verify=(),
         **changes,
@@ -101,12 +109,55 @@ def test_a_run_that_an_alert_joins_goes_before_those_that_it_opens() -> None:
     assert ("b", (first,)) == (rig.journal.load(opened).runbook, rig.journal.load(opened).behind)
 
 
-@pytest.mark.parametrize("waited", [59 * SECOND, MINUTE])
-def test_a_first_that_nobody_drives_holds_the_second_up_for_a_minute(waited: timedelta) -> None:
-    """As when its records cannot be read: the second is there to help too."""
+def test_a_first_that_nobody_drives_holds_the_second_up_for_a_minute() -> None:
+    """As when its worker cannot read it: the second is there to help too."""
     rig, [_, second] = fired(book("a", "25%"), book("b", "50%"))
-    rig.simulated.push(waited)
+    rig.simulated.push(10 * MINUTE)
+    drive(rig, second)
+    for _ in range(59):
+        rig.simulated.push(SECOND)
+        drive(rig, second)
+    held = rig.replicas()
 
+    rig.simulated.push(SECOND)
     drive(rig, second)
 
-    assert (4 if waited < MINUTE else 6) == rig.replicas()
+    assert (4, 6) == (held, rig.replicas())
+
+
+def test_three_runs_act_in_their_order_whoever_is_driven_first() -> None:
+    """One that waits for its own turn has not stepped aside."""
+    rig, [first, second, third] = fired(*(book(name, "25%") for name in "abc"))
+    assert (first.id, second.id) == third.behind
+
+    for execution in (third, second, first, third):
+        drive(rig, execution)
+    rig.simulated.push(SECOND)
+    drive(rig, third)
+
+    assert [True, False, False] == [rig.journal.load(each.id).tried for each in (first, second, third)]
+
+
+@pytest.mark.parametrize("last_first", [True, False])
+def test_what_holds_all_up_leaves_them_in_their_order(last_first: bool) -> None:
+    """A fault that is too young, and a pause: the first to be driven afterwards is not the first to act."""
+    books = [book(name, "25%", cooldown=30 * MINUTE, minimum_fault_age=2 * MINUTE) for name in "abc"]
+    rig, runs = fired(*books)
+    for seconds in (0, 90, 30, 1, 1):
+        rig.simulated.push(seconds * SECOND)
+        for each in reversed(runs) if last_first else runs:
+            drive(rig, each)
+
+    assert [True, False, False] == [rig.journal.load(each.id).tried for each in runs]
+
+
+def test_the_others_keep_their_order_when_the_first_asks() -> None:
+    """It steps aside, and nobody steps aside for it."""
+    books = [book(name, "25%", cooldown=30 * MINUTE) for name in "abc"]
+    rig, runs = fired(msgspec.structs.replace(books[0], mode=(ModeRule(mode="approve"),)), *books[1:])
+    for _ in range(3):
+        for each in reversed(runs):
+            drive(rig, each)
+        rig.simulated.push(SECOND)
+
+    assert [False, True, False] == [rig.journal.load(each.id).tried for each in runs]

@@ -282,9 +282,10 @@ def test_a_lock_held_by_another_execution_is_waited_for() -> None:
         pytest.param({}, True, id="not driven yet"),
         pytest.param({"status": "running"}, True, id="driven just now"),
         pytest.param({"placed": False, "target": NO_TARGET}, True, id="nobody knows its target yet"),
-        pytest.param({"status": "waiting"}, False, id="it waits for something"),
+        pytest.param({"status": "waiting", "stage": "steps", "resume_at": FAR}, True, id="a guardrail says no for now"),
+        pytest.param({"status": "waiting", "stage": "require"}, False, id="it waits for a signal"),
         pytest.param({"status": "awaiting_approval"}, False, id="it waits for a person"),
-        pytest.param({"resume_at": FAR}, False, id="its group gathers"),
+        pytest.param({"stage": "group", "resume_at": FAR}, False, id="its group gathers"),
         pytest.param({"status": "blocked"}, False, id="it has ended"),
         pytest.param({"mode": "observe"}, False, id="it changes nothing"),
         pytest.param({"target": Target("deployment", "local", "apps", "cart")}, False, id="another target"),
@@ -308,25 +309,28 @@ def test_of_the_runs_of_one_alert_the_first_goes_first(before: dict[str, object]
 
 
 @pytest.mark.parametrize(
-    ("age", "begun"),
+    ("waited", "begun", "ok"),
     [
-        pytest.param(MINUTE, False, id="it has waited for a minute"),
-        pytest.param(SECOND, True, id="it has begun, and tries again"),
+        pytest.param(None, False, False, id="something else held it up until now"),
+        pytest.param(59 * SECOND, False, False, id="nearly a minute"),
+        pytest.param(MINUTE, False, True, id="a minute"),
+        pytest.param(SECOND, True, True, id="it has begun, and tries again"),
     ],
 )
-def test_a_run_waits_for_its_turn_once_and_not_for_ever(age: timedelta, begun: bool) -> None:
+def test_a_run_waits_for_its_turn_once_and_not_for_ever(waited: timedelta | None, begun: bool, ok: bool) -> None:
     """One that hangs does not keep the others from helping."""
     books = Books()
-    judged, rig = case(books=books, age=age)
+    judged, rig = case(books=books, age=HOUR)
     books.holding = rig.execution()
     effect = Effect(
         direction="do", change=CHANGE, key="k", status="retrying", begun_at=rig.now, deadline=rig.now + HOUR
     )
     first, *others = judged.execution.steps
     steps = (replace(first, effects=(effect,) if begun else ()), *others)
-    judged = replaced(judged, execution=replace(judged.execution, behind=("e1",), steps=steps))
+    since = rig.now - waited if waited is not None else None
+    judged = replaced(judged, execution=replace(judged.execution, behind=("e1",), steps=steps, in_turn_since=since))
 
-    assert one_execution(judged).ok
+    assert ok == one_execution(judged).ok
 
 
 def test_a_target_that_a_person_has_taken_over_is_waited_for_by_their_name() -> None:
