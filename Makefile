@@ -132,16 +132,16 @@ bench: setup  ## measure matching, ingest, engine overhead and start-up (BENCH=-
 	$(BIN)/python -m benchmarks $(BENCH)
 
 bench-peers: setup  ## compare with other engines, each in an environment of its own (BENCH=--quick; two want Java 17)
-	$(UV) venv -q --allow-existing .venv-peers
+	$(UV) venv -q --allow-existing --python $(BIN)/python .venv-peers
 	$(UV) pip install -q --python .venv-peers/bin/python msgspec google-re2 rule-engine cel-python \
 	  common-expression-language drools-jpy
-	$(UV) venv -q --allow-existing .venv-peers/ansible
+	$(UV) venv -q --allow-existing --python $(BIN)/python .venv-peers/ansible
 	-$(UV) pip install -q --python .venv-peers/ansible/bin/python 'ansible-rulebook>=1.2' ansible-core ansible-runner
-	$(UV) venv -q --allow-existing .venv-peers/dbos
+	$(UV) venv -q --allow-existing --python $(BIN)/python .venv-peers/dbos
 	-$(UV) pip install -q --python .venv-peers/dbos/bin/python dbos
 	.venv-peers/bin/python -m benchmarks.peers $(BENCH)
 	$(BIN)/python -m benchmarks $(BENCH) ansible_rulebook dbos_steps
-	$(UV) venv -q --allow-existing .venv-peers/robusta
+	$(UV) venv -q --allow-existing --python $(BIN)/python .venv-peers/robusta
 	$(UV) pip install -q --python .venv-peers/robusta/bin/python msgspec google-re2 'robusta-cli<0.11'
 	.venv-peers/robusta/bin/python -m benchmarks.peers $(BENCH)
 
