@@ -24,7 +24,7 @@ from msgspec.structs import replace
 
 from benchmarks.deliveries import sqlite_journal
 from benchmarks.timing import table
-from benchmarks.waiting_actions import HELD, INCIDENTS, WAIT, WAITS, Site, engine_of
+from benchmarks.waiting_actions import HELD, IN_ORDER, INCIDENTS, WAIT, WAITS, Site, engine_of
 from runbook_engine.engine import Engine
 from runbook_engine.entrypoints.clock import SystemClock
 from runbook_engine.entrypoints.deciding import Deciding
@@ -133,7 +133,7 @@ def _neighbours(place: Path, stuck: float, count: int) -> tuple[float, float]:
 
 
 def _in_order(folder: Path, keys: int) -> dict[str, int]:
-    """Post the alerts of a few targets at once, two runbooks each, and count what came out of order."""
+    """Post the alerts of a few targets at once, three runbooks each, and count what came out of order."""
     decided: list[str] = []
     with _site(folder) as (site, engine), _worker(engine) as worker:
         log = io.StringIO()
@@ -145,8 +145,8 @@ def _in_order(folder: Path, keys: int) -> dict[str, int]:
         deciding = Deciding(engine=engine, clock=SystemClock(), log=EventLog(log), stop=worker.stop, decided=note)
         deciding.start()
         with ThreadPoolExecutor(4) as posting:
-            list(posting.map(lambda number: engine.accept(_request("Twice", f"service-{number}")), range(keys)))
-        _await(lambda: len(site.changes) == 2 * keys * WAITS)
+            list(posting.map(lambda number: engine.accept(_request("Crowded", f"service-{number}")), range(keys)))
+        _await(lambda: len(site.changes) == len(IN_ORDER) * keys * WAITS)
         numbers = [msgspec.json.decode(line)["delivery"] for line in log.getvalue().splitlines() if "decided" in line]
     return {
         "deliveries decided before one that was stored earlier": _inversions(numbers),

@@ -30,6 +30,7 @@ INCIDENTS, WAITS = 64, 3
 WAIT = timedelta(milliseconds=20)
 HOURS = timedelta(hours=5)
 HELD = "held"
+IN_ORDER = ("first", "second", "third")  # one alert starts them all
 SERVICES = 2000
 CONFIGURATION = Configuration(
     clusters=("local",),
@@ -103,8 +104,7 @@ def engine_of(journal: Journal, site: Site) -> Engine:
         _runbook("waits", "Waits", short),
         _runbook("hangs", "Hangs", short),
         _runbook("sleeps", "Sleeps", int(HOURS.total_seconds() * 1000)),
-        _runbook("first", "Twice", short),
-        _runbook("second", "Twice", short),
+        *(_runbook(name, "Crowded", short) for name in IN_ORDER),
     )
     return Engine(
         bundle=Bundle(runbooks, CONFIGURATION),
