@@ -130,10 +130,12 @@ def test_three_runs_act_in_their_order_whoever_is_driven_first() -> None:
     rig, [first, second, third] = fired(*(book(name, "25%") for name in "abc"))
     assert (first.id, second.id) == third.behind
 
-    for execution in (third, second, first, third):
-        drive(rig, execution)
-    rig.simulated.push(SECOND)
     drive(rig, third)
+    rig.simulated.push(SECOND / 2)
+    for execution in (second, first):
+        drive(rig, execution)
+    rig.simulated.push(SECOND / 2)
+    drive(rig, third)  # while the second has half a second to wait
 
     assert [True, False, False] == [rig.journal.load(each.id).tried for each in (first, second, third)]
 
