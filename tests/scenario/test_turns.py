@@ -12,6 +12,7 @@ from runbook_engine.model.execution import Execution
 from runbook_engine.model.guardrail import Guardrails
 from runbook_engine.model.matcher import Matcher
 from runbook_engine.model.runbook import ModeRule, Runbook, Step
+from runbook_engine.model.signal import Signal
 from runbook_engine.model.target import TargetTemplate
 from tests.scenario.rig import MINUTE, SECOND, Rig, runbook
 
@@ -130,14 +131,15 @@ def test_three_runs_act_in_their_order_whoever_is_driven_first() -> None:
     rig, [first, second, third] = fired(*(book(name, "25%") for name in "abc"))
     assert (first.id, second.id) == third.behind
 
-    drive(rig, third)
+    drive(rig, second)
     rig.simulated.push(SECOND / 2)
-    for execution in (second, first):
-        drive(rig, execution)
-    rig.simulated.push(SECOND / 2)
-    drive(rig, third)  # while the second has half a second to wait
+    rig.journal.signal(first.id, Signal(kind="cancelled", at=rig.now, by="ann"))
+    drive(rig, first)
+    drive(rig, third)  # the second has half a second to wait
 
-    assert [True, False, False] == [rig.journal.load(each.id).tried for each in (first, second, third)]
+    assert ["cancelled", "waiting"] == [rig.journal.load(each.id).status for each in (first, second)]
+    says = f"execution {second.id} of b was opened before it, and goes first"
+    assert (4, says) == (rig.replicas(), rig.journal.load(third.id).waiting_for)
 
 
 @pytest.mark.parametrize("last_first", [True, False])
