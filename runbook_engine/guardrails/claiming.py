@@ -28,10 +28,13 @@ def one_execution(case: Case) -> Verdict:
         holder = case.ledger.lock_holder(target.key)
         if holder is not None and holder != case.execution.id:
             return _held(case, holder, target)
-    for earlier in _before(case):
-        if _goes_first(earlier, case):
-            says = f"execution {earlier.id} of {earlier.runbook} {GOES_FIRST}"
-            return Verdict(guardrail="lock", ok=False, says=says, until=case.now + TURN_LOOK)
+    try:
+        first = next((earlier for earlier in _before(case) if _goes_first(earlier, case)), None)
+    except RunbookError as error:
+        return case.unread("lock", "a run that was opened before it", error)
+    if first is not None:
+        says = f"execution {first.id} of {first.runbook} {GOES_FIRST}"
+        return Verdict(guardrail="lock", ok=False, says=says, until=case.now + TURN_LOOK)
     return Verdict(guardrail="lock", ok=True, says="nobody else is changing it")
 
 

@@ -93,7 +93,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 def waits_for_turn(verdicts: Sequence[Verdict]) -> bool:
     """Whether nothing but a run that goes first holds a change up."""
     refused = [verdict for verdict in verdicts if not verdict.ok]
-    return bool(refused) and all(verdict.says.endswith(GOES_FIRST) for verdict in refused)
+    return bool(refused) and all(no.guardrail == "lock" and no.says.endswith(GOES_FIRST) for no in refused)
 
 
 class LastChange(msgspec.Struct, frozen=True, kw_only=True):

@@ -41,6 +41,7 @@ from runbook_engine.model.guardrail import (
     LastChange,
     Lock,
     Verdict,
+    waits_for_turn,
 )
 from runbook_engine.model.observation import Pause
 from runbook_engine.model.plan import Change
@@ -331,6 +332,32 @@ def test_a_run_waits_for_its_turn_once_and_not_for_ever(waited: timedelta | None
     judged = replaced(judged, execution=replace(judged.execution, behind=("e1",), steps=steps, in_turn_since=since))
 
     assert ok == one_execution(judged).ok
+
+
+def test_a_run_that_goes_first_and_cannot_be_read_is_waited_for() -> None:
+    """A guardrail that cannot read what it judges by says no."""
+
+    class Torn(Books):
+        def load(self, execution_id: str) -> Execution:
+            raise Unreadable(f"the record of {execution_id} is torn")
+
+    judged, rig = case(books=Torn())
+    judged = replaced(judged, execution=replace(judged.execution, behind=("e1",)))
+
+    verdict = one_execution(judged)
+
+    said = "a run that was opened before it cannot be read: the record of e1 is torn"
+    assert (False, said, rig.now + 5 * SECOND) == (verdict.ok, verdict.says, verdict.until)
+
+
+def test_only_the_lock_says_that_a_run_waits_for_its_turn() -> None:
+    """What a person writes as the reason of a pause says nothing about the order of runs."""
+    turn = Verdict(guardrail="lock", ok=False, says="execution e1 of first was opened before it, and goes first")
+    paused = Verdict(guardrail="pause", ok=False, says="paused by eve: it was opened before it, and goes first")
+
+    assert [True, False, False, False] == [
+        waits_for_turn(each) for each in ((turn,), (paused,), (turn, paused), (replace(turn, ok=True),))
+    ]
 
 
 def test_a_target_that_a_person_has_taken_over_is_waited_for_by_their_name() -> None:
